@@ -1,0 +1,64 @@
+"""A plugin-based model zoo for image-to-image translation in PyTorch.
+
+`import i2izoo` and listing are instant: every name below is imported on first use, and only what works on pictures
+imports torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from i2izoo import errors
+    from i2izoo.data.open import open_dataset
+    from i2izoo.listing import list_models, list_parts
+    from i2izoo.registry import register
+    from i2izoo.training.trainer import Trainer
+    from i2izoo.translator import Translator, create, load
+
+    __version__: str
+
+_PLACES = {
+    "Trainer": "i2izoo.training.trainer",
+    "Translator": "i2izoo.translator",
+    "create": "i2izoo.translator",
+    "list_models": "i2izoo.listing",
+    "list_parts": "i2izoo.listing",
+    "load": "i2izoo.translator",
+    "open_dataset": "i2izoo.data.open",
+    "register": "i2izoo.registry",
+}
+
+__all__ = [
+    "Trainer",
+    "Translator",
+    "__version__",
+    "create",
+    "errors",
+    "list_models",
+    "list_parts",
+    "load",
+    "open_dataset",
+    "register",
+]
+
+
+def __getattr__(name: str) -> Any:
+    value: Any
+    if name in _PLACES:
+        value = getattr(importlib.import_module(_PLACES[name]), name)
+    elif name == "errors":
+        value = importlib.import_module("i2izoo.errors")
+    elif name == "__version__":
+        from importlib.metadata import version
+
+        value = version("i2izoo")
+    else:
+        raise AttributeError(f"module 'i2izoo' has no attribute {name!r}; it has {', '.join(__all__)}")
+    globals()[name] = value  # found without this function from now on
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,89 @@
+"""Many pictures of any sizes through one function, in batches of one size and in flat memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from i2izoo.image_types import Form
+
+BATCH_PIXELS = 2**20
+"""Pixels of an automatic batch: 16 pictures of 256 x 256, and one of 1024 x 1024."""
+
+WINDOW_PIXELS = 2**24
+"""Pixels that are held at once while looking for pictures of one size."""
+
+
+@dataclass
+class Picture:
+    """One picture that was read, or the error that reading it gave.
+
+    Attributes:
+        index: its place among the pictures, from 0.
+        source: what the user gave.
+        image: C x H x W in [-1, 1].
+        form: what its translations are given back as.
+        options: pictures of its own that go with it (a mask), by name, C x H x W.
+        error: why there is no image.
+    """
+
+    index: int
+    source: Any
+    image: Tensor = field(default_factory=lambda: torch.empty(0, 0, 0))
+    form: Form | None = None
+    options: dict[str, Tensor] = field(default_factory=dict)
+    error: Exception | None = None
+
+    @property
+    def pixels(self) -> int:
+        return self.image.shape[-1] * self.image.shape[-2]
+
+    @property
+    def shape(self) -> tuple[tuple[int, ...], ...]:
+        return (tuple(self.image.shape), *(tuple(v.shape) for v in self.options.values()))
+
+
+Row = tuple[Picture, int]
+"""A picture and the number of its sample."""
+
+
+def in_batches(
+    pictures: Iterable[Picture], samples: int, batch_size: int | None, run: Callable[[list[Row]], list[Any]]
+) -> Iterator[tuple[Picture, list[Any]]]:
+    """Give each picture, in order, with its `samples` results; those of one size nearby share batches.
+
+    Args:
+        pictures: read lazily, a window at a time.
+        samples: rows for each picture.
+        batch_size: rows in a batch at most; None: about `BATCH_PIXELS` pixels.
+        run: rows of one shape -> one result each.
+    """
+    for window in _windows(pictures):
+        rows = [(p, j) for p in window if p.error is None for j in range(samples)]
+        results: dict[tuple[int, int], Any] = {}
+        for _, group in groupby(sorted(rows, key=lambda row: row[0].shape), key=lambda row: row[0].shape):
+            same = list(group)
+            size = batch_size or max(1, min(16, BATCH_PIXELS // same[0][0].pixels))
+            for start in range(0, len(same), size):
+                batch = same[start : start + size]
+                results.update(zip(((p.index, j) for p, j in batch), run(batch), strict=True))
+        for picture in window:
+            yield picture, [results[picture.index, j] for j in range(samples) if picture.error is None]
+
+
+def _windows(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:
+    window: list[Picture] = []
+    held = 0
+    for picture in pictures:
+        window.append(picture)
+        held += picture.pixels
+        if held >= WINDOW_PIXELS or len(window) >= 256:
+            yield window
+            window, held = [], 0
+    if window:
+        yield window

@@ -1,0 +1,128 @@
+"""`i2izoo info`: what a pretrained entry, a folder, a method or a part is."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from i2izoo.config import PartSpec, describe_type, schema
+from i2izoo.errors import UnknownNameError, listing, suggest
+from i2izoo.registry import KINDS, registry, singular
+
+if TYPE_CHECKING:
+    from i2izoo.pretrained import PretrainedEntry
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("info", help="what a name means: options, licence, size, provenance")
+    parser.add_argument("name", metavar="NAME", help="a pretrained entry, folder, user/repo, method or part")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print everything that NAME can mean, one after another."""
+    name = args.name
+    meanings = [kind for kind in KINDS if name in registry(kind)]
+    is_place = name.startswith(("hf-hub:", ".", "~")) or "/" in name or Path(name).expanduser().is_dir()
+    if not meanings and not is_place:
+        known = list(dict.fromkeys(n for kind in KINDS for n in registry(kind).names()))
+        entries = registry("pretrained").names()
+        raise UnknownNameError(
+            f"there is no pretrained entry, folder, method or part {name!r}{suggest(name, known) or '.'} "
+            f"Entries: {listing(entries)}. Methods: {listing(registry('methods').names())}."
+        )
+    if not meanings:
+        from i2izoo.locate import locate
+
+        _folder(locate(name))
+    for kind in meanings:
+        print(f"{name}: {singular(kind)} of plugin {registry(kind).find(name).plugin}")
+        part = registry(kind).get(name)
+        if kind == "pretrained":
+            _entry(part)
+        else:
+            _part(kind, part)
+    return 0
+
+
+def _entry(entry: PretrainedEntry) -> None:
+    _table({
+        "about": entry.description,
+        "method": entry.method,
+        "licence": entry.licence,
+        "translates to": ", ".join(entry.domains),
+        "repository": f"{entry.repo}@{entry.revision}" if entry.repo else None,
+    })  # fmt: skip
+    if entry.bundled:  # one on the Hub is not fetched only to be described
+        _folder(entry.folder())
+
+
+def _folder(folder: Path) -> None:
+    from i2izoo.storage import WEIGHTS
+    from i2izoo.translator import load
+
+    model = load(folder)
+    facts = {k: v for k, v in model.config.items() if k not in ("i2izoo_format", "options", "plugin")}
+    _table({
+        "method": facts.pop("method"),
+        "directions": ", ".join(f"{source} -> {to}" for to, source in model.directions.items()),
+        "parameters": f"{model.num_parameters:,}",
+        "size": f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB",
+        "plugin": " ".join(model.config.get("plugin", {}).values()),
+        **facts,
+        "options": model.config.get("options"),
+    })  # fmt: skip
+
+
+def _part(kind: str, part: type) -> None:
+    print(f"  {_first_line(part)}")
+    print(f"  class {part.__module__}.{part.__qualname__}")
+    if kind == "methods":
+        print(f"  learns from {part.data} data{', gives samples' if part.samples else ''}")  # type: ignore[attr-defined]
+    _options("options", part)
+    if kind == "methods":
+        from i2izoo.training.config import TrainingOptions
+
+        _options("training options", TrainingOptions, part.recipe)  # type: ignore[attr-defined]
+
+
+def _options(title: str, cls: type, defaults: Mapping[str, Any] = {}) -> None:
+    print(f"  {title}:")
+    about = _described(cls)
+    for name, parameter in schema(cls).items():
+        default = defaults.get(name, parameter.default)
+        value = "required" if default is parameter.empty else f"default {json.dumps(default, default=str)}"
+        kind = "" if parameter.annotation is Any else f" ({_kind(parameter.annotation)})"
+        print(f"    {name}{kind}, {value}" + (f": {about[name]}" if name in about else ""))
+
+
+def _kind(annotation: Any) -> str:
+    return "part" if annotation == PartSpec else describe_type(annotation)
+
+
+def _described(cls: type) -> dict[str, str]:
+    """Option -> what the Args section of the docstring says about it."""
+    _, _, section = (inspect.getdoc(cls) or "").partition("Args:\n")
+    section = re.split(r"\n\S|\n\n", section)[0]
+    found = re.findall(r"^    (\w+): (.*(?:\n     +\S.*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def _first_line(cls: type) -> str:
+    return (inspect.getdoc(cls) or "").partition("\n")[0]
+
+
+def _table(facts: Mapping[str, Any]) -> None:
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            print(f"  {name}:")
+            for key, inner in value.items():
+                print(f"    {key}: {inner if isinstance(inner, str) else json.dumps(inner)}")
+        elif value not in (None, "", [], ()):
+            print(f"  {name}: {value if isinstance(value, str) else json.dumps(value)}")

@@ -1,0 +1,107 @@
+"""The command line: `i2izoo list | info | translate | train | import | data | plugins | push`.
+
+argparse and not a heavier library, because `i2izoo list` should be instant: see benchmarks/import_time.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from i2izoo.cli import data, imports, info, listing, plugins, push, train, translate
+from i2izoo.errors import I2IZooError, suggest
+
+COMMANDS = (listing, info, translate, train, imports, data, plugins, push)
+
+
+class UsageError(I2IZooError):
+    """The command line was called in a way that it does not understand."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose mistakes are errors like any other."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see `{self.prog} --help`.")
+
+
+class Version(argparse.Action):
+    """Look the version up only when it is asked for: that takes as long as all the rest."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        import i2izoo
+
+        print(f"i2izoo {i2izoo.__version__}")
+        parser.exit()
+
+
+def build_parser() -> Parser:
+    """The parser of all commands."""
+    parser = Parser(prog="i2izoo", description="A plugin-based model zoo for image-to-image translation in PyTorch.")
+    parser.add_argument("--version", action=Version, nargs=0, help="print the version")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for command in COMMANDS:
+        command.add_to(commands)
+    return parser
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Parse a command line; what follows its flags belongs to the command's last positional, too."""
+    parser = build_parser()
+    args, rest = parser.parse_known_args(argv)
+    flags = [word for word in rest if word.startswith("-") and word != "-"]
+    if flags or (rest and not hasattr(args, "words")):
+        known = [s for action in args.parser._actions for s in action.option_strings]
+        args.parser.error(f"unknown argument {(flags or rest)[0]!r}{suggest((flags or rest)[0], known).rstrip('?')}")
+    if rest:
+        args.words = [*args.words, *rest]
+    return args
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0; 2 after a mistake of the user's, which is one sentence on stderr (I2IZOO_DEBUG=1 adds the traceback); 130
+        after Ctrl-C.
+    """
+    try:
+        args = parse(argv)
+        code = int(args.run(args) or 0)
+        sys.stdout.flush()  # here, where a closed pipe is caught
+        return code
+    except SystemExit as stop:  # --help and --version
+        return int(stop.code or 0)
+    except KeyboardInterrupt:
+        print("i2izoo: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `i2izoo list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (I2IZooError, OSError) as error:
+        if os.environ.get("I2IZOO_DEBUG", "0") not in ("", "0"):
+            traceback.print_exc()
+        print(f"i2izoo: {sentence(error)}", file=sys.stderr)
+        return 2
+
+
+def sentence(error: Exception) -> str:
+    """An error's message on one line.
+
+    >>> sentence(FileNotFoundError(2, "No such file or directory", "x"))
+    "no such file or directory: 'x'."
+    """
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, I2IZooError):
+        return f"{error.strerror.lower()}: {error.filename!r}."
+    return " ".join(str(error).split())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""`option=value` on the command line: dotted keys, JSON values, checked against the signatures they are meant for."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from i2izoo.config import matches, merge
+from i2izoo.errors import ConfigError, listing, suggest
+
+Schema = Mapping[str, inspect.Parameter]
+ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\.\w+)*=", re.ASCII)
+WORDS = {"True": True, "False": False, "None": None}
+
+
+def is_assignment(word: str) -> bool:
+    """Does a word look like `option=value`?
+
+    >>> is_assignment("generator.width=32"), is_assignment("./a=b.png")
+    (True, False)
+    """
+    return ASSIGNMENT.match(word) is not None
+
+
+def parse_options(words: Sequence[str], *schemas: Schema, where: str) -> list[dict[str, Any]]:
+    """Sort `option=value` words into one dict of options for each schema.
+
+    `generator.width=32` is an option of the part that `generator=...` or the default names; both together combine.
+
+    Args:
+        words: what the user typed.
+        schemas: option name -> parameter, such as `i2izoo.config.schema` gives; the first that knows a name gets it.
+        where: what the options belong to, for messages.
+
+    Raises:
+        ConfigError: a word has no `=`, or an option is unknown or given twice.
+    """
+    found: list[dict[str, Any]] = [{} for _ in schemas]
+    nested: list[dict[str, dict[str, Any]]] = [{} for _ in schemas]
+    seen: set[str] = set()
+    for word in words:
+        key, equals, text = word.partition("=")
+        name, *path = key.split(".")
+        if not equals or not is_assignment(word):
+            raise ConfigError(f"expected option=value, found {word!r}.")
+        owner = next((i for i, schema in enumerate(schemas) if name in schema), None)
+        if owner is None:
+            known = [n for schema in schemas for n in schema]
+            raise ConfigError(f"{where} has no option {name!r}{suggest(name, known) or '.'} Options: {listing(known)}.")
+        if key in seen:
+            raise ConfigError(f"option {key!r} is given twice.")
+        seen.add(key)
+        if path:
+            value = parse_value(text, Any)
+            for step in reversed(path):
+                value = {step: value}
+            nested[owner] = merge(nested[owner], {name: value})
+        else:
+            found[owner][name] = parse_value(text, schemas[owner][name].annotation)
+    for schema, options, inner in zip(schemas, found, nested, strict=True):
+        for name, values in inner.items():
+            base = options.get(name, schema[name].default)
+            base = {"name": base} if isinstance(base, str) else {} if base is None else base
+            if not isinstance(base, dict):
+                raise ConfigError(f"option {name!r} of {where} is one value and has no {listing(values)} inside.")
+            options[name] = merge(base, values)
+    return found
+
+
+def parse_value(text: str, annotation: Any) -> Any:
+    """The reading of `text` that fits the declared type: JSON, a list `a,b`, or the text itself.
+
+    >>> parse_value("3", int), parse_value("3", str), parse_value("a,b", list[str]), parse_value("unet_256", Any)
+    (3, '3', ['a', 'b'], 'unet_256')
+    """
+    plain = _json(text)
+    readings = [plain, text, [_json(item) for item in text.split(",")], text.split(",")]
+    # a bare word is never meant as a list where anything goes
+    return next((r for r in readings if matches(r, annotation)), plain)
+
+
+def _json(text: str) -> Any:
+    if text in WORDS:
+        return WORDS[text]
+    try:
+        return json.loads(text, parse_constant=lambda _: text)
+    except ValueError:
+        return text

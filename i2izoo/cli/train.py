@@ -1,0 +1,96 @@
+"""`i2izoo train`: a method on data, into the folder of a run."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from i2izoo.cli.options import parse_options
+from i2izoo.config import schema
+from i2izoo.errors import ConfigError, listing, suggest
+from i2izoo.registry import registry
+
+if TYPE_CHECKING:
+    from i2izoo.data.interface import Dataset
+
+EXAMPLES = """
+  i2izoo train pix2pix --data ./facades --sides photo,label --to photo --out runs/facades
+  i2izoo train cyclegan --data ./horse2zebra --out runs/zebra generator.width=32 epochs=50
+  i2izoo train pix2pix --data synthetic-facades --to photo --out runs/try steps=100 crop_size=64
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "train",
+        help="train a method",
+        epilog=f"examples:{EXAMPLES}\n`i2izoo info METHOD` names the options of the method and of the training.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("method", metavar="METHOD")
+    parser.add_argument("words", nargs="*", metavar="option=value", help="of the method, its parts and the training")
+    parser.add_argument("--data", required=True, metavar="PATH", help="a folder, a CSV file or the name of a dataset")
+    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--to", metavar="DOMAIN", help="target domain")
+    parser.add_argument("--resume", metavar="WHERE", help="'auto', or the folder of a checkpoint")
+    parser.add_argument("--split", default="train", help="part of the data (default: train)")
+    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side pictures")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train to the end; the trained model is in DIR/model."""
+    method = registry("methods").get(args.method)
+
+    from i2izoo.data.open import open_dataset
+    from i2izoo.training.config import TrainingOptions
+    from i2izoo.training.trainer import Trainer
+    from i2izoo.translator import create
+
+    options, training = parse_options(args.words, schema(method), schema(TrainingOptions), where=repr(args.method))
+    training.setdefault("split", args.split)
+    if args.sides:
+        training["sides"] = sides = args.sides.split(",")
+        if len(sides) != 2:
+            raise ConfigError(f"--sides names two domains, left and right, such as photo,label; found {args.sides!r}.")
+    if "domains" in schema(method):
+        data = open_dataset(args.data, kind=method.data, split=training["split"], sides=training.get("sides"))
+        options["domains"] = choose_domains(data, args.to, options.get("domains"))
+    elif args.to:
+        raise ConfigError(f"method {args.method!r} has no domains to choose; leave --to out.")
+    model = create(args.method, **options)
+    print("training", ", ".join(f"{source} -> {to}" for to, source in model.directions.items()))
+    Trainer(model, args.data, out=args.out, resume=args.resume, **training).fit()
+    print(f"the trained model is in {args.out}/model: i2izoo translate {args.out}/model INPUT -o OUT")
+    return 0
+
+
+def choose_domains(data: Dataset, to: str | None, wanted: list[str] | None) -> list[str]:
+    """Source and target for a method, by the names that the data gives them.
+
+    Args:
+        data: the data.
+        to: the target that the user asked for.
+        wanted: the option `domains` if the user gave it.
+
+    Raises:
+        ConfigError: a domain is not in the data, or the direction of paired data is not said.
+    """
+    found = list(data.domains)
+    for domain in [*(wanted or []), *([to] if to else [])]:
+        if domain not in found:
+            halves = "; name the halves with --sides LEFT,RIGHT" if found == ["A", "B"] else ""
+            raise ConfigError(
+                f"the data has no domain {domain!r}{suggest(domain, found)}; it has {listing(found)}{halves}."
+            )
+    if wanted:
+        if to not in (None, wanted[-1]):
+            raise ConfigError(f"--to {to} and domains={','.join(wanted)} disagree: the last domain is the target.")
+        return wanted
+    if to:
+        return [*(d for d in found if d != to), to]
+    if data.kind == "paired":  # a folder's order is the alphabet's, and a long run the wrong way round is dear
+        choices = " or ".join(f"--to {domain}" for domain in found)
+        raise ConfigError(f"the data has the domains {listing(found)}; say which is the target: {choices}.")
+    return found

@@ -1,0 +1,124 @@
+"""`i2izoo translate`: pictures in files to pictures in files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from i2izoo.cli.options import is_assignment, parse_options
+from i2izoo.config import function_options
+from i2izoo.errors import I2IZooError, ImageError, listing
+
+EXAMPLES = """
+  i2izoo translate cyclegan-facades label.png -o photo.png
+  i2izoo translate ./my-model 'pictures/*.jpg' -o out/ --to photo --batch-size 4
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "translate",
+        help="translate pictures",
+        epilog=f"examples:{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="NAME", help="a pretrained entry, a folder, or user/repo on the Hub")
+    parser.add_argument("words", nargs="*", metavar="INPUT", help="files, folders, globs; option=value of the method")
+    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="a folder, or a file for one input")
+    parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the model's first)")
+    parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: 0)")
+    parser.add_argument("--samples", type=int, metavar="N", help="so many different translations of each picture")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="pictures that run together")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or auto (default: cpu)")
+    parser.add_argument("--revision", help="branch, tag or commit of a Hub repository")
+    parser.add_argument("--force", action="store_true", help="overwrite files")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Translate all inputs; a picture that cannot be read is reported at the end, and the others are done."""
+    from i2izoo.images import find_pictures, save
+
+    words = [w for w in args.words if is_assignment(w) and not Path(w).exists()]
+    inputs = list(dict.fromkeys(p for w in args.words if w not in words for p in find_pictures(w)))
+    if not inputs:
+        args.parser.error("name at least one picture, folder or glob to translate")
+    outputs = plan_outputs(inputs, args.out, args.samples, args.force)
+
+    from i2izoo.translator import load
+
+    model = load(args.name, revision=args.revision, device=args.device)
+    allowed = function_options(type(model.method).translate, without=("image", "to", "seeds"))
+    (options,) = parse_options(words, allowed, where=f"translating with {model.name!r}")
+    results = model.stream(
+        inputs,
+        to=args.to,
+        seed=args.seed,
+        samples=args.samples,
+        batch_size=args.batch_size,
+        on_error="give",
+        progress=sys.stderr.isatty(),
+        **options,
+    )
+    failed = []
+    next(iter(outputs.values()))[0].parent.mkdir(parents=True, exist_ok=True)
+    for path, result in results:
+        try:
+            if isinstance(result, Exception):
+                raise result
+            pictures = result if args.samples is not None else [result]
+            for picture, place in zip(pictures, outputs[path], strict=True):
+                save(picture, place)
+        except ImageError as error:
+            if isinstance(error.__cause__, OSError) and not isinstance(result, Exception):
+                raise  # a place that cannot be written to stays so for the pictures that follow
+            failed.append(str(error))
+    done = len(inputs) - len(failed)
+    if done:
+        print(f"translated {done} picture{'s' * (done > 1)} to {args.out}")
+    for message in failed:
+        print(f"i2izoo: {message}", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def plan_outputs(inputs: Iterable[Path], out: str, samples: int | None, force: bool) -> dict[Path, list[Path]]:
+    """Where the translations of each input go; checked as a whole, before anything is computed.
+
+    Raises:
+        I2IZooError: two would go to one place, or one exists already and `force` is False.
+    """
+    inputs, place = list(inputs), Path(out).expanduser()
+    single = bool(place.suffix) and not out.endswith("/") and not place.is_dir()
+    if single and len(inputs) > 1:
+        raise ImageError(f"{len(inputs)} pictures do not fit into the one file {out!r}; name a folder with -o.")
+    if single:
+        _check_format(place)
+    outputs: dict[Path, list[Path]] = {}
+    origin: dict[Path, Path] = {}
+    for path in inputs:
+        first = place if single else place / f"{path.stem}.png"
+        numbered = [first.with_name(f"{first.stem}_{i}{first.suffix}") for i in range(samples or 0)]
+        outputs[path] = numbered if samples is not None else [first]
+        for output in outputs[path]:
+            if output in origin:
+                raise ImageError(f"{origin[output]} and {path} would both become {output}; translate them one by one.")
+            origin[output] = path
+    folder = place.parent if single else place
+    if folder.exists() and not folder.is_dir():
+        raise ImageError(f"{str(folder)!r} is a file; name a folder with -o.")
+    taken = [str(output) for output in origin if output.exists()]
+    if taken and not force:
+        raise ImageError(f"{listing(taken, 3)} would be overwritten; use --force, or another -o.")
+    return outputs
+
+
+def _check_format(path: Path) -> None:
+    from PIL import Image
+
+    known = {ending for ending, name in Image.registered_extensions().items() if name in Image.SAVE}
+    if path.suffix.lower() not in known:
+        raise I2IZooError(f"cannot write pictures that end in {path.suffix!r}; use .png, .jpg, .webp or .tif.")

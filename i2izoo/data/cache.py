@@ -1,0 +1,92 @@
+"""Pictures, decoded and resized once and then kept in memory while they fit a budget."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from i2izoo.images import resize, to_tensor
+
+Half: TypeAlias = Literal["left", "right"] | None
+Pixels: TypeAlias = NDArray[Any]
+"""C x H x W: uint8 in 0 .. 255, or float32 in [-1, 1] for pictures that 8 bits do not hold."""
+
+
+class PictureCache:
+    """Decoded pictures, at most `budget` bytes of them; beyond that they are decoded each time.
+
+    Args:
+        budget: bytes; None takes a quarter of the memory that is available now.
+    """
+
+    def __init__(self, budget: int | None = None) -> None:
+        self.budget = available_memory() // 4 if budget is None else budget
+        self.used = 0
+        self._kept: dict[tuple[Path, Half, int | None, int | None], Pixels] = {}
+        self._lock = threading.Lock()
+
+    def get(self, path: Path, half: Half, size: int | None, channels: int | None) -> Pixels:
+        """A picture or its half, resized (bicubic) to size x size.
+
+        Raises:
+            ImageError: it cannot be read; the message names the file.
+        """
+        found = self._kept.get((path, half, size, channels))
+        if found is not None:
+            return found
+        picture = to_tensor(path, channels)
+        # decoding is what costs: a side-by-side picture leaves both its halves
+        arrays = {h: prepare(take_half(picture, h), size) for h in halves(half)}
+        for side, array in arrays.items():
+            self._keep((path, side, size, channels), array)
+        return arrays[half]
+
+    def _keep(self, key: tuple[Path, Half, int | None, int | None], array: Pixels) -> None:
+        with self._lock:
+            if key not in self._kept and self.used + array.nbytes <= self.budget:
+                self._kept[key] = array
+                self.used += array.nbytes
+
+
+def halves(half: Half) -> tuple[Half, ...]:
+    """What there is in a file: the whole picture, or two halves."""
+    return (None,) if half is None else ("left", "right")
+
+
+def take_half(picture: Tensor, half: Half) -> Tensor:
+    """The left or right half of C x H x W; of an odd width the middle column belongs to neither."""
+    width = picture.shape[-1] // 2
+    if half is None:
+        return picture
+    return picture[..., :width] if half == "left" else picture[..., -width:]
+
+
+def prepare(picture: Tensor, size: int | None) -> Pixels:
+    """Resize C x H x W in [-1, 1] to C x size x size, in 8 bits where the picture has no more than that."""
+    levels = (picture.numpy() + 1) * np.float32(127.5)
+    rounded = levels.round()
+    if np.abs(levels - rounded).max() > 1e-3:
+        array = picture if size is None else resize(picture, (size, size))
+        return np.ascontiguousarray(array.numpy())
+    planes = rounded.astype(np.uint8)
+    if size is None or planes.shape[1:] == (size, size):
+        return np.ascontiguousarray(planes)
+    # Pillow rounds to 8 bits, as the pix2pix code does
+    return np.stack([np.asarray(resize(Image.fromarray(p), (size, size))) for p in planes])
+
+
+def available_memory() -> int:
+    """Bytes of memory that can be had without swapping; 4 GiB where the system does not say."""
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        return 4 << 30
+    return 4 << 30

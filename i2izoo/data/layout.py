@@ -1,0 +1,223 @@
+"""Where the pictures of a dataset are: side by side in one folder, in a folder for each domain, or named by a CSV."""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from i2izoo.errors import DataError, ImageError, listing, suggest
+from i2izoo.images import EXTENSIONS, to_tensor
+from i2izoo.registry import natural_key
+
+SPLITS = ("train", "val", "test")
+Kind = Literal["paired", "unpaired"]
+
+
+class Picture(NamedTuple):
+    """A picture, or one half of a side-by-side picture."""
+
+    path: Path
+    half: Literal["left", "right"] | None = None
+
+
+@dataclass
+class Layout:
+    """The pictures of each domain.
+
+    Attributes:
+        form: "side-by-side", "folders" or "csv".
+        kind: "paired" (item i of every domain belongs together) or "unpaired".
+        pictures: domain -> its pictures, in natural order of their names.
+        problems: what is mismatched or missing, one sentence each; a dataset with any cannot be opened.
+    """
+
+    form: Literal["side-by-side", "folders", "csv"]
+    kind: Kind
+    pictures: dict[str, list[Picture]]
+    problems: list[str] = field(default_factory=list)
+
+
+def find_layout(
+    root: str | os.PathLike[str],
+    *,
+    domains: Sequence[str] | None = None,
+    split: str | None = None,
+    kind: Kind | None = None,
+    sides: Sequence[str] | None = None,
+) -> Layout:
+    """Find out how the pictures under `root` are laid out.
+
+    Raises:
+        DataError: nothing usable is there, or it could be read in two ways. Single mismatches do not raise; they
+            are in `Layout.problems`.
+    """
+    root = Path(root).expanduser()
+    if root.is_file() and root.suffix.lower() == ".csv":
+        _flat_split(root, split)
+        return _from_csv(root, domains, kind)
+    if not root.is_dir():
+        raise DataError(f"there is no folder and no CSV file {str(root)!r}; check the path.")
+    folder, prefix = _pick_split(root, split)
+    singles = pictures_in(folder)
+    folders = {d.name.removeprefix(prefix): d for d in _subfolders(folder) if d.name.startswith(prefix)}
+    if singles and folders and domains is None and sides is None:
+        raise DataError(
+            f"{str(folder)!r} holds both pictures and folders of pictures ({listing(folders)}); name the folders with "
+            "domains=(...), or the halves of side-by-side pictures with sides=(left, right)."
+        )
+    if sides is not None or (singles and not (folders and domains)):
+        return _side_by_side(folder, singles, sides, domains, kind)
+    return _from_folders(folder, folders, domains, kind)
+
+
+def splits_in(root: Path) -> list[str]:
+    """The splits that a folder is divided into, as folders `train` or as `trainA`, `trainB`."""
+    return [s for s in SPLITS if (root / s).is_dir() or _lettered(root, s)]
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, by suffix, in natural order."""
+    found = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and p.name[0] != "." and p.is_file()]
+    return sorted(found, key=lambda p: natural_key(p.name))
+
+
+def _lettered(root: Path, split: str) -> list[Path]:
+    return [d for d in _subfolders(root) if re.fullmatch(re.escape(split) + "[A-Z]", d.name)]
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    """Subfolders with pictures in them."""
+    found = [d for d in folder.iterdir() if d.is_dir() and d.name[0] != "." and pictures_in(d)]
+    return sorted(found, key=lambda d: natural_key(d.name))
+
+
+def _pick_split(root: Path, split: str | None) -> tuple[Path, str]:
+    """The folder of a split, and the prefix of the domain folders in it (`train` for `trainA`)."""
+    found = splits_in(root)
+    if split is None:
+        if found and not pictures_in(root):
+            raise DataError(f"{str(root)!r} is divided into {listing(found)}; choose one with split={found[0]!r}.")
+        return root, ""
+    if (root / split).is_dir():
+        return root / split, ""
+    if _lettered(root, split):
+        return root, split
+    if found:
+        raise DataError(f"{str(root)!r} has no split {split!r}{suggest(split, found)}; it has {listing(found)}.")
+    _flat_split(root, split)
+    return root, ""
+
+
+def _flat_split(root: Path, split: str | None) -> None:
+    """Data without splits can be trained on, but must not pass for a validation set."""
+    if split not in (None, "train"):
+        raise DataError(
+            f"{str(root)!r} is not divided into splits, so it has no {split!r}; "
+            f"make the folder {root.name}/{split}, or leave split out to use all of it."
+        )
+
+
+def _side_by_side(
+    folder: Path,
+    singles: list[Path],
+    sides: Sequence[str] | None,
+    domains: Sequence[str] | None,
+    kind: Kind | None,
+) -> Layout:
+    if not singles:
+        raise DataError(f"sides= wants side-by-side pictures, but there are no pictures directly in {str(folder)!r}.")
+    if sides is None:
+        if domains is not None and sorted(domains) != ["A", "B"]:
+            raise DataError(
+                f"{str(folder)!r} holds single pictures; if they are side by side, say which half is which domain "
+                f"with sides=(left, right), such as sides={tuple(domains)!r}."
+            )
+        try:
+            height, width = to_tensor(singles[0]).shape[1:]
+        except ImageError as error:
+            raise DataError(f"the layout of {str(folder)!r} cannot be found out: {error}") from error
+        if not 1.6 * height <= width <= 2.5 * height:
+            raise DataError(
+                f"{singles[0].name} in {str(folder)!r} is {width} x {height}, which does not look like two pictures "
+                "side by side; put each domain into a folder of its own, or pass sides=(left, right) if it is."
+            )
+        sides = ("A", "B")
+    if len(sides) != 2 or sides[0] == sides[1]:
+        raise DataError(f"sides= names the left and the right half, two different domains; found {tuple(sides)!r}.")
+    halves: dict[str, Literal["left", "right"]] = {sides[0]: "left", sides[1]: "right"}
+    chosen = _choose(domains or sides, halves, f"side-by-side pictures in {str(folder)!r}")
+    pictures = {d: [Picture(path, halves[d]) for path in singles] for d in chosen}
+    return Layout("side-by-side", kind or "paired", pictures)
+
+
+def _from_folders(folder: Path, folders: dict[str, Path], domains: Sequence[str] | None, kind: Kind | None) -> Layout:
+    if domains is None and len(folders) != 2:
+        found = f"folders with pictures: {listing(folders)}" if folders else "no pictures"
+        raise DataError(
+            f"{str(folder)!r} should hold side-by-side pictures or one folder for each of two domains; it has {found}. "
+            + ("Choose with domains=(...)." if len(folders) > 2 else "See the docs on data for the layouts.")
+        )
+    chosen = _choose(domains or list(folders), folders, repr(str(folder)))
+    files = {d: pictures_in(folders[d]) for d in chosen}
+    stems = {d: [p.stem for p in paths] for d, paths in files.items()}
+    common = set.intersection(*map(set, stems.values()))
+    if kind is None:
+        kind = "paired" if common else "unpaired"
+    if kind == "unpaired":
+        return Layout("folders", kind, {d: [Picture(p) for p in paths] for d, paths in files.items()})
+    problems = [
+        f"{path.parent.name}/{path.name} has no partner of the same stem in "
+        + listing(d for d in chosen if path.stem not in stems[d])
+        for paths in files.values()
+        for path in paths
+        if path.stem not in common
+    ]
+    problems += [
+        f"{d} has several pictures with the stem {stem!r}, so pairs are ambiguous"
+        for d in chosen
+        for stem in dict.fromkeys(s for s in stems[d] if s in common and stems[d].count(s) > 1)
+    ]
+    by_stem = {d: {p.stem: p for p in paths} for d, paths in files.items()}
+    ordered = sorted(common, key=natural_key)
+    return Layout("folders", kind, {d: [Picture(by_stem[d][s]) for s in ordered] for d in chosen}, problems)
+
+
+def _from_csv(path: Path, domains: Sequence[str] | None, kind: Kind | None) -> Layout:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.reader(file))
+    header = [name.strip() for name in rows[0]] if rows else []
+    if len(header) < 2 or len(set(header)) < len(header) or "" in header:
+        raise DataError(
+            f"the first line of {str(path)!r} should name the domains, such as 'label,photo'; "
+            f"found {','.join(header)!r}."
+        )
+    columns = {name: i for i, name in enumerate(header)}
+    chosen = _choose(domains or header, columns, repr(str(path)))
+    pictures: dict[str, list[Picture]] = {d: [] for d in chosen}
+    problems = []
+    for line, row in enumerate(rows[1:], start=2):
+        if not any(cell.strip() for cell in row):
+            continue
+        cells = {d: row[columns[d]].strip() if columns[d] < len(row) else "" for d in chosen}
+        bad = [f"line {line}: the cell of {d!r} is empty" for d, cell in cells.items() if not cell]
+        bad += [f"line {line}: there is no file {c!r}" for c in cells.values() if c and not (path.parent / c).is_file()]
+        problems += bad
+        if not bad:
+            for d, cell in cells.items():
+                pictures[d].append(Picture(path.parent / cell))
+    return Layout("csv", kind or "paired", pictures, problems)
+
+
+def _choose(wanted: Sequence[str], found: Mapping[str, object], where: str) -> list[str]:
+    """The wanted domains, checked."""
+    for domain in wanted:
+        if domain not in found:
+            raise DataError(f"{where} has no domain {domain!r}{suggest(domain, found)}; it has {listing(found)}.")
+    if len(wanted) < 2 or len(set(wanted)) < len(wanted):
+        raise DataError(f"a dataset wants two or more different domains; found domains={tuple(wanted)!r}.")
+    return list(wanted)

@@ -1,0 +1,79 @@
+"""What went wrong, what was found, what is allowed and what to do next.
+
+Every mistake of a user's ends in one of these, with one clear sentence. Each class also derives from the
+built-in that a Python programmer would catch (`ValueError`, `TypeError`, ...).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class I2IZooError(Exception):
+    """Base of every error that i2izoo raises on purpose."""
+
+
+class ConfigError(I2IZooError, ValueError):
+    """An option is unknown, missing or has a value that is not allowed."""
+
+
+class OptionTypeError(ConfigError, TypeError):
+    """An option has a value of the wrong type."""
+
+
+class UnknownNameError(I2IZooError, LookupError, ValueError):
+    """No part, method or pretrained entry has this name."""
+
+
+class PluginError(I2IZooError, ImportError):
+    """A plugin's entry point cannot be imported or does not implement its interface."""
+
+
+class PluginConflictError(PluginError):
+    """Two distributions claim one name."""
+
+
+class ImageError(I2IZooError, ValueError):
+    """A picture cannot be read, written or used; the message names the file."""
+
+
+class DataError(I2IZooError, ValueError):
+    """A dataset is missing, mismatched or unreadable."""
+
+
+class StorageError(I2IZooError, ValueError):
+    """A pretrained folder or checkpoint is incomplete, damaged or unsafe."""
+
+
+class HubError(I2IZooError, OSError):
+    """The Hub refused, is unreachable, or sent something incomplete."""
+
+
+class TrainingError(I2IZooError, RuntimeError):
+    """Training cannot start or go on."""
+
+
+class NonFiniteLossError(TrainingError, ArithmeticError):
+    """A loss became NaN or infinite; the message names the last good checkpoint."""
+
+
+def suggest(name: str, allowed: Iterable[str]) -> str:
+    """Return `"; did you mean 'x'?"` for close matches of `name`, or an empty string.
+
+    >>> suggest("cyclgan", ["cyclegan", "pix2pix"])
+    "; did you mean 'cyclegan'?"
+    """
+    close = difflib.get_close_matches(str(name), list(allowed), n=3, cutoff=0.6)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def listing(names: Iterable[str], limit: int = 30) -> str:
+    """Join names for a message, cut after `limit`.
+
+    >>> listing(["a", "b"])
+    'a, b'
+    """
+    names = list(names)
+    more = f", ... ({len(names) - limit} more)" if len(names) > limit else ""
+    return (", ".join(names[:limit]) or "none") + more

@@ -1,0 +1,41 @@
+"""Reflection at any size, where torch's own refuses pads that are not smaller than the picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def reflect_index(size: int, padded: int, device: torch.device | None = None) -> Tensor:
+    """Index that extends 0..size-1 to `padded` entries by reflection without repeating the edge.
+
+    >>> reflect_index(3, 8).tolist()
+    [0, 1, 2, 1, 0, 1, 2, 1]
+    >>> reflect_index(1, 3).tolist()
+    [0, 0, 0]
+    """
+    if size == 1:
+        return torch.zeros(padded, dtype=torch.long, device=device)
+    period = 2 * (size - 1)
+    phase = torch.arange(padded, device=device) % period
+    return torch.minimum(phase, period - phase)
+
+
+def pad_to_valid(image: Tensor, multiple: int, minimum: int = 1) -> Tensor:
+    """Reflect-pad N x C x H x W on the right and bottom until both sides are multiples of `multiple`.
+
+    Args:
+        image: any float or integer tensor of at least two dimensions; the last two are height and width.
+        multiple: what both sides must be a multiple of, in pixels.
+        minimum: what both sides must reach, in pixels.
+
+    >>> pad_to_valid(torch.zeros(1, 3, 5, 9), 4).shape
+    torch.Size([1, 3, 8, 12])
+    """
+    height, width = image.shape[-2:]
+    tall, wide = (max(side, minimum) + -max(side, minimum) % multiple for side in (height, width))
+    if tall != height:
+        image = image.index_select(-2, reflect_index(height, tall, image.device))
+    if wide != width:
+        image = image.index_select(-1, reflect_index(width, wide, image.device))
+    return image

@@ -1,0 +1,132 @@
+"""Checkpoints: a pretrained folder plus `training/`, by name, whole or not there, and enough to go on bit for bit."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from i2izoo.errors import StorageError, listing
+from i2izoo.interfaces import Method
+from i2izoo.storage import read_tensors, replace_folder, save_folder, write_tensors, write_text
+from i2izoo.training.ema import EMA
+from i2izoo.training.step import Stepper
+
+STATE = "training/state.safetensors"
+FACTS = "training/state.json"
+_NAME = re.compile(r"step-(\d{8})")
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The complete checkpoints in `folder`, oldest first."""
+    found = [p for p in folder.glob("step-*") if _NAME.fullmatch(p.name) and (p / FACTS).is_file()]
+    return sorted(found)
+
+
+def save_checkpoint(
+    folder: Path, step: int, *, name: str, method: Method, stepper: Stepper, ema: EMA | None, keep: int, **facts: Any
+) -> Path:
+    """Write `folder/step-00001234` beside its place, rename it, and delete all but the last `keep`."""
+    place = folder / f"step-{step:08d}"
+    temporary = folder / f".{place.name}"
+    shutil.rmtree(temporary, ignore_errors=True)
+    save_folder(method, temporary, name=name, state=None if ema is None else ema.state, **facts)
+    inference = method.inference_state()
+    # with an EMA, model.safetensors has the average, so the weights themselves are training state
+    tensors = {f"method/{k}": v for k, v in method.state_dict().items() if ema is not None or k not in inference}
+    for owner, module in method.named_modules():
+        if hasattr(module, "training_state"):
+            tensors |= {f"module/{owner}/{k}": v for k, v in module.training_state().items()}
+    optimizer_tensors, optimizer_facts = _optimizer_state(method, stepper)
+    write_tensors(temporary / STATE, tensors | optimizer_tensors)
+    state = {
+        "step": step,
+        "optimizers": optimizer_facts,
+        "scaler": stepper.scaler.state_dict(),
+        "ema_updates": ema.updates if ema else None,
+    }
+    write_text(temporary / FACTS, json.dumps(state, indent=1) + "\n")
+    replace_folder(temporary, place)
+    for old in checkpoints(folder)[:-keep]:
+        shutil.rmtree(old)
+    return place
+
+
+def load_checkpoint(place: Path, *, method: Method, stepper: Stepper, ema: EMA | None) -> int:
+    """Restore everything in place and return the step; the method must be built with the same options.
+
+    Raises:
+        StorageError: a file is missing or damaged, or belongs to a method with other options.
+    """
+    facts = json.loads((place / FACTS).read_text(encoding="utf-8"))
+    weights, state = read_tensors(place / "model.safetensors"), read_tensors(place / STATE)
+    if (ema is None) != (facts["ema_updates"] is None):
+        raise StorageError(f"{place} was trained {'with' if ema is None else 'without'} an EMA; give the same 'ema'.")
+    if ema is not None:
+        ema.load(weights, facts["ema_updates"])
+    saved = {k.removeprefix("method/"): v for k, v in state.items() if k.startswith("method/")}
+    _load_exactly(method, {**weights, **saved}, place)
+    for owner, module in method.named_modules():
+        if hasattr(module, "load_training_state"):
+            prefix = f"module/{owner}/"
+            mine = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            module.load_training_state(mine, next(method.parameters()).device)
+    _load_optimizer_state(method, stepper, state, facts["optimizers"], place)
+    stepper.scaler.load_state_dict(facts["scaler"])
+    return int(facts["step"])
+
+
+@torch.no_grad()
+def _load_exactly(method: Method, state: dict[str, Tensor], place: Path) -> None:
+    own = method.state_dict()
+    wrong = sorted(
+        (own.keys() ^ state.keys()) | {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape}
+    )
+    if wrong:
+        raise StorageError(f"{place} belongs to a method with other options; these tensors differ: {listing(wrong, 5)}.")
+    for key, tensor in own.items():
+        tensor.copy_(state[key])
+
+
+def _names(method: Method) -> dict[int, str]:
+    return {id(p): name for name, p in method.named_parameters()}
+
+
+def _optimizer_state(method: Method, stepper: Stepper) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Optimiser state by parameter name: tensors, and the numbers beside them."""
+    names = _names(method)
+    tensors: dict[str, Tensor] = {}
+    facts: dict[str, Any] = {}
+    for owner, optimizer in stepper.optimizers.items():
+        facts[owner] = {"class": type(optimizer).__name__, "values": {}}
+        for parameter, values in optimizer.state.items():
+            for field, value in values.items():
+                key = f"{names[id(parameter)]}/{field}"
+                if isinstance(value, Tensor):
+                    tensors[f"optimizer/{owner}/{key}"] = value
+                else:
+                    facts[owner]["values"][key] = value
+    return tensors, facts
+
+
+def _load_optimizer_state(
+    method: Method, stepper: Stepper, state: dict[str, Tensor], facts: dict[str, Any], place: Path
+) -> None:
+    if facts.keys() != stepper.optimizers.keys():
+        raise StorageError(f"{place} has the optimisers {listing(facts)}, the method {listing(stepper.optimizers)}.")
+    parameters = dict(method.named_parameters())
+    for owner, optimizer in stepper.optimizers.items():
+        prefix = f"optimizer/{owner}/"
+        fields: dict[str, Any] = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        for key, value in {**fields, **facts[owner]["values"]}.items():
+            name, _, field = key.rpartition("/")
+            parameter = parameters[name]
+            if isinstance(value, Tensor) and value.shape == parameter.shape:
+                # moments live beside their parameter, in its memory format: other layouts round differently
+                value = torch.empty_like(parameter).copy_(value)
+            optimizer.state[parameter][field] = value

@@ -1,0 +1,112 @@
+"""The trainer's options."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from i2izoo.config import Configurable
+from i2izoo.errors import ConfigError
+
+
+class TrainingOptions(Configurable):
+    """How long, how large and how often. A method's `recipe` gives its paper's values as defaults.
+
+    Args:
+        epochs: epochs at the full learning rate.
+        decay_epochs: epochs over which it then falls linearly to zero.
+        steps: length in optimiser steps instead of epochs, at the full learning rate.
+        decay_steps: the same for the linear fall; only with `steps`.
+        batch_size: pictures (or pairs) for each process and micro-batch.
+        accumulation: micro-batches whose gradients make one step. Every update of the method then steps once in as many
+            micro-batches.
+        precision: "fp32", "bf16" or "fp16" (autocast; weights and optimisers stay float32; fp16 wants a GPU).
+        channels_last: memory format of networks and images; faster convolutions on CPUs and GPUs.
+        compile: `torch.compile` the networks; the first steps take long.
+        ema: decay of the exponential moving average of the weights that are saved, for each step; 0 switches it off.
+        clip: largest gradient norm of each update; None does not clip.
+        seed: all randomness is a function of it, the step and the process.
+        load_size: side that pictures are resized to before the crop, in pixels; None keeps their size.
+        crop_size: side of the random crop, in pixels; None takes the whole picture.
+        flip: random horizontal flip.
+        split: "train", "val", ...: the part of the data; None: "train".
+        sides: for side-by-side pictures, the domains of the left and the right half.
+        log_every: steps between lines of log.csv.
+        sample_every: steps between grids of samples; 0: none.
+        samples: rows of such a grid.
+        checkpoint_every: steps between checkpoints; the last step always has one.
+        keep_last: checkpoints that are kept.
+        tensorboard: write TensorBoard events too.
+        device: "cpu", "cuda", "mps" or None for the best there is.
+    """
+
+    def __init__(
+        self,
+        *,
+        epochs: int = 100,
+        decay_epochs: int = 0,
+        steps: int | None = None,
+        decay_steps: int = 0,
+        batch_size: int = 1,
+        accumulation: int = 1,
+        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+        channels_last: bool = True,
+        compile: bool = False,
+        ema: float = 0.0,
+        clip: float | None = None,
+        seed: int = 0,
+        load_size: int | None = None,
+        crop_size: int | None = None,
+        flip: bool = True,
+        split: str | None = None,
+        sides: list[str] | None = None,
+        log_every: int = 100,
+        sample_every: int = 1000,
+        samples: int = 4,
+        checkpoint_every: int = 1000,
+        keep_last: int = 2,
+        tensorboard: bool = True,
+        device: str | None = None,
+    ) -> None:
+        at_least = {
+            "epochs": 0, "decay_epochs": 0, "decay_steps": 0, "batch_size": 1, "accumulation": 1, "log_every": 1,
+            "sample_every": 0, "samples": 1, "checkpoint_every": 1, "keep_last": 1,
+        }  # fmt: skip
+        for name, least in at_least.items():
+            if self.config[name] < least:
+                raise ConfigError(f"training option {name!r} is at least {least}; found {self.config[name]}.")
+        if not 0 <= ema < 1:
+            raise ConfigError(f"training option 'ema' is a decay in [0, 1); found {ema}.")
+        if decay_steps and steps is None:
+            raise ConfigError("training option 'decay_steps' goes with 'steps'; with epochs it is 'decay_epochs'.")
+        if steps is None and epochs + decay_epochs == 0 or steps is not None and steps + decay_steps < 1:
+            raise ConfigError("there is nothing to train: give 'epochs' or 'steps' above 0.")
+        if load_size and crop_size and load_size < crop_size:
+            raise ConfigError(f"load_size ({load_size}) must not be smaller than crop_size ({crop_size}).")
+        for name, value in self.config.items():
+            setattr(self, name, value)
+
+    # declared for readers and type checkers; set from the config above
+    epochs: int
+    decay_epochs: int
+    steps: int | None
+    decay_steps: int
+    batch_size: int
+    accumulation: int
+    precision: str
+    channels_last: bool
+    compile: bool
+    ema: float
+    clip: float | None
+    seed: int
+    load_size: int | None
+    crop_size: int | None
+    flip: bool
+    split: str | None
+    sides: list[str] | None
+    log_every: int
+    sample_every: int
+    samples: int
+    checkpoint_every: int
+    keep_last: int
+    tensorboard: bool
+    device: str | None

@@ -1,0 +1,121 @@
+"""One training step of any method: run its updates in its order, and put each gradient where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from i2izoo.errors import TrainingError, listing
+from i2izoo.interfaces import Batch, Method, Update
+
+
+class Stepper:
+    """Runs `Method.training_step` and owns its optimisers: accumulation, reduction, scaling, clipping, stepping.
+
+    Args:
+        method: on its device.
+        autocast: context in which the method computes.
+        scaler: gradient scaler for fp16, or one that is disabled.
+        clip: largest gradient norm of each optimiser; None does not clip.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        autocast: Callable[[], AbstractContextManager[object]],
+        scaler: torch.amp.GradScaler,
+        clip: float | None = None,
+    ) -> None:
+        self.method, self.autocast, self.scaler, self.clip = method, autocast, scaler, clip
+        self.optimizers = method.optimizers()
+        self.parameters = {
+            name: [p for group in optimizer.param_groups for p in group["params"]]
+            for name, optimizer in self.optimizers.items()
+        }
+        self.rates = {n: [g["lr"] for g in o.param_groups] for n, o in self.optimizers.items()}
+        owned = [id(p) for parameters in self.parameters.values() for p in parameters]
+        if len(owned) != len(set(owned)):
+            raise TrainingError(f"{type(method).__name__}.optimizers() gives one parameter to two optimisers.")
+
+    def set_rate(self, factor: float) -> None:
+        """Set every learning rate to `factor` times its initial value."""
+        for name, optimizer in self.optimizers.items():
+            for group, rate in zip(optimizer.param_groups, self.rates[name], strict=True):
+                group["lr"] = rate * factor
+
+    def run(self, batches: Sequence[Batch], seed: Callable[[int], None] = lambda micro: None) -> dict[str, Tensor]:
+        """One step over micro-batches; optimisers step in the last of them.
+
+        Args:
+            batches: the micro-batches.
+            seed: called with the index of each micro-batch before it, to seed the random state.
+
+        Returns:
+            The losses by name, averaged over the micro-batches, detached.
+        """
+        logged: dict[str, Tensor] = {}
+        stepped = False
+        for micro, batch in enumerate(batches):
+            seed(micro)
+            updates = iter(self.method.training_step(batch))
+            while True:
+                with self.autocast():  # the method's code runs between the yields
+                    update = next(updates, None)
+                if update is None:
+                    break
+                self._backward(update, len(batches))
+                for name, loss in update.losses.items():
+                    logged[name] = logged.get(name, 0) + loss.detach().float() / len(batches)
+                if micro == len(batches) - 1:
+                    for name in update.steppers:
+                        self._step(name)
+                        stepped = True
+        if stepped:
+            self.scaler.update()
+        return logged
+
+    def _backward(self, update: Update, parts: int) -> None:
+        if unknown := [n for n in (*update.receivers, *update.steppers) if n not in self.optimizers]:
+            raise TrainingError(
+                f"{type(self.method).__name__} yields an update for {unknown[0]!r}; "
+                f"its optimizers() are {listing(self.optimizers)}."
+            )
+        if not update.losses:
+            return
+        total = torch.stack([loss.float() for loss in update.losses.values()]).sum() / parts
+        inputs = [p for name in update.receivers for p in self.parameters[name] if p.requires_grad]
+        # `inputs` keeps the gradient out of every other network that the graph passes through
+        self.scaler.scale(total).backward(inputs=inputs, retain_graph=update.retain_graph)
+
+    def _step(self, name: str) -> None:
+        optimizer, parameters = self.optimizers[name], self.parameters[name]
+        average_gradients(parameters)
+        if self.clip is not None:
+            self.scaler.unscale_(optimizer)
+            torch.nn.utils.clip_grad_norm_(parameters, self.clip)
+        self.scaler.step(optimizer)
+        optimizer.zero_grad(set_to_none=True)
+
+
+def average_gradients(parameters: Sequence[Tensor]) -> None:
+    """Average the gradients over all processes, in one message for each dtype; nothing to do for one process.
+
+    A method's networks are called directly and in any order, several times a step, which wrappers such as
+    DistributedDataParallel do not allow; so gradients are averaged here.
+    """
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return
+    for parameter in parameters:  # a part unused in this step on one process may be used on another
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    for dtype in {p.dtype for p in parameters}:
+        grads = [p.grad for p in parameters if p.dtype == dtype]
+        flat = torch.cat([g.flatten() for g in grads])
+        dist.all_reduce(flat)
+        flat /= dist.get_world_size()
+        for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
+            grad.copy_(part.view(grad.shape))

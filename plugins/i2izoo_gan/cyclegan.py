@@ -1,0 +1,175 @@
+"""CycleGAN: unpaired translation in both directions (Zhu et al., ICCV 2017, arXiv 1703.10593)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from i2izoo.config import PartSpec
+from i2izoo.errors import ConfigError
+from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
+from i2izoo.nn.init import Init, init_weights
+from i2izoo.training.pool import ReplayPool
+from i2izoo_gan.importers import discriminator_from_original, generator_from_original
+
+
+class CycleGAN(Method):
+    """Two generators G: X -> Y and F: Y -> X, two discriminators, and the cycles F(G(x)) = x, G(F(y)) = y (eq. 3).
+
+    Args:
+        domains: the two domains, by the names that the data gives them.
+        channels: channels of the images of each.
+        generator: any generator; two are built.
+        discriminator: any discriminator, unconditional; two are built.
+        gan_loss: any adversarial loss; the paper's is "lsgan".
+        cycle_loss: distance of a picture and its round trip.
+        cycle_weight: lambda, 10 in the paper; one number for both cycles.
+        identity_weight: weight of the identity loss relative to `cycle_weight`. The authors' code always uses 0.5,
+            which is the default here; the paper uses it for paintings only (section 5.2); 0 switches it off.
+        pool_size: images in each replay pool; 0 switches it off.
+        discriminator_steps: discriminator updates for each generator update.
+        init: initialisation of the weights.
+        init_gain: its standard deviation or gain.
+        learning_rate: of Adam.
+        betas: of Adam.
+
+    >>> import torch
+    >>> method = CycleGAN(domains=["label", "photo"], generator={"name": "resnet_6blocks", "width": 4})
+    >>> method(torch.zeros(1, 3, 20, 9), to="label").shape
+    torch.Size([1, 3, 20, 9])
+    """
+
+    data = "unpaired"
+    recipe: ClassVar[dict[str, Any]] = {
+        "epochs": 100, "decay_epochs": 100, "batch_size": 1, "load_size": 286, "crop_size": 256,
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        channels: list[int] = [3, 3],  # noqa: B006
+        generator: PartSpec = "resnet_9blocks",
+        discriminator: PartSpec = "patchgan",
+        gan_loss: PartSpec = "lsgan",
+        cycle_loss: PartSpec = "l1",
+        cycle_weight: float = 10.0,
+        identity_weight: float = 0.5,
+        pool_size: int = 50,
+        discriminator_steps: int = 1,
+        init: Init = "normal",
+        init_gain: float = 0.02,
+        learning_rate: float = 2e-4,
+        betas: list[float] = [0.5, 0.999],  # noqa: B006
+    ) -> None:
+        super().__init__()
+        if len(domains) != 2 or domains[0] == domains[1] or len(channels) != 2:
+            raise ConfigError(f"CycleGAN has two domains of different names; found {domains} with channels {channels}.")
+        if identity_weight and channels[0] != channels[1]:
+            raise ConfigError(f"the identity loss needs equal channels, found {channels}; set identity_weight=0.")
+        if discriminator_steps < 1:
+            raise ConfigError(f"discriminator_steps is at least 1; found {discriminator_steps}.")
+        self.x, self.y = domains
+        # keyed `to_<domain>`, since a domain may be called as a method of ModuleDict is
+        self.generator = nn.ModuleDict()
+        self.discriminator = nn.ModuleDict()
+        self.pool = nn.ModuleDict()
+        for to, source in self.directions.items():
+            self.generator[f"to_{to}"] = self.part(
+                "generator", "generators", generator,
+                in_channels=self.channels[source], out_channels=self.channels[to],
+            )  # fmt: skip
+            self.discriminator[f"of_{to}"] = self.part(
+                "discriminator", "discriminators", discriminator, in_channels=self.channels[to]
+            )
+            self.pool[f"of_{to}"] = ReplayPool(pool_size)
+        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
+        self.cycle_loss = self.part("cycle_loss", "losses", cycle_loss, ReconstructionLoss)
+        self.cycle_weight, self.identity_weight = cycle_weight, identity_weight
+        self.discriminator_steps = discriminator_steps
+        self.learning_rate, self.betas = learning_rate, betas
+        for network in (self.generator, self.discriminator):
+            init_weights(network, init, init_gain)
+
+    @property
+    def directions(self) -> dict[str, str]:
+        return {self.y: self.x, self.x: self.y}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return dict(zip(self.config["domains"], self.config["channels"], strict=True))
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        G, F = self.generator[f"to_{self.y}"], self.generator[f"to_{self.x}"]
+        D_X, D_Y = self.discriminator[f"of_{self.x}"], self.discriminator[f"of_{self.y}"]
+        x, y = batch[self.x], batch[self.y]
+        fake_y, fake_x = G(x), F(y)
+
+        if (batch.step + 1) % self.discriminator_steps == 0:
+            losses = {
+                f"gan_{self.y}": self.gan_loss.generator(D_Y(fake_y)),
+                f"gan_{self.x}": self.gan_loss.generator(D_X(fake_x)),
+            }
+            if self.cycle_weight:
+                losses[f"cycle_{self.x}"] = self.cycle_weight * self.cycle_loss(F(fake_y), x)
+                losses[f"cycle_{self.y}"] = self.cycle_weight * self.cycle_loss(G(fake_x), y)
+            if self.identity_weight:
+                weight = self.identity_weight * (self.cycle_weight or 1.0)
+                losses[f"identity_{self.y}"] = weight * self.cycle_loss(G(y), y)
+                losses[f"identity_{self.x}"] = weight * self.cycle_loss(F(x), x)
+            yield Update("generator", losses)
+
+        losses = {}
+        for domain, critic, real, fake in ((self.y, D_Y, y, fake_y), (self.x, D_X, x, fake_x)):
+            fake = self.pool[f"of_{domain}"](fake)
+            losses[f"d_{domain}"] = 0.5 * self.gan_loss.discriminator(critic(real), critic(fake))
+            penalty = self.gan_loss.penalty(critic, real, fake)
+            if penalty is not None:
+                losses[f"d_penalty_{domain}"] = penalty
+        yield Update("discriminator", losses)
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            name: torch.optim.Adam(network.parameters(), self.learning_rate, betas=tuple(self.betas))
+            for name, network in {"generator": self.generator, "discriminator": self.discriminator}.items()
+        }
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+        """N x C x H x W of the other domain to the domain `to`."""
+        return self.generator[f"to_{to}"](image)
+
+    @classmethod
+    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> CycleGAN:
+        """Build from the authors' `latest_net_G_A.pth` (first domain to second), `..._G_B.pth`, and `..._D_A/B.pth`.
+
+        In their naming G_A translates A to B, and D_A judges B.
+        """
+        found = {}
+        for name, state in files.items():
+            role = next((r for r in ("G_A", "G_B", "D_A", "D_B") if r in name), None)
+            if role is None or role in found:
+                raise ConfigError(f"CycleGAN imports files named ..._G_A, _G_B, _D_A, _D_B; found {sorted(files)}.")
+            found[role] = (name, state)
+        if not {"G_A", "G_B"} <= found.keys() or len(found) == 3:
+            raise ConfigError(f"CycleGAN needs G_A and G_B, and both discriminators or none; found {sorted(files)}.")
+        spec, g_weights, x_channels, y_channels = generator_from_original(*found["G_A"])
+        other, f_weights, _, _ = generator_from_original(*found["G_B"])
+        if other != spec:
+            raise ConfigError(f"the two generators differ: {spec} and {other}.")
+        options = {"generator": spec, "channels": [x_channels, y_channels], **options}
+        if x_channels != y_channels:
+            options.setdefault("identity_weight", 0.0)
+        critics = {}
+        for role in ("D_A", "D_B"):
+            if role in found:
+                options["discriminator"], critics[role], _ = discriminator_from_original(*found[role])
+        method = cls(**options)
+        method.generator[f"to_{method.y}"].load_state_dict(g_weights)
+        method.generator[f"to_{method.x}"].load_state_dict(f_weights)
+        for role, domain in (("D_A", method.y), ("D_B", method.x)):
+            if role in critics:
+                method.discriminator[f"of_{domain}"].load_state_dict(critics[role])
+        return method

@@ -1,0 +1,195 @@
+"""Pix2pix: paired translation with a conditional GAN (Isola et al., CVPR 2017, arXiv 1611.07004)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from i2izoo.config import PartSpec
+from i2izoo.errors import ConfigError
+from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
+from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.random import derive_seed, seeded
+from i2izoo_gan.importers import discriminator_from_original, generator_from_original
+
+PATCHGAN_BATCH: PartSpec = {"name": "patchgan", "norm": "batch"}
+
+
+class Pix2Pix(Method):
+    """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G) (eq. 4).
+
+    Args:
+        domains: source and target, by the names that the data gives them.
+        in_channels: channels of the source.
+        out_channels: channels of the target.
+        generator: any generator.
+        discriminator: any discriminator; it sees source and target concatenated.
+        gan_loss: any adversarial loss; the paper's is "vanilla".
+        gan_weight: weight of the adversarial term; 0 trains without a discriminator.
+        reconstruction_loss: "l1" as in the paper, "l2", or any reconstruction loss.
+        reconstruction_weight: lambda, 100 in the paper; 0 is the plain conditional GAN.
+        conditional: False hides the source from the discriminator (the paper's ablation "GAN").
+        discriminator_steps: discriminator updates for each generator update.
+        init: initialisation of the weights.
+        init_gain: its standard deviation or gain.
+        learning_rate: of Adam, for both.
+        betas: of Adam.
+        inference: "deterministic" translates with dropout off and running statistics; "paper" as the paper does, with
+            dropout on and the statistics of the picture itself.
+
+    >>> import torch
+    >>> method = Pix2Pix(generator={"name": "unet_256", "width": 4, "depth": 3})
+    >>> method(torch.zeros(1, 3, 20, 9), to="target").shape
+    torch.Size([1, 3, 20, 9])
+    """
+
+    data = "paired"
+    recipe: ClassVar[dict[str, Any]] = {
+        "epochs": 100, "decay_epochs": 100, "batch_size": 1, "load_size": 286, "crop_size": 256,
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        in_channels: int = 3,
+        out_channels: int = 3,
+        generator: PartSpec = "unet_256",
+        discriminator: PartSpec = PATCHGAN_BATCH,
+        gan_loss: PartSpec = "vanilla",
+        gan_weight: float = 1.0,
+        reconstruction_loss: PartSpec = "l1",
+        reconstruction_weight: float = 100.0,
+        conditional: bool = True,
+        discriminator_steps: int = 1,
+        init: Init = "normal",
+        init_gain: float = 0.02,
+        learning_rate: float = 2e-4,
+        betas: list[float] = [0.5, 0.999],  # noqa: B006
+        inference: Literal["deterministic", "paper"] = "deterministic",
+    ) -> None:
+        super().__init__()
+        if len(domains) != 2 or domains[0] == domains[1]:
+            raise ConfigError(f"pix2pix translates between two domains of different names; found {domains}.")
+        if discriminator_steps < 1:
+            raise ConfigError(f"discriminator_steps is at least 1; found {discriminator_steps}.")
+        self.source, self.target = domains
+        judged = out_channels + (in_channels if conditional else 0)
+        self.generator = self.part(
+            "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels
+        )
+        self.discriminator = self.part("discriminator", "discriminators", discriminator, in_channels=judged)
+        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
+        self.reconstruction_loss = self.part("reconstruction_loss", "losses", reconstruction_loss, ReconstructionLoss)
+        self.gan_weight, self.reconstruction_weight = gan_weight, reconstruction_weight
+        self.conditional, self.discriminator_steps = conditional, discriminator_steps
+        self.learning_rate, self.betas, self.inference = learning_rate, betas, inference
+        for network in (self.generator, self.discriminator):
+            init_weights(network, init, init_gain)
+
+    @property
+    def directions(self) -> dict[str, str]:
+        return {self.target: self.source}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return {self.source: self.config["in_channels"], self.target: self.config["out_channels"]}
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        x, y = batch[self.source], batch[self.target]
+        fake = self.generator(x)
+
+        if self.gan_weight:
+            real_pair, fake_pair = self._judged(x, y), self._judged(x, fake.detach())
+            d_loss = self.gan_loss.discriminator(self.discriminator(real_pair), self.discriminator(fake_pair))
+            # halved, as the paper does to slow the discriminator down (section 3.3)
+            losses = {"d_gan": 0.5 * self.gan_weight * d_loss}
+            penalty = self.gan_loss.penalty(self.discriminator, real_pair, fake_pair)
+            yield Update("discriminator", losses if penalty is None else losses | {"d_penalty": penalty})
+            if (batch.step + 1) % self.discriminator_steps:
+                return
+
+        losses = {}
+        if self.gan_weight:
+            losses["gan"] = self.gan_weight * self.gan_loss.generator(self.discriminator(self._judged(x, fake)))
+        if self.reconstruction_weight:
+            losses["reconstruction"] = self.reconstruction_weight * self.reconstruction_loss(fake, y)
+        yield Update("generator", losses)
+
+    def _judged(self, x: Tensor, y: Tensor) -> Tensor:
+        """What the discriminator sees."""
+        return torch.cat([x, y.to(x.dtype)], dim=1) if self.conditional else y
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        if not self.gan_weight:
+            del networks["discriminator"]
+        return {
+            name: torch.optim.Adam(network.parameters(), self.learning_rate, betas=tuple(self.betas))
+            for name, network in networks.items()
+        }
+
+    def translate(
+        self, image: Tensor, *, to: str, seeds: list[int], mode: Literal["deterministic", "paper"] | None = None
+    ) -> Tensor:
+        """N x in x H x W to N x out x H x W.
+
+        Args:
+            image: the batch.
+            to: the target domain.
+            seeds: one for each row; only mode "paper" draws (dropout).
+            mode: overrides the method's option `inference`.
+        """
+        mode = mode or self.inference
+        if mode == "deterministic":
+            return self.generator(image)
+        if mode != "paper":
+            raise ConfigError(f"mode is 'deterministic' or 'paper'; found {mode!r}.")
+        with _training_mode(self.generator):
+            rows = []
+            for row, seed in zip(image, seeds, strict=True):
+                with seeded(derive_seed(seed, "dropout")):
+                    rows.append(self.generator(row[None]))
+        return torch.cat(rows)
+
+    @classmethod
+    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> Pix2Pix:
+        """Build from the authors' `latest_net_G.pth` and, if given, `latest_net_D.pth`."""
+        generators, discriminators = {}, {}
+        for name, state in files.items():
+            (discriminators if "_D" in name else generators)[name] = state
+        if len(generators) != 1 or len(discriminators) > 1:
+            raise ConfigError(
+                f"pix2pix imports one generator (..._net_G.pth) and at most one discriminator; found {sorted(files)}."
+            )
+        spec, weights, in_channels, out_channels = generator_from_original(*generators.popitem())
+        options = {"generator": spec, "in_channels": in_channels, "out_channels": out_channels, **options}
+        judged = {}
+        if discriminators:
+            options["discriminator"], judged, seen = discriminator_from_original(*discriminators.popitem())
+            options.setdefault("conditional", seen == in_channels + out_channels)
+        method = cls(**options)
+        method.generator.load_state_dict(weights)
+        if judged:
+            method.discriminator.load_state_dict(judged)
+        return method
+
+
+class _training_mode:
+    """Batch statistics and dropout inside, without touching the running statistics."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    def __enter__(self) -> None:
+        self.was = self.network.training
+        self.kept = {k: v.clone() for k, v in self.network.named_buffers()}
+        self.network.train()
+
+    def __exit__(self, *_: object) -> None:
+        self.network.train(self.was)
+        for name, buffer in self.network.named_buffers():
+            buffer.copy_(self.kept[name])

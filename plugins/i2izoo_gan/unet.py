@@ -1,0 +1,110 @@
+"""The U-Net generator of pix2pix (Isola et al., CVPR 2017, arXiv 1611.07004, section 3.2.1 and appendix 6.1)."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from i2izoo.errors import ConfigError
+from i2izoo.interfaces import Generator
+from i2izoo.nn.norm import Norm, make_norm
+
+
+class UNet(Generator):
+    """Encoder-decoder with skip connections: N x in x H x W to N x out x H x W, in [-1, 1].
+
+    Encoder e1..en: LeakyReLU (not before e1), Conv 4 x 4 stride 2, norm (not on e1 and en). Decoder d1..dn: ReLU,
+    transposed conv 4 x 4 stride 2, norm, dropout on three levels; the output of d_i is concatenated with the mirrored
+    encoder output; dn ends in tanh.
+
+    Args:
+        in_channels: channels of the input image.
+        out_channels: channels of the output image.
+        width: channels of the outermost level ("ngf"); they double to 8 x width.
+        max_width: widest level in channels; None: 8 x width, as in the paper. Inner levels hold most parameters, so a
+            lower value makes a small model that is still wide at full resolution.
+        depth: number of levels; None: 8 or 7, as the name says. Sides must be multiples of 2 ** depth.
+        norm: "batch", "instance" or "none".
+        dropout: probability; 0 switches it off.
+        dropout_levels: "paper" puts it on d1, d2, d3 (as the authors' first code); "pytorch" on d2, d3, d4, as the
+            authors' PyTorch code, which skips the innermost level and never reaches the full-width boundary.
+
+    >>> UNet(width=4, depth=3)(torch.zeros(1, 3, 16, 8)).shape
+    torch.Size([1, 3, 16, 8])
+    """
+
+    default_depth: ClassVar[int] = 8
+
+    def __init__(
+        self,
+        *,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        width: int = 64,
+        max_width: int | None = None,
+        depth: int | None = None,
+        norm: Norm = "batch",
+        dropout: float = 0.5,
+        dropout_levels: Literal["paper", "pytorch"] = "paper",
+    ) -> None:
+        super().__init__()
+        depth = self.default_depth if depth is None else depth
+        if depth < 2:
+            raise ConfigError(f"a U-Net needs a depth of at least 2 levels; found {depth}.")
+        self.size_multiple = self.min_size = 2**depth
+        bias = norm != "batch"
+        widest = 8 * width if max_width is None else max_width
+        widths = [min(width * 2**level, widest) for level in range(depth)]  # of e1..en
+        self.down = nn.ModuleList()
+        for level, channels in enumerate(widths):
+            outer, inner = level == 0, level == depth - 1
+            before = in_channels if outer else widths[level - 1]
+            self.down.append(
+                nn.Sequential(
+                    nn.Identity() if outer else nn.LeakyReLU(0.2),
+                    nn.Conv2d(before, channels, 4, 2, 1, bias=bias),
+                    nn.Identity() if outer or inner else make_norm(norm, channels),
+                )
+            )
+        dropped = self._dropout_levels(depth, dropout_levels) if dropout else ()
+        self.up = nn.ModuleList()
+        for step in range(depth):  # d1 is innermost
+            last = step == depth - 1
+            before = widths[-1] if step == 0 else 2 * widths[depth - 1 - step]
+            after = out_channels if last else widths[depth - 2 - step]
+            self.up.append(
+                nn.Sequential(
+                    nn.ReLU(),
+                    nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias or last),
+                    nn.Tanh() if last else make_norm(norm, after),
+                    nn.Dropout(dropout) if step in dropped else nn.Identity(),
+                )
+            )
+
+    @staticmethod
+    def _dropout_levels(depth: int, where: str) -> range:
+        """Decoder steps (0 is d1) that have dropout."""
+        return range(min(3, depth - 1)) if where == "paper" else range(1, max(1, depth - 4))
+
+    def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        skips = [image]
+        for down in self.down:
+            skips.append(down(skips[-1]))
+        x = skips.pop()
+        for step, up in enumerate(self.up):
+            x = up(x if step == 0 else torch.cat([skips.pop(), x], dim=1))
+        return x
+
+
+class UNet128(UNet):
+    """Seven levels, for 128 x 128."""
+
+    default_depth = 7
+
+
+class UNet256(UNet):
+    """Eight levels, for 256 x 256."""
+
+    default_depth = 8
