@@ -26,10 +26,10 @@ class UNet(nn.Module):
         self.down, self.up = nn.ModuleList(), nn.ModuleList()
         for level, out in enumerate(widths):
             bare = level in (0, depth - 1)
-            conv = nn.Conv2d(widths[level - 1] if level else channels, out, 4, 2, 1, bias=bare)
+            conv = nn.Conv2d(widths[level - 1] if level else channels, out, 4, 2, 1, bias=False)
             self.down.append(
                 nn.Sequential(
-                    nn.Identity() if level == 0 else nn.LeakyReLU(0.2, inplace=False),
+                    nn.Identity() if level == 0 else nn.LeakyReLU(0.2),
                     conv,
                     nn.Identity() if bare else nn.BatchNorm2d(out),
                 )
@@ -39,7 +39,7 @@ class UNet(nn.Module):
             out = widths[level - 1] if level else channels
             conv_up = nn.ConvTranspose2d(inner, out, 4, 2, 1, bias=level == 0)
             tail = nn.Tanh() if level == 0 else nn.BatchNorm2d(out)
-            drop = nn.Dropout(0.5) if depth - 5 < level + 1 < depth else nn.Identity()
+            drop = nn.Dropout(0.5) if level >= max(1, depth - 3) else nn.Identity()
             self.up.append(nn.Sequential(nn.ReLU(), conv_up, tail, drop))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -51,6 +51,7 @@ def plain_calls(args: argparse.Namespace) -> dict[str, Call]:
 def our_calls(args: argparse.Namespace, what: str) -> dict[str, Call]:
     """Step (mixed precision) or inference (weights of that precision) of i2izoo."""
     import i2izoo
+    from i2izoo.interfaces import Generator
 
     unet = {"name": "unet_256", "width": args.width, "depth": args.depth}
     resnet = {"name": "resnet_9blocks", "width": args.width, "blocks": args.blocks}
@@ -66,8 +67,8 @@ def our_calls(args: argparse.Namespace, what: str) -> dict[str, Call]:
     if what == "step":
         trainer = i2izoo.Trainer(
             model, {"name": "synthetic-facades", "count": args.batch, "size": args.size}, steps=1_000_000,
-            batch_size=args.batch, load_size=args.size, crop_size=args.size, precision=args.precision, device=args.device,
-            channels_last=args.channels_last, compile=args.compile, progress=False,
+            batch_size=args.batch, load_size=args.size, crop_size=args.size, precision=args.precision,
+            channels_last=args.channels_last, compile=args.compile, device=args.device, progress=False,
         )  # fmt: skip
         trainer.loader.close()
         trainer.loader = itertools.repeat(dict(zip(DOMAINS, batch, strict=True)))  # type: ignore[assignment]
@@ -75,8 +76,9 @@ def our_calls(args: argparse.Namespace, what: str) -> dict[str, Call]:
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[args.precision]
     method = model.to(args.device, dtype).method.to(memory_format=layout)  # type: ignore[call-overload]
     if args.compile:
-        for part in method.children():
-            part.compile()
+        for part in method.modules():
+            if isinstance(part, Generator):
+                part.compile()
     source = batch[0].to(dtype).contiguous(memory_format=layout)
     return {"inference": _translating(method.eval, lambda: method(source, to=DOMAINS[1]))}
 
@@ -106,7 +108,7 @@ def seconds(call: Call, device: str) -> float:
 
 def measure(args: argparse.Namespace, what: str) -> list[dict[str, Any]]:
     """One row for each side: seconds of the first call and of each timed one."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, build in sides(args, what).items():
         call = build()[what]
         first = seconds(call, args.device)

@@ -9,7 +9,7 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
+from typing import Any, ClassVar, Literal, TypeAlias, Union, get_args, get_origin
 
 from i2izoo.errors import ConfigError, OptionTypeError, listing, suggest
 
@@ -39,6 +39,8 @@ class Configurable:
     """
 
     config: dict[str, Any]
+    tiny_options: ClassVar[dict[str, Any]] = {}
+    """Options that make it small and fast: the conformance kit builds it with them."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         if args:

@@ -156,7 +156,6 @@ class _Plan:
 def _work(
     plan: _Plan, step: int, batches: queue.Queue[dict[str, Tensor] | BaseException], stop: threading.Event
 ) -> None:
-    torch.set_num_threads(1)  # of this thread alone, as torch's own pin-memory thread does: it must not compete
     try:
         while not stop.is_set():
             batches.put(plan.batch(step))

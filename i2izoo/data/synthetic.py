@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ class SyntheticFacades(JitteredDataset):
     >>> data.domains, len(data), data.sample(0, seed=None)["label"].shape
     (('label', 'photo'), 8, torch.Size([3, 64, 64]))
     """
+
+    tiny_options: ClassVar[dict[str, Any]] = {"count": 4, "size": 32}
 
     def __init__(
         self,

@@ -46,6 +46,10 @@ class CycleGAN(Method):
     recipe: ClassVar[dict[str, Any]] = {
         "epochs": 100, "decay_epochs": 100, "batch_size": 1, "load_size": 286, "crop_size": 256,
     }  # fmt: skip
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "generator": {"name": "resnet_9blocks", "width": 4, "blocks": 1},
+        "discriminator": {"name": "patchgan", "width": 4, "layers": 2},
+    }
 
     def __init__(
         self,
@@ -133,7 +137,7 @@ class CycleGAN(Method):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {
-            name: torch.optim.Adam(network.parameters(), self.learning_rate, betas=tuple(self.betas))
+            name: torch.optim.Adam(network.parameters(), self.learning_rate, betas=tuple(self.betas), fused=True)
             for name, network in {"generator": self.generator, "discriminator": self.discriminator}.items()
         }
 

@@ -4,6 +4,7 @@ of BicycleGAN (Zhu et al., NIPS 2017, arXiv 1711.11586)."""
 from __future__ import annotations
 
 import itertools
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,6 +31,8 @@ class PatchGAN(Discriminator):
     >>> [logits.shape for logits in PatchGAN(in_channels=3, width=4)(torch.zeros(1, 3, 256, 256))]
     [torch.Size([1, 1, 30, 30])]
     """
+
+    tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "layers": 2}
 
     def __init__(
         self,
@@ -69,6 +72,8 @@ class PixelDiscriminator(Discriminator):
         norm: "batch", "instance" or "none", on the second layer.
     """
 
+    tiny_options: ClassVar[dict[str, Any]] = {"width": 4}
+
     def __init__(self, *, in_channels: int = 3, width: int = 64, norm: Norm = "batch") -> None:
         super().__init__()
         bias = norm != "batch"
@@ -96,6 +101,8 @@ class MultiScalePatchGAN(Discriminator):
         scales: number of PatchGANs, each at half the size of the one before.
         halve_width: halve the width with each scale (BicycleGAN); UNIT keeps it.
     """
+
+    tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "layers": 2}
 
     def __init__(
         self,

@@ -50,6 +50,10 @@ class Pix2Pix(Method):
     recipe: ClassVar[dict[str, Any]] = {
         "epochs": 100, "decay_epochs": 100, "batch_size": 1, "load_size": 286, "crop_size": 256,
     }  # fmt: skip
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "generator": {"name": "unet_256", "width": 4, "depth": 3},
+        "discriminator": {"name": "patchgan", "width": 4, "layers": 2, "norm": "batch"},
+    }
 
     def __init__(
         self,
@@ -128,7 +132,7 @@ class Pix2Pix(Method):
         if not self.gan_weight:
             del networks["discriminator"]
         return {
-            name: torch.optim.Adam(network.parameters(), self.learning_rate, betas=tuple(self.betas))
+            name: torch.optim.Adam(network.parameters(), self.learning_rate, betas=tuple(self.betas), fused=True)
             for name, network in networks.items()
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -35,6 +35,7 @@ class ResNetGenerator(Generator):
     """
 
     default_blocks: ClassVar[int] = 9
+    tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "blocks": 1}
     size_multiple = 4
     min_size = 8  # the residual blocks reflect one pixel of a quarter of the side
 

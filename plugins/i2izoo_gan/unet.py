@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,7 @@ class UNet(Generator):
     """
 
     default_depth: ClassVar[int] = 8
+    tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "depth": 3}
 
     def __init__(
         self,

@@ -1,0 +1,168 @@
+"""What the site computes while it is built: the gallery from the cards of the bundled models, and tables of parts.
+
+mkdocs calls `on_page_markdown` (`hooks:` in mkdocs.yml); the tests call `fill`. A page asks for generated Markdown with
+a comment such as `<!-- gallery -->`.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from i2izoo.cards import read_card
+from i2izoo.listing import list_parts
+from i2izoo.pretrained import PretrainedEntry
+from i2izoo.registry import KINDS, registry, singular
+
+DOCS = Path(__file__).parent
+FACTS = {
+    "data": "Data", "split": "Split", "steps": "Steps", "epochs": "Epochs", "batch_size": "Batch size",
+    "crop_size": "Crop in pixels", "hardware": "Hardware", "seed": "Seed",
+}  # fmt: skip
+
+
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """mkdocs' hook: links to assets are relative to the page."""
+    return fill(markdown, page.url.count("/") * "../")
+
+
+def fill(markdown: str, base: str = "") -> str:
+    """Replace the comments `<!-- gallery -->`, `<!-- parts -->` and `<!-- pictures FOLDER -->`.
+
+    Args:
+        markdown: of a page.
+        base: from the page's address to the root of the site.
+    """
+    makers = {"gallery": gallery, "parts": parts, "pictures": pictures}
+
+    def made(match: re.Match[str]) -> str:
+        return makers[match[1]](base, *match[2].split())
+
+    return re.sub(rf"<!-- ({'|'.join(makers)})\b(.*?)-->", made, markdown)
+
+
+# -------------------------------------------------------------------------------------------------------- pictures
+
+
+def pictures(base: str, name: str) -> str:
+    """The pairs of `docs/assets/home/NAME`: `1-label-in.png` and `1-photo-out.png`, input and output, side by side."""
+    folder = DOCS / "assets" / "home" / name
+    shown = []
+    for source in sorted(folder.glob("*-in.png")):
+        number, domain = source.stem.removesuffix("-in").split("-", 1)
+        for result in sorted(folder.glob(f"{number}-*-out.png")):
+            target = result.stem.removesuffix("-out").split("-", 1)[1]
+            images = "".join(
+                f'<img src="{base}assets/home/{name}/{path.name}" alt="{html.escape(text)}" width="256" height="256">'
+                for path, text in ((source, f"input: {domain}"), (result, f"output: {target}"))
+            )
+            shown.append(f'<figure class="pair">{images}<figcaption>{domain} → {target}</figcaption></figure>')
+    return f'<div class="pairs">{"".join(shown)}</div>' if shown else ""
+
+
+# --------------------------------------------------------------------------------------------------------- gallery
+
+
+def gallery(base: str) -> str:
+    """A section for each pretrained entry."""
+    entries = {name: registry("pretrained").get(name) for name in registry("pretrained").names()}
+    return "\n\n".join(_entry(name, entry, base) for name, entry in entries.items())
+
+
+def _entry(name: str, entry: PretrainedEntry, base: str) -> str:
+    to = f', to="{entry.domains[0]}"' if entry.domains else ""
+    source = "photo" if entry.domains[:1] == ("label",) else "label"
+    sections = [
+        f"## {name}",
+        entry.description,
+        *_shown(name, base),
+        f'```python\nimport i2izoo\n\nmodel = i2izoo.load("{name}")\n'
+        f'model("examples/pictures/{source}.png"{to}).save("{name}.png")\n```',
+    ]
+    if entry.bundled is None:
+        place = f"https://huggingface.co/{entry.repo}/tree/{entry.revision}"
+        sections.append(f"Method `{entry.method}`, licence {entry.licence}, on the Hub: [{entry.repo}]({place}).")
+        return "\n\n".join(filter(None, sections))
+    folder = entry.folder()
+    card = read_card(folder)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    facts = config.get("provenance") or {}
+    size = (folder / "model.safetensors").stat().st_size
+    rows = {
+        "Method": f"`{config['method']}`",
+        "Translates to": ", ".join(f"`{d}`" for d in entry.domains),
+        "Networks": ", ".join(_networks(config["options"])),
+        "Licence": card.get("license_name") or card.get("license") or entry.licence,
+        "Size": f"{size / 1e6:.1f} MB, in the package",
+        **{label: str(facts[key]) for key, label in FACTS.items() if facts.get(key) is not None},
+    }
+    sections.append("\n".join(["| | |", "|---|---|", *(f"| {k} | {_cell(v)} |" for k, v in rows.items() if v)]))
+    text = re.sub(r"\A---.*?\n---\s", "", (folder / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    for title in ("Metrics", "Limitations", "Notes", "Training", "Citation"):
+        if body := _section(text, title):
+            sections.append(body)
+    return "\n\n".join(filter(None, sections))
+
+
+def _shown(name: str, base: str) -> list[str]:
+    found = sorted((DOCS / "assets" / "gallery" / name).glob("*.png"))
+    return [
+        f'<figure class="grid-of-samples"><img src="{base}assets/gallery/{name}/{path.name}" loading="lazy" '
+        f'alt="{html.escape(name)}: {path.stem}"><figcaption>{path.stem.replace("_", " ")}</figcaption></figure>'
+        for path in found
+    ]
+
+
+def _networks(options: Mapping[str, Any]) -> list[str]:
+    """`resnet_6blocks (width 24)` for the networks among a method's options."""
+    found = []
+    for option in ("generator", "encoder"):
+        if isinstance(part := options.get(option), Mapping):
+            width = f" (width {part['width']})" if "width" in part else ""
+            found.append(f"`{part['name']}`{width}")
+    return found
+
+
+def _section(card: str, title: str) -> str:
+    """One section of a card, as text whose commands need data that a reader may not have."""
+    match = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", card, re.DOTALL | re.MULTILINE)
+    if match is None or not (body := match[1].strip()):
+        return ""
+    if title == "Training":  # its table is above; what is left is the command
+        body = re.sub(r"^\|.*\n?", "", body, flags=re.MULTILINE).strip()
+        title = "Reproduce"
+        body = body.removeprefix("Reproduce it with").strip()
+    body = re.sub(r"^```\S+", "```text", body, flags=re.MULTILINE)
+    return f"### {title}\n\n{body}" if body else ""
+
+
+def _cell(text: str) -> str:
+    return re.sub(r"\s+", " ", str(text)).replace("|", "\\|")
+
+
+# ----------------------------------------------------------------------------------------------------------- parts
+
+
+def parts(base: str) -> str:
+    """A table of the built-in parts of every kind: name and first line of the docstring."""
+    tables = []
+    for kind in KINDS:
+        names = [n for n in list_parts(kind) if kind != "pretrained"]
+        if names:
+            rows = [f"| `{n}` | {_cell(_first_line(registry(kind).get(n)))} |" for n in names]
+            tables += [f"## {singular(kind).capitalize()}", "\n".join(["| Name | What |", "|---|---|", *rows])]
+    return "\n\n".join(tables)
+
+
+def _first_line(part: type) -> str:
+    return html.escape((inspect.getdoc(part) or "").partition("\n")[0], quote=False)
+
+
+# what the registry imports to describe parts must not look for a GPU or the network while the site is built
+os.environ.setdefault("HF_HUB_OFFLINE", "1")

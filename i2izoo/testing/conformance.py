@@ -1,0 +1,100 @@
+"""The conformance kit: every rule of the contracts, run over what a plugin declares.
+
+In the tests of a plugin:
+
+    from i2izoo.testing import conformance
+
+    test_conformance = conformance.suite("my-distribution")
+
+That is one pytest case for each part and rule. Parts are built at their `tiny_options`, a class attribute with the
+options that make them small and fast.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from i2izoo.entrypoints import canonical
+from i2izoo.errors import I2IZooError, listing
+from i2izoo.registry import KINDS, registry
+from i2izoo.testing import discriminators, encoders, generators, losses, methods, networks, options, others, training
+from i2izoo.testing.subject import NotApplicable, Subject
+
+Rule = Callable[[Subject], None]
+
+RULES: dict[str, tuple[Rule, ...]] = {
+    "generators": options.RULES + networks.RULES + generators.RULES,
+    "discriminators": options.RULES + networks.RULES + discriminators.RULES,
+    "encoders": options.RULES + networks.RULES + encoders.RULES,
+    "schedulers": others.SCHEDULER_RULES,
+    "losses": options.RULES + losses.RULES,
+    "metrics": options.RULES + others.METRIC_RULES,
+    "methods": options.RULES + methods.RULES + training.RULES,
+    "datasets": options.RULES + others.DATASET_RULES,
+    "pretrained": others.PRETRAINED_RULES,
+}
+"""Kind of part -> its rules. A rule is a function whose docstring states it; it raises AssertionError."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rule for one part; call it to check."""
+
+    subject: Subject
+    rule: Rule
+
+    def __str__(self) -> str:
+        return f"{self.subject.kind}-{self.subject.entry.name}-{self.rule.__name__}"
+
+    def __call__(self) -> None:
+        """Raise AssertionError, naming part, rule and what was found, unless the part keeps the rule."""
+        try:
+            self.rule(self.subject)
+        except NotApplicable:
+            raise
+        except Exception as error:
+            found = str(error) if isinstance(error, (AssertionError, I2IZooError)) else f"{type(error).__name__}: {error}"
+            rule = re.sub(r"\s+", " ", self.rule.__doc__ or "").strip()
+            raise AssertionError(f"{self.subject} breaks the rule {self.rule.__name__!r} ({rule}): {found}") from error
+
+
+def checks(distribution: str | None = None) -> list[Check]:
+    """Every check for the parts of one distribution; nothing is imported before a check is called.
+
+    Args:
+        distribution: its name; "this-program" for what `i2izoo.register` added; None for all that are installed.
+
+    Raises:
+        AssertionError: the distribution declares no part.
+
+    >>> [check] = [c for c in checks("i2izoo") if str(c) == "generators-unet_256-leaves_its_input_alone"]
+    >>> check()
+    """
+    found, known = [], set()
+    for kind in KINDS:
+        for entry in registry(kind).entries():
+            known.add(entry.distribution)
+            mine = entry.target is None if distribution is None else canonical(entry.distribution) == canonical(distribution)
+            if mine:
+                found += [Check(Subject(kind, entry), rule) for rule in RULES[kind]]
+    if not found:
+        raise AssertionError(f"distribution {distribution!r} declares no part; those that do: {listing(sorted(known))}")
+    return found
+
+
+def suite(distribution: str | None = None) -> Callable[[Check], None]:
+    """A pytest function with one case for each check; see `checks` for the argument."""
+    import pytest
+
+    cases = checks(distribution)
+
+    @pytest.mark.parametrize("check", cases, ids=map(str, cases))
+    def test_conformance(check: Check) -> None:
+        try:
+            check()
+        except NotApplicable as reason:
+            pytest.skip(str(reason))
+
+    return test_conformance

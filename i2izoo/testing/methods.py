@@ -1,0 +1,113 @@
+"""Rules for methods: what they say of themselves, and how they translate."""
+
+from __future__ import annotations
+
+import inspect
+import tempfile
+
+import torch
+from torch import Tensor
+
+from i2izoo.config import check_options
+from i2izoo.errors import listing
+from i2izoo.interfaces import Method
+from i2izoo.nn.random import seeded
+from i2izoo.storage import method_config
+from i2izoo.testing.networks import TOLERANCE, gap
+from i2izoo.testing.subject import Subject, require
+from i2izoo.training.config import TrainingOptions
+
+
+def translate(method: Method, image: Tensor, to: str, seeds: list[int], noise: int = 0) -> Tensor:
+    """What the translator does with a batch, under a global random state that should not matter."""
+    with seeded(noise), torch.inference_mode():
+        return method.eval()(image, to=to, seeds=seeds)
+
+
+def pictures(method: Method, to: str, count: int, height: int, width: int) -> Tensor:
+    """Random pictures of the domain that `to` is translated from."""
+    with seeded(11):
+        return torch.rand(count, method.channels[method.directions[to]], height, width) * 2 - 1
+
+
+def describes_itself(subject: Subject) -> None:
+    """Directions, channels, domains, data, recipe and inference parts fit together."""
+    method: Method = subject.build()
+    require(method.directions, "directions is empty")
+    unknown = set(method.domains) - method.channels.keys()
+    require(not unknown, f"channels says nothing about {listing(sorted(unknown))}")
+    require(all(isinstance(c, int) and c > 0 for c in method.channels.values()), f"channels is {method.channels}")
+    require(method.data in ("paired", "unpaired", "single"), f"data is {method.data!r}")
+    check_options(TrainingOptions, method.recipe, complete=False)
+    children = {name for name, _ in method.named_children()}
+    absent = set(method.inference_parts) - children
+    require(not absent, f"inference_parts names {listing(sorted(absent))}; sub-modules are {listing(children)}")
+    require(method.inference_state(), "the inference parts hold no tensor")
+
+
+def options_of_translate_have_defaults(subject: Subject) -> None:
+    """Every option of `translate` beyond image, to and seeds has a default."""
+    method: Method = subject.build()
+    bare = [name for name, default in method.translate_options().items() if default is inspect.Parameter.empty]
+    require(not bare, f"{listing(bare)} has none")
+
+
+def any_size_translates(subject: Subject) -> None:
+    """Pictures of 1 x 1 and 33 x 65 come back at their size, with the target's channels, finite, as float."""
+    method: Method = subject.build()
+    for to in method.directions:
+        for size in ((1, 1), (33, 65)):
+            output = translate(method, pictures(method, to, 2, *size), to, [0, 1])
+            wanted = (2, method.channels[to], *size)
+            require(tuple(output.shape) == wanted, f"to {to!r}: found {tuple(output.shape)}, not {wanted}")
+            require(output.is_floating_point() and torch.isfinite(output).all(), f"to {to!r}: values are not finite")
+
+
+def seeds_decide_everything(subject: Subject) -> None:
+    """A translation is a function of picture and seed; a method that samples gives others for other seeds."""
+    method: Method = subject.build()
+    for to in method.directions:
+        image = pictures(method, to, 2, 16, 16)
+        first = translate(method, image, to, [3, 4], noise=1)
+        again = translate(method, image, to, [3, 4], noise=2)
+        require(gap([first], [again]) == 0, f"to {to!r}: the same seeds give another picture; draw from seeds alone")
+        if method.samples:
+            other = translate(method, image, to, [5, 6])
+            require(gap([first], [other]) > 0, f"to {to!r}: it says that it samples, but seeds change nothing")
+
+
+def rows_are_independent(subject: Subject) -> None:
+    """A row of a batch with its seed translates as it does alone."""
+    method: Method = subject.build()
+    for to in method.directions:
+        image = pictures(method, to, 3, 16, 16)
+        together = translate(method, image, to, [3, 4, 5])[1:2]
+        alone = translate(method, image[1:2], to, [4])
+        difference = gap([together], [alone])
+        require(difference <= TOLERANCE, f"to {to!r}: it differs from itself alone by {difference:.2g}")
+
+
+def saved_is_loaded(subject: Subject) -> None:
+    """`save_pretrained` and `load` give a method that translates exactly as before."""
+    from i2izoo.translator import Translator, load
+
+    method: Method = subject.build()
+    model = Translator(method, method_config(method, subject.entry.name))
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        loaded = load(folder).method
+    require(loaded.config == method.config, f"config {method.config} came back as {loaded.config}")
+    for to in method.directions:
+        image = pictures(method, to, 2, 16, 16)
+        difference = gap([translate(loaded, image, to, [0, 1])], [translate(method, image, to, [0, 1])])
+        require(difference == 0, f"to {to!r}: the loaded method differs by {difference:.2g}")
+
+
+RULES = (
+    describes_itself,
+    options_of_translate_have_defaults,
+    any_size_translates,
+    seeds_decide_everything,
+    rows_are_independent,
+    saved_is_loaded,
+)

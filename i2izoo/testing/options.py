@@ -1,0 +1,50 @@
+"""Rules for every class with options: they are data, they are checked, they are explained."""
+
+from __future__ import annotations
+
+import inspect
+import json
+
+from i2izoo.config import Configurable, schema
+from i2izoo.errors import ConfigError, listing
+from i2izoo.testing.subject import NotApplicable, Subject, require
+
+
+def options_are_keyword_only(subject: Subject) -> None:
+    """The constructor takes keyword-only options with type annotations, and nothing else."""
+    parameters = list(inspect.signature(subject.part.__init__).parameters.values())[1:]
+    wrong = [str(p) for p in parameters if p.kind is not p.KEYWORD_ONLY and schema(subject.part)]
+    require(not wrong, f"found {listing(wrong)}; put a bare * after self and take no **kwargs")
+    bare = [p.name for p in parameters if p.annotation is p.empty and p.kind is p.KEYWORD_ONLY]
+    require(not bare, f"options without a type: {listing(bare)}")
+
+
+def is_documented(subject: Subject) -> None:
+    """The class, or one that it inherits from, explains the part and names every option in its docstring."""
+    require((subject.part.__doc__ or "").strip(), f"{subject.part.__qualname__} has no docstring")
+    text = "\n".join(c.__doc__ or "" for c in subject.part.__mro__ if c is not Configurable)
+    silent = [name for name in schema(subject.part) if name not in text]
+    require(not silent, f"options that no docstring explains: {listing(silent)}")
+
+
+def options_rebuild_the_part(subject: Subject) -> None:
+    """`type(x)(**x.config)` has the config of `x`, which JSON holds."""
+    if subject.kind == "datasets" and not subject.part.tiny_options:
+        raise NotApplicable("a dataset without tiny_options needs files")
+    part = subject.build()
+    held = json.loads(json.dumps(part.config, allow_nan=False))
+    require(held == part.config, f"config {part.config} is {held} after JSON")
+    again = type(part)(**held).config
+    require(again == part.config, f"config {part.config} rebuilds a part with config {again}")
+
+
+def unknown_options_are_refused(subject: Subject) -> None:
+    """An option that does not exist is a ConfigError."""
+    try:
+        subject.build(no_such_option=1)
+    except ConfigError:
+        return
+    raise AssertionError("no_such_option=1 was accepted")
+
+
+RULES = (options_are_keyword_only, is_documented, options_rebuild_the_part, unknown_options_are_refused)

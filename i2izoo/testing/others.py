@@ -1,0 +1,89 @@
+"""Rules for schedulers, metrics, datasets and pretrained entries."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import tempfile
+
+import torch
+
+from i2izoo.interfaces import Metric
+from i2izoo.nn.random import seeded
+from i2izoo.pretrained import PretrainedEntry
+from i2izoo.storage import load_folder
+from i2izoo.testing.subject import NotApplicable, Subject, require
+
+
+def scheduler_adds_and_removes_noise(subject: Subject) -> None:
+    """`add_noise` and every `step` keep the shape and stay finite; `save_config` and `from_config` rebuild it."""
+    scheduler = subject.build()
+    scheduler.set_timesteps(3)
+    with seeded(12):
+        sample, noise = torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8)
+        noisy = scheduler.add_noise(sample, noise, scheduler.timesteps[:1].repeat(2))
+        require(noisy.shape == sample.shape and torch.isfinite(noisy).all(), "add_noise does not")
+        for timestep in scheduler.timesteps:
+            noisy = scheduler.step(noise, timestep, noisy).prev_sample
+            require(noisy.shape == sample.shape and torch.isfinite(noisy).all(), "step does not")
+    with tempfile.TemporaryDirectory() as folder:
+        scheduler.save_config(folder)
+        again = type(scheduler).from_pretrained(folder)
+    require(dict(again.config).items() >= dict(scheduler.config).items(), "the rebuilt config differs")
+
+
+def metric_gives_a_number(subject: Subject) -> None:
+    """After two batches `compute` gives a finite float, the better side for pictures that equal their targets."""
+    with seeded(13):
+        images, noise = torch.rand(4, 3, 64, 64) * 2 - 1, torch.rand(4, 3, 64, 64) * 2 - 1
+    values = []
+    for prediction in (images, noise):
+        metric: Metric = subject.build()
+        for rows in (slice(0, 2), slice(2, 4)):
+            metric.update(prediction[rows], images[rows])
+        values.append(metric.compute())
+        require(isinstance(values[-1], float) and not math.isnan(values[-1]), f"found {values[-1]!r}")
+    equal, different = values
+    better = equal > different if subject.part.higher_is_better else equal < different
+    require(better, f"equal pictures have {equal:.4g}, different ones {different:.4g}")
+
+
+def samples_are_functions_of_the_seed(subject: Subject) -> None:
+    """Samples hold every domain as C x H x W in [-1, 1], the same for the same index and seed."""
+    if not subject.part.tiny_options:
+        raise NotApplicable("a dataset without tiny_options needs files")
+    data = subject.build()
+    require(len(data) > 0 and data.kind in ("paired", "unpaired"), f"{len(data)} items of kind {data.kind!r}")
+    require(isinstance(data.name(0), str), "name(0) is not a str")
+    for seed in (None, 0):
+        sample, again = data.sample(0, seed), data.sample(0, seed)
+        require(sample.keys() == set(data.domains), f"found {list(sample)}, not {list(data.domains)}")
+        for domain, image in sample.items():
+            require(image.ndim == 3 and image.is_floating_point(), f"{domain}: {image.dtype} {tuple(image.shape)}")
+            require(-1 <= image.min() and image.max() <= 1, f"{domain}: values outside [-1, 1]")
+            require(torch.equal(image, again[domain]), f"{domain}: seed {seed} gave two different samples")
+
+
+def entry_is_listed_without_torch(subject: Subject) -> None:
+    """The module of a pretrained entry does not import torch."""
+    module = subject.entry.value.partition(":")[0].strip()
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
+    require(subprocess.run([sys.executable, "-c", code], check=False).returncode == 0, f"{module} imports torch")
+
+
+def bundled_entry_loads(subject: Subject) -> None:
+    """A bundled entry lies in its package, is of its method, translates to its domains, and says its licence."""
+    entry: PretrainedEntry = subject.part
+    require(entry.licence.strip(), "it has no licence")
+    if entry.bundled is None:
+        raise NotApplicable("it lies on the Hub")
+    method, config = load_folder(entry.folder())
+    require(config["method"] == entry.method, f"the folder holds a {config['method']!r}, the entry says {entry.method!r}")
+    require(set(entry.domains) <= set(method.directions), f"it translates to {list(method.directions)}, not {entry.domains}")
+
+
+SCHEDULER_RULES = (scheduler_adds_and_removes_noise,)
+METRIC_RULES = (metric_gives_a_number,)
+DATASET_RULES = (samples_are_functions_of_the_seed,)
+PRETRAINED_RULES = (entry_is_listed_without_torch, bundled_entry_loads)

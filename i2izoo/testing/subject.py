@@ -1,0 +1,73 @@
+"""What a rule of the conformance kit is given: one claim of a plugin, loaded, and ways to build it small."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from i2izoo.config import missing_options
+from i2izoo.entrypoints import Entry
+from i2izoo.nn.random import seeded
+from i2izoo.registry import registry, singular
+
+CONTEXT = {"in_channels": 3, "out_channels": 3, "latent": 4}
+"""What a method would decide for its parts; given to those that require it."""
+
+
+class NotApplicable(Exception):
+    """The rule has nothing to say about this part; the suite reports it as skipped."""
+
+
+def require(condition: object, found: str) -> None:
+    """Raise AssertionError with what was found unless `condition` holds (`assert` would vanish under `python -O`)."""
+    if not condition:
+        raise AssertionError(found)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One entry of a registry.
+
+    Attributes:
+        kind: kind of part, a key of `i2izoo.registry.KINDS`.
+        entry: name, place and distribution.
+    """
+
+    kind: str
+    entry: Entry
+
+    def __str__(self) -> str:
+        return f"{singular(self.kind)} {self.entry.name!r} of plugin {self.entry.plugin}"
+
+    @property
+    def part(self) -> Any:
+        """The class (or pretrained entry) itself."""
+        return registry(self.kind).get(f"{self.entry.distribution}:{self.entry.name}")
+
+    def build(self, *, seed: int = 0, **options: Any) -> Any:
+        """The part at its `tiny_options`, with weights that are a function of `seed`."""
+        given = {**getattr(self.part, "tiny_options", {}), **options}
+        context = {n: v for n, v in CONTEXT.items() if n in missing_options(self.part, given)}
+        with seeded(seed):
+            return self.part(**context, **given)
+
+    def network(self) -> Any:
+        """The part in eval mode, as after some training: no weight is still zero, no statistic at its default."""
+        network: nn.Module = self.build()
+        with seeded(1), torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(0.02 * torch.randn_like(parameter))
+            network.train()(*inputs(network))
+        return network.eval()
+
+
+def inputs(network: Any, batch: int = 2, seed: int = 2) -> tuple[torch.Tensor, ...]:
+    """Random arguments of `forward`, a function of `seed`."""
+    with seeded(seed):
+        if hasattr(network, "example_inputs"):
+            return tuple(network.example_inputs(batch))
+        side = max(32, getattr(network, "min_size", 1))
+        return (torch.rand(batch, network.config["in_channels"], side, side) * 2 - 1,)

@@ -1,0 +1,136 @@
+"""Rules for how methods learn, through the trainer's own code and on the CPU."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from i2izoo.errors import listing
+from i2izoo.interfaces import Batch, Discriminator, Method
+from i2izoo.nn.random import derive_seed, seeded
+from i2izoo.storage import method_config
+from i2izoo.testing.pictures import RandomPictures
+from i2izoo.testing.subject import Subject, require
+from i2izoo.training.step import Stepper
+from i2izoo.training.trainer import Trainer
+from i2izoo.translator import Translator
+
+STEPS = 6
+"""Enough for a critic that is trained five times as often as its generator."""
+
+
+def data_for(method: Method) -> RandomPictures:
+    """Noise at the smallest size from 32 that all networks of the method accept."""
+    multiple = max(method.size_multiple(to) for to in method.directions)
+    critics = [m.min_size for m in method.modules() if isinstance(m, Discriminator)]
+    least = max(32, *(method.min_size(to) for to in method.directions), *critics)
+    channels = {d: method.channels[d] for d in method.domains}
+    kind: Any = "paired" if method.data == "paired" else "unpaired"
+    return RandomPictures(channels=channels, size=least + -least % multiple, kind=kind)
+
+
+def batches(method: Method, count: int) -> list[Batch]:
+    """Batches of two, as the first steps of a run get them."""
+    data = data_for(method)
+    made = []
+    for step in range(count):
+        rows = [data.sample((2 * step + row) % len(data), seed=step) for row in range(2)]
+        made.append(Batch({d: torch.stack([r[d] for r in rows]) for d in data.domains}, step, step / count))
+    return made
+
+
+def stepper_of(method: Method, autocast: Callable[[], Any] = contextlib.nullcontext) -> Stepper:
+    return Stepper(method.train(), autocast, torch.amp.GradScaler("cpu", enabled=False))
+
+
+def _check_losses(losses: dict[str, torch.Tensor]) -> None:
+    require(losses, "training_step yielded no loss")
+    bad = [name for name, value in losses.items() if not torch.isfinite(value)]
+    require(not bad, f"losses that are not finite: {listing(bad)}")
+
+
+def every_optimizer_learns(subject: Subject) -> None:
+    """Within six steps every optimiser steps, all its parameters get a gradient, and it changes them."""
+    method: Method = subject.build()
+    stepper = stepper_of(method)
+    before = {name: [p.detach().clone() for p in group] for name, group in stepper.parameters.items()}
+    reached: set[int] = set()
+    stepped: set[str] = set()
+
+    def watch(name: str) -> Callable[..., None]:
+        def hook(*_: object) -> None:
+            stepped.add(name)
+            reached.update(id(p) for p in stepper.parameters[name] if p.grad is not None)
+
+        return hook
+
+    for name, optimizer in stepper.optimizers.items():
+        optimizer.register_step_pre_hook(watch(name))
+    for batch in batches(method, STEPS):
+        _check_losses(stepper.run([batch], lambda micro, step=batch.step: torch.manual_seed(step)))  # type: ignore[misc]
+    idle = stepper.optimizers.keys() - stepped
+    require(not idle, f"optimisers that never step: {listing(sorted(idle))}")
+    names = {id(p): n for n, p in method.named_parameters()}
+    for name, group in stepper.parameters.items():
+        without = [names.get(id(p), "?") for p in group if p.requires_grad and id(p) not in reached]
+        require(not without, f"optimiser {name!r} has parameters that get no gradient: {listing(without, 5)}")
+        changed = any(not torch.equal(p, old) for p, old in zip(group, before[name], strict=True))
+        require(changed, f"optimiser {name!r} steps, but changes nothing")
+
+
+def what_translates_is_trained(subject: Subject) -> None:
+    """Every parameter of the inference parts that wants a gradient is in an optimiser."""
+    method: Method = subject.build()
+    owned = {id(p) for o in method.optimizers().values() for g in o.param_groups for p in g["params"]}
+    parameters = [(n, p) for n, p in method.named_parameters() if n.split(".")[0] in method.inference_parts]
+    left = [n for n, p in parameters if p.requires_grad and id(p) not in owned]
+    require(not left, f"in no optimiser: {listing(left, 5)}; train them or set requires_grad=False")
+
+
+def trains_in_bfloat16(subject: Subject) -> None:
+    """A step under autocast to bfloat16 gives finite losses and leaves the weights float32 and finite."""
+    method: Method = subject.build()
+    stepper = stepper_of(method, lambda: torch.autocast("cpu", torch.bfloat16))
+    _check_losses(stepper.run(batches(method, 1), lambda micro: torch.manual_seed(0)))  # type: ignore[arg-type, return-value]
+    bad = [n for n, p in method.named_parameters() if p.dtype != torch.float32 or not torch.isfinite(p).all()]
+    require(not bad, f"weights that are not finite float32: {listing(bad, 5)}")
+
+
+def resumes_exactly(subject: Subject) -> None:
+    """A run of four steps that is stopped after two and resumed ends, bit for bit, as the uninterrupted one."""
+
+    def trainer(out: Path, resume: Any = None) -> Trainer:
+        method: Method = subject.build()
+        model = Translator(method, method_config(method, subject.entry.name))
+        return Trainer(
+            model, data_for(method), out=out, resume=resume, progress=False, steps=4, decay_steps=0, batch_size=2,
+            load_size=None, crop_size=None, sample_every=0, tensorboard=False, device="cpu", seed=derive_seed("kit") % 97,
+        )  # fmt: skip
+
+    with tempfile.TemporaryDirectory() as folder, seeded(0):
+        whole = trainer(Path(folder) / "whole")
+        whole.fit()
+        first = trainer(Path(folder) / "parts")
+        for _ in range(2):
+            first.train_step()
+        first.save()
+        first.log.close()
+        first.loader.close()
+        second = trainer(Path(folder) / "parts", resume="auto")
+        require(second.step == 2, f"the checkpoint of step 2 resumed at step {second.step}")
+        second.fit()
+    wanted, found = whole.method.state_dict(), second.method.state_dict()
+    wrong = [name for name, value in wanted.items() if not torch.equal(value, found[name])]
+    require(
+        not wrong,
+        f"{len(wrong)} tensors differ, such as {listing(wrong, 3)}; is there state that no buffer or training_state() "
+        "holds, or randomness that is not torch's?",
+    )
+
+
+RULES = (every_optimizer_learns, what_translates_is_trained, trains_in_bfloat16, resumes_exactly)
