@@ -6,19 +6,23 @@ a comment such as `<!-- gallery -->`.
 
 from __future__ import annotations
 
+import contextlib
 import html
 import inspect
+import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from i2izoo.cards import read_card
+from i2izoo.cli.main import main
+from i2izoo.config import PartSpec, describe_type, schema
 from i2izoo.listing import list_parts
 from i2izoo.pretrained import PretrainedEntry
-from i2izoo.registry import KINDS, registry, singular
+from i2izoo.registry import KINDS, registry, resolve, singular
 
 DOCS = Path(__file__).parent
 FACTS = {
@@ -33,13 +37,13 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 
 def fill(markdown: str, base: str = "") -> str:
-    """Replace the comments `<!-- gallery -->`, `<!-- parts -->` and `<!-- pictures FOLDER -->`.
+    """Replace the comments that name one of the functions below, such as `<!-- gallery -->`.
 
     Args:
         markdown: of a page.
         base: from the page's address to the root of the site.
     """
-    makers = {"gallery": gallery, "parts": parts, "pictures": pictures}
+    makers = {"gallery": gallery, "parts": parts, "pictures": pictures, "options": options, "help": command_help}
 
     def made(match: re.Match[str]) -> str:
         return makers[match[1]](base, *match[2].split())
@@ -114,7 +118,7 @@ def _shown(name: str, base: str) -> list[str]:
     found = sorted((DOCS / "assets" / "gallery" / name).glob("*.png"))
     return [
         f'<figure class="grid-of-samples"><img src="{base}assets/gallery/{name}/{path.name}" loading="lazy" '
-        f'alt="{html.escape(name)}: {path.stem}"><figcaption>{path.stem.replace("_", " ")}</figcaption></figure>'
+        f'alt="{html.escape(name)}: {path.stem}"><figcaption>{path.stem.replace("-", " ")}</figcaption></figure>'
         for path in found
     ]
 
@@ -164,5 +168,44 @@ def _first_line(part: type) -> str:
     return html.escape((inspect.getdoc(part) or "").partition("\n")[0], quote=False)
 
 
-# what the registry imports to describe parts must not look for a GPU or the network while the site is built
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# --------------------------------------------------------------------------------------------------------- options
+
+
+def options(base: str, place: str) -> str:
+    """A table of the options of the class at `package.module:Class`: type, default, and what its docstring says."""
+    cls = resolve(place)
+    about = _described(cls)
+    rows = ["| Option | Type | Default | |", "|---|---|---|---|"]
+    for name, parameter in schema(cls).items():
+        kind = "part" if parameter.annotation == PartSpec else describe_type(parameter.annotation)
+        default = "required" if parameter.default is parameter.empty else f"`{json.dumps(parameter.default)}`"
+        rows.append(f"| `{name}` | {_cell(kind)} | {_cell(default)} | {_cell(about.get(name, ''))} |")
+    return "\n".join(rows)
+
+
+def _described(cls: type) -> dict[str, str]:
+    """Option -> what the Args section of the docstring says about it."""
+    _, _, section = (inspect.getdoc(cls) or "").partition("Args:\n")
+    section = re.split(r"\n\S|\n\n", section)[0]
+    found = re.findall(r"^    (\w+): (.*(?:\n     +\S.*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def command_help(base: str, *command: str) -> str:
+    """What `i2izoo COMMAND --help` prints."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), _columns(100):
+        main([*command, "--help"])
+    return f"```text\n{printed.getvalue().strip()}\n```"
+
+
+@contextlib.contextmanager
+def _columns(width: int) -> Iterator[None]:
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = str(width)
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before

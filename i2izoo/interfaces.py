@@ -70,7 +70,7 @@ class Encoder(Configurable, nn.Module, ABC):
 class Scheduler:
     """A noise schedule and its sampler, as diffusers has them: any diffusers scheduler class is one."""
 
-    __required__: ClassVar[tuple[str, ...]] = ("add_noise", "set_timesteps", "step", "save_config", "from_config")
+    __required__: ClassVar[tuple[str, ...]] = ("set_timesteps", "step", "save_config", "from_config")
 
 
 class Loss(Configurable, nn.Module, ABC):

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from i2izoo.entrypoints import canonical
-from i2izoo.errors import I2IZooError, listing
+from i2izoo.errors import I2IZooError, UnknownNameError, listing, suggest
 from i2izoo.registry import KINDS, registry
 from i2izoo.testing import discriminators, encoders, generators, losses, methods, networks, options, others, training
 from i2izoo.testing.subject import NotApplicable, Subject
@@ -55,9 +55,11 @@ class Check:
         except NotApplicable:
             raise
         except Exception as error:
-            found = str(error) if isinstance(error, (AssertionError, I2IZooError)) else f"{type(error).__name__}: {error}"
+            name = "" if isinstance(error, (AssertionError, I2IZooError)) else f"{type(error).__name__}: "
             rule = re.sub(r"\s+", " ", self.rule.__doc__ or "").strip()
-            raise AssertionError(f"{self.subject} breaks the rule {self.rule.__name__!r} ({rule}): {found}") from error
+            raise AssertionError(
+                f"{self.subject} breaks the rule {self.rule.__name__!r} ({rule}): {name}{error}"
+            ) from error
 
 
 def checks(distribution: str | None = None) -> list[Check]:
@@ -67,7 +69,7 @@ def checks(distribution: str | None = None) -> list[Check]:
         distribution: its name; "this-program" for what `i2izoo.register` added; None for all that are installed.
 
     Raises:
-        AssertionError: the distribution declares no part.
+        UnknownNameError: the distribution declares no part, or is not installed.
 
     >>> [check] = [c for c in checks("i2izoo") if str(c) == "generators-unet_256-leaves_its_input_alone"]
     >>> check()
@@ -76,11 +78,14 @@ def checks(distribution: str | None = None) -> list[Check]:
     for kind in KINDS:
         for entry in registry(kind).entries():
             known.add(entry.distribution)
-            mine = entry.target is None if distribution is None else canonical(entry.distribution) == canonical(distribution)
-            if mine:
+            installed = entry.target is None
+            if installed if distribution is None else canonical(entry.distribution) == canonical(distribution):
                 found += [Check(Subject(kind, entry), rule) for rule in RULES[kind]]
     if not found:
-        raise AssertionError(f"distribution {distribution!r} declares no part; those that do: {listing(sorted(known))}")
+        raise UnknownNameError(
+            f"no distribution {distribution!r} that declares a part is installed{suggest(str(distribution), known) or '.'} "
+            f"Those that are: {listing(sorted(known))}."
+        )
     return found
 
 

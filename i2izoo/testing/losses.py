@@ -112,7 +112,7 @@ class _Critic(nn.Module):
 
 
 def penalty_is_the_discriminators(subject: Subject) -> None:
-    """A penalty, where there is one, is a finite scalar with a gradient for the discriminator and none for the image."""
+    """A penalty, if there is one, is a finite scalar with a gradient for the discriminator, none for the image."""
     loss = _adversarial(subject)
     real, fake = _images()
     with seeded(8):

@@ -12,7 +12,7 @@ import torch
 
 from i2izoo.errors import listing
 from i2izoo.interfaces import Batch, Discriminator, Method
-from i2izoo.nn.random import derive_seed, seeded
+from i2izoo.nn.random import seeded
 from i2izoo.storage import method_config
 from i2izoo.testing.pictures import RandomPictures
 from i2izoo.testing.subject import Subject, require
@@ -72,7 +72,8 @@ def every_optimizer_learns(subject: Subject) -> None:
     for name, optimizer in stepper.optimizers.items():
         optimizer.register_step_pre_hook(watch(name))
     for batch in batches(method, STEPS):
-        _check_losses(stepper.run([batch], lambda micro, step=batch.step: torch.manual_seed(step)))  # type: ignore[misc]
+        with seeded(batch.step):
+            _check_losses(stepper.run([batch]))
     idle = stepper.optimizers.keys() - stepped
     require(not idle, f"optimisers that never step: {listing(sorted(idle))}")
     names = {id(p): n for n, p in method.named_parameters()}
@@ -96,7 +97,8 @@ def trains_in_bfloat16(subject: Subject) -> None:
     """A step under autocast to bfloat16 gives finite losses and leaves the weights float32 and finite."""
     method: Method = subject.build()
     stepper = stepper_of(method, lambda: torch.autocast("cpu", torch.bfloat16))
-    _check_losses(stepper.run(batches(method, 1), lambda micro: torch.manual_seed(0)))  # type: ignore[arg-type, return-value]
+    with seeded(0):
+        _check_losses(stepper.run(batches(method, 1)))
     bad = [n for n, p in method.named_parameters() if p.dtype != torch.float32 or not torch.isfinite(p).all()]
     require(not bad, f"weights that are not finite float32: {listing(bad, 5)}")
 
@@ -109,7 +111,7 @@ def resumes_exactly(subject: Subject) -> None:
         model = Translator(method, method_config(method, subject.entry.name))
         return Trainer(
             model, data_for(method), out=out, resume=resume, progress=False, steps=4, decay_steps=0, batch_size=2,
-            load_size=None, crop_size=None, sample_every=0, tensorboard=False, device="cpu", seed=derive_seed("kit") % 97,
+            sample_every=0, tensorboard=False, device="cpu",
         )  # fmt: skip
 
     with tempfile.TemporaryDirectory() as folder, seeded(0):
@@ -119,7 +121,6 @@ def resumes_exactly(subject: Subject) -> None:
         for _ in range(2):
             first.train_step()
         first.save()
-        first.log.close()
         first.loader.close()
         second = trainer(Path(folder) / "parts", resume="auto")
         require(second.step == 2, f"the checkpoint of step 2 resumed at step {second.step}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,42 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def read_facts(place: Path) -> dict[str, Any]:
+    """The numbers and options of a checkpoint: `step`, `run`, `optimizers`, ...
+
+    Raises:
+        StorageError: it is missing or damaged.
+    """
+    try:
+        facts = json.loads((place / FACTS).read_text(encoding="utf-8"))
+        return {key: facts[key] for key in ("step", "run", "optimizers", "scaler", "ema_updates")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StorageError(f"{place / FACTS} is missing or damaged; resume from another checkpoint.") from error
+
+
 def save_checkpoint(
-    folder: Path, step: int, *, name: str, method: Method, stepper: Stepper, ema: EMA | None, keep: int, **facts: Any
+    folder: Path,
+    step: int,
+    *,
+    name: str,
+    method: Method,
+    stepper: Stepper,
+    ema: EMA | None,
+    keep: int,
+    run: Mapping[str, Any],
+    **facts: Any,
 ) -> Path:
-    """Write `folder/step-00001234` beside its place, rename it, and delete all but the last `keep`."""
+    """Write `folder/step-00001234` beside its place, rename it, and delete all but the last `keep`.
+
+    Args:
+        folder: of all checkpoints of the run.
+        step: steps done.
+        name: the method's name.
+        method, stepper, ema: what is saved.
+        keep: how many checkpoints stay.
+        run: the options of the run, by which a resumed one knows that it is the same.
+        facts: further JSON for config.json.
+    """
     place = folder / f"step-{step:08d}"
     temporary = folder / f".{place.name}"
     shutil.rmtree(temporary, ignore_errors=True)
@@ -46,14 +79,15 @@ def save_checkpoint(
     write_tensors(temporary / STATE, tensors | optimizer_tensors)
     state = {
         "step": step,
+        "run": dict(run),
         "optimizers": optimizer_facts,
         "scaler": stepper.scaler.state_dict(),
         "ema_updates": ema.updates if ema else None,
     }
     write_text(temporary / FACTS, json.dumps(state, indent=1) + "\n")
     replace_folder(temporary, place)
-    for old in checkpoints(folder)[:-keep]:
-        shutil.rmtree(old)
+    for old in checkpoints(folder)[:-keep]:  # hidden first, so that a half-deleted one is never taken for a whole one
+        shutil.rmtree(old.replace(old.with_name(f".{old.name}.old")))
     return place
 
 
@@ -63,14 +97,14 @@ def load_checkpoint(place: Path, *, method: Method, stepper: Stepper, ema: EMA |
     Raises:
         StorageError: a file is missing or damaged, or belongs to a method with other options.
     """
-    facts = json.loads((place / FACTS).read_text(encoding="utf-8"))
+    facts = read_facts(place)
     weights, state = read_tensors(place / "model.safetensors"), read_tensors(place / STATE)
     if (ema is None) != (facts["ema_updates"] is None):
         raise StorageError(f"{place} was trained {'with' if ema is None else 'without'} an EMA; give the same 'ema'.")
-    if ema is not None:
-        ema.load(weights, facts["ema_updates"])
     saved = {k.removeprefix("method/"): v for k, v in state.items() if k.startswith("method/")}
     _load_exactly(method, {**weights, **saved}, place)
+    if ema is not None:
+        ema.load(weights, facts["ema_updates"])
     for owner, module in method.named_modules():
         if hasattr(module, "load_training_state"):
             prefix = f"module/{owner}/"
@@ -88,7 +122,9 @@ def _load_exactly(method: Method, state: dict[str, Tensor], place: Path) -> None
         (own.keys() ^ state.keys()) | {k for k in own.keys() & state.keys() if own[k].shape != state[k].shape}
     )
     if wrong:
-        raise StorageError(f"{place} belongs to a method with other options; these tensors differ: {listing(wrong, 5)}.")
+        raise StorageError(
+            f"{place} belongs to a method with other options; these tensors differ: {listing(wrong, 5)}."
+        )
     for key, tensor in own.items():
         tensor.copy_(state[key])
 

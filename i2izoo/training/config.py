@@ -20,7 +20,7 @@ class TrainingOptions(Configurable):
         accumulation: micro-batches whose gradients make one step. Every update of the method then steps once in as many
             micro-batches.
         precision: "fp32", "bf16" or "fp16" (autocast; weights and optimisers stay float32; fp16 wants a GPU).
-        channels_last: memory format of networks and images; faster convolutions on CPUs and GPUs.
+        channels_last: memory format of networks and images; None: where it is faster, on GPUs and on CPUs with AVX-512.
         compile: `torch.compile` the networks; the first steps take long.
         ema: decay of the exponential moving average of the weights that are saved, for each step; 0 switches it off.
         clip: largest gradient norm of each update; None does not clip.
@@ -49,7 +49,7 @@ class TrainingOptions(Configurable):
         batch_size: int = 1,
         accumulation: int = 1,
         precision: Literal["fp32", "bf16", "fp16"] = "fp32",
-        channels_last: bool = True,
+        channels_last: bool | None = None,
         compile: bool = False,
         ema: float = 0.0,
         clip: float | None = None,
@@ -76,9 +76,11 @@ class TrainingOptions(Configurable):
                 raise ConfigError(f"training option {name!r} is at least {least}; found {self.config[name]}.")
         if not 0 <= ema < 1:
             raise ConfigError(f"training option 'ema' is a decay in [0, 1); found {ema}.")
+        if clip is not None and clip <= 0:
+            raise ConfigError(f"training option 'clip' is above 0, or None for no clipping; found {clip}.")
         if decay_steps and steps is None:
             raise ConfigError("training option 'decay_steps' goes with 'steps'; with epochs it is 'decay_epochs'.")
-        if steps is None and epochs + decay_epochs == 0 or steps is not None and steps + decay_steps < 1:
+        if (epochs + decay_epochs if steps is None else steps + decay_steps) < 1:
             raise ConfigError("there is nothing to train: give 'epochs' or 'steps' above 0.")
         if load_size and crop_size and load_size < crop_size:
             raise ConfigError(f"load_size ({load_size}) must not be smaller than crop_size ({crop_size}).")
@@ -93,7 +95,7 @@ class TrainingOptions(Configurable):
     batch_size: int
     accumulation: int
     precision: str
-    channels_last: bool
+    channels_last: bool | None
     compile: bool
     ema: float
     clip: float | None

@@ -47,6 +47,10 @@ class EMA:
         finally:
             self._copy(kept, live)
 
+    def copy_to(self, method: Method) -> None:
+        """Give the method the averaged weights for good."""
+        self._copy(self.state, method.inference_state())
+
     def load(self, state: dict[str, Tensor], updates: int) -> None:
         self._copy(state, self.state)
         self.updates = updates

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,13 @@ class TrainingLog:
         total: steps of the whole run.
         start: steps that are done; later lines of an existing log.csv are dropped.
         tensorboard: write events too.
-        progress: show a progress bar.
+        progress: show a progress bar on stderr.
     """
 
     def __init__(self, folder: Path | None, total: int, start: int, *, tensorboard: bool, progress: bool) -> None:
         self.path = folder / "log.csv" if folder else None
-        self.rows = self._kept(start)
+        self.rows: list[dict[str, Any]] = _rows_until(self.path, start) if self.path else []
+        self.columns: list[str] = []  # of the file as this process has written it
         self.sums: dict[str, tuple[Tensor | float, int]] = {}
         self.images = 0
         self.clock = time.perf_counter()
@@ -33,14 +35,16 @@ class TrainingLog:
         if folder and tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=start)
+            self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
         self.bar: Any = None
         if progress:
+            from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             self.bar = Progress(
-                BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[losses]}")
-            )
+                BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[losses]}"),
+                console=Console(stderr=True),
+            )  # fmt: skip
             self.task = self.bar.add_task("training", total=total, completed=start, losses="")
             self.bar.start()
 
@@ -53,62 +57,64 @@ class TrainingLog:
         if self.bar is not None:
             self.bar.advance(self.task)
 
-    def write(self, step: int, epoch: float, rate: float, waited: float) -> dict[str, float]:
-        """Close the interval at `step`: one line of CSV; returns the means of the losses.
+    def means(self) -> dict[str, float]:
+        """Means of the losses since the last line, each over the steps that had it."""
+        return {name: float(total) / count for name, (total, count) in self.sums.items()}
+
+    def write(self, means: dict[str, float], *, step: int, epoch: float, rate: float, waited: float) -> None:
+        """Close the interval at `step` with one line of CSV.
 
         Args:
+            means: the losses, by name.
             step: steps done.
             epoch: epochs done, fractional.
             rate: factor on the learning rate.
             waited: seconds of the interval that went into waiting for data.
         """
-        seconds = time.perf_counter() - self.clock
-        means = {name: float(total) / count for name, (total, count) in self.sums.items()}
-        speed = self.images / seconds if seconds else 0.0
+        seconds = max(time.perf_counter() - self.clock, 1e-9)
+        speed = self.images / seconds
         row = {
             "step": step, "epoch": round(epoch, 3), "learning_rate_factor": round(rate, 6),
-            "images_per_second": round(speed, 3), "data_wait_share": round(waited / seconds, 4) if seconds else 0.0,
-        } | {k: float(f"{v:.6g}") for k, v in means.items()}  # fmt: skip
+            "images_per_second": round(speed, 3), "data_wait_share": round(waited / seconds, 4),
+        } | {name: float(f"{value:.6g}") for name, value in means.items()}  # fmt: skip
         self.rows.append(row)
         if self.path:
-            self._append(row)
+            self._append(self.path, row)
         if self.events is not None:
             for name, value in row.items():
                 if name != "step":
-                    self.events.add_scalar(name if name not in means else f"loss/{name}", value, step)
+                    self.events.add_scalar(f"loss/{name}" if name in means else name, value, step)
         if self.bar is not None:
-            shown = " ".join(f"{k} {v:.3g}" for k, v in means.items())
+            shown = " ".join(f"{name} {value:.3g}" for name, value in means.items())
             self.bar.update(self.task, losses=f"{speed:.2f} images/s  {shown}")
         self.sums, self.images, self.clock = {}, 0, time.perf_counter()
-        return means
 
     def close(self) -> None:
+        """End the progress bar and flush the events."""
         if self.bar is not None:
             self.bar.stop()
         if self.events is not None:
             self.events.close()
 
-    def _kept(self, start: int) -> list[dict[str, Any]]:
-        if self.path is None or not self.path.is_file():
-            return []
-        with self.path.open(newline="", encoding="utf-8") as file:
-            rows = [row for row in csv.DictReader(file) if row.get("step", "").isdigit() and int(row["step"]) <= start]
-        self._columns = []
-        return rows
-
-    def _append(self, row: dict[str, Any]) -> None:
-        """Add a line; a new column (a loss that appears later) or a cut log means writing the file again."""
+    def _append(self, path: Path, row: dict[str, Any]) -> None:
+        """Add a line; the first one, and one with a new column (a loss that appears later), write the file anew."""
         columns = list(dict.fromkeys(name for r in self.rows for name in r))
-        assert self.path is not None
-        if getattr(self, "_columns", None) == columns:
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, columns).writerow(row)
+        if columns == self.columns:
+            with path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, columns, lineterminator="\n").writerow(row)
             return
-        import io
-
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write_text(self.path, text.getvalue())
-        self._columns = columns
+        write_text(path, text.getvalue())
+        self.columns = columns
+
+
+def _rows_until(path: Path, step: int) -> list[dict[str, Any]]:
+    """The whole lines of an earlier process up to `step`; its last one may be cut."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if None not in row.values()]
+    return [row for row in rows if row["step"].isdigit() and int(row["step"]) <= step]

@@ -31,18 +31,15 @@ class ReplayPool(nn.Module):
         images = images.detach()
         if self.size == 0:
             return images
-        chosen = []
-        for image in images:
+        chosen = images.clone()  # of one memory format whatever the pool holds: other layouts round differently
+        for row, image in enumerate(images):
             if len(self.images) < self.size:
                 self.images.append(image.clone())
-                chosen.append(image)
             elif torch.rand(()) < 0.5:
                 place = int(torch.randint(self.size, ()))
-                chosen.append(self.images[place])
+                chosen[row] = self.images[place]
                 self.images[place] = image.clone()
-            else:
-                chosen.append(image)
-        return torch.stack(chosen)
+        return chosen
 
     def training_state(self) -> dict[str, Tensor]:
         """The stored images, for a checkpoint."""

@@ -1,25 +1,29 @@
-"""Grids of samples during training, made by the same function that translates afterwards."""
+"""Grids of samples during training, made by the translator itself: a preview is what the model will give."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
+from i2izoo import images
 from i2izoo.data.interface import Dataset
-from i2izoo.interfaces import Method
+from i2izoo.translator import Translator
 
 
-@torch.inference_mode()
-def sample_grid(method: Method, data: Dataset, rows: int, device: torch.device, path: Path) -> None:
-    """Write a PNG: for each direction and picture the input, the translation and, for paired data, the truth."""
-    from i2izoo import images
+def sample_grid(model: Translator, data: Dataset, rows: int, path: Path | None) -> None:
+    """Write a PNG: for each direction and picture the input, the translation and, for paired data, the truth.
 
+    Args:
+        model: with the weights that are to be seen.
+        data: its first items are translated, without jitter.
+        rows: how many, for each direction.
+        path: the file; None translates without writing, as the other processes of a run do.
+    """
+    items = [data.sample(index, None) for index in range(min(rows, len(data)))]
     grid = []
-    for to, source in method.directions.items():
-        for index in range(min(rows, len(data))):
-            item = data.sample(index, None)
-            row = [item[source], method(item[source][None].to(device), to=to)[0].float().cpu()]
-            grid.append(row + ([item[to]] if data.kind == "paired" else []))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    images.grid(grid).save(path)
+    for to, source in model.directions.items():
+        translated = model([item[source] for item in items], to=to, batch_size=1)
+        for item, image in zip(items, translated, strict=True):
+            grid.append([item[source], image.float(), *([item[to]] if data.kind == "paired" else [])])
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        images.grid(grid).save(path)

@@ -59,6 +59,8 @@ class Stepper:
         """
         logged: dict[str, Tensor] = {}
         stepped = False
+        for optimizer in self.optimizers.values():  # what an interrupted step or an update without a step has left
+            optimizer.zero_grad(set_to_none=True)
         for micro, batch in enumerate(batches):
             seed(micro)
             updates = iter(self.method.training_step(batch))
@@ -109,13 +111,23 @@ def average_gradients(parameters: Sequence[Tensor]) -> None:
     """
     if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
         return
+    parameters = [p for p in parameters if p.requires_grad]
     for parameter in parameters:  # a part unused in this step on one process may be used on another
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
-    for dtype in {p.dtype for p in parameters}:
+    for dtype in dict.fromkeys(p.dtype for p in parameters):  # in one order on all processes
         grads = [p.grad for p in parameters if p.dtype == dtype]
         flat = torch.cat([g.flatten() for g in grads])
         dist.all_reduce(flat)
         flat /= dist.get_world_size()
         for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
             grad.copy_(part.view(grad.shape))
+
+
+def average_over_processes(values: dict[str, float], device: torch.device) -> dict[str, float]:
+    """The means over all processes of numbers that each of them has under the same names."""
+    if not values or not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return values
+    total = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
+    dist.all_reduce(total)
+    return dict(zip(values, (total / dist.get_world_size()).tolist(), strict=True))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import shutil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,17 +13,21 @@ import torch
 from i2izoo.config import merge
 from i2izoo.data.interface import Dataset
 from i2izoo.data.loader import Loader
+from i2izoo.data.open import open_dataset
 from i2izoo.errors import ConfigError, NonFiniteLossError, TrainingError, listing
-from i2izoo.interfaces import Batch, Method
+from i2izoo.interfaces import Batch, Discriminator, Method
 from i2izoo.nn.random import derive_seed
 from i2izoo.storage import write_text
-from i2izoo.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from i2izoo.training.checkpoint import checkpoints, load_checkpoint, read_facts, save_checkpoint
 from i2izoo.training.config import TrainingOptions
+from i2izoo.training.device import choose_device, choose_layout, networks
 from i2izoo.training.ema import EMA
+from i2izoo.training.interrupt import Interrupt
 from i2izoo.training.log import TrainingLog
+from i2izoo.training.resume import check_same_run, remove_strays, start_from
 from i2izoo.training.samples import sample_grid
 from i2izoo.training.schedule import Plan
-from i2izoo.training.step import Stepper
+from i2izoo.training.step import Stepper, average_over_processes
 
 
 class Trainer:
@@ -32,17 +36,21 @@ class Trainer:
     Files in `out`: `run.json` (all options), `log.csv`, `tensorboard/`, `samples/*.png`, `checkpoints/step-*/`, and
     at the end `model/`, the pretrained folder that `i2izoo.load` opens. Every checkpoint opens with it as well.
 
+    Several processes are started by `accelerate launch` or `torchrun`; each trains on its share of the batch.
+
     Args:
-        model: what `i2izoo.create` returns.
+        model: what `i2izoo.create` or `i2izoo.load` returns.
         data: a dataset, a name of one, or a path; see `i2izoo.open_dataset`.
         out: folder of the run; None writes nothing.
-        resume: "auto" goes on from the last complete checkpoint in `out`, if there is one; a path from that checkpoint.
+        resume: "auto" goes on from the last complete checkpoint in `out`, if there is one, with the same options; a
+            path starts from that checkpoint, with options that may differ.
         progress: show a progress bar.
         options: see `TrainingOptions`; those not given come from the method's recipe.
 
     Raises:
-        ConfigError: an option is unknown or not allowed.
-        DataError: the data cannot be read or has other domains than the model.
+        ConfigError: an option is unknown or not allowed, or the data has other domains or sizes than the model needs.
+        DataError: the data cannot be read.
+        StorageError: the checkpoint is not there, damaged, or of another model.
         TrainingError: `out` holds another run, or the device cannot do what is asked.
 
     >>> import i2izoo
@@ -50,7 +58,7 @@ class Trainer:
     ...     "pix2pix", domains=["label", "photo"], generator={"name": "unet_256", "width": 4, "depth": 4})
     >>> data = {"name": "synthetic-facades", "count": 4, "size": 32}
     >>> trainer = i2izoo.Trainer(model, data, steps=2, load_size=36, crop_size=32, progress=False)
-    >>> trainer.fit()
+    >>> model = trainer.fit()
     >>> trainer.step
     2
     """
@@ -65,100 +73,101 @@ class Trainer:
         progress: bool = True,
         **options: Any,
     ) -> None:
-        from accelerate import Accelerator
+        from accelerate import PartialState
 
-        from i2izoo.data.open import open_dataset
-
+        self.model = model
         self.method: Method = model.method
         self.name: str = model.config["method"]
-        self.model = model
-        self.options = TrainingOptions(**merge(self._recipe(options), options))
+        self.options = o = TrainingOptions(**merge(self._recipe(options), options))
         self.out = Path(out) if out is not None else None
-        o = self.options
-        if o.device is not None and o.device != "cpu" and not torch.device(o.device).type == _best_device():
-            raise TrainingError(f"device {o.device!r} is not to be had here; the best is {_best_device()!r}.")
-        self.accelerator = Accelerator(
-            cpu=o.device == "cpu", mixed_precision="no" if o.precision == "fp32" else _precision(o.precision, o.device)
-        )
-        self.device = self.accelerator.device
-        self.rank, self.world = self.accelerator.process_index, self.accelerator.num_processes
-
-        self.data: Dataset = (
-            data
-            if isinstance(data, Dataset)
-            else open_dataset(
-                data, kind=self.method.data, split=o.split or "train", sides=o.sides, load_size=o.load_size, crop_size=o.crop_size,
-                flip=o.flip, channels=self.method.channels,
-            )
-        )  # fmt: skip
-        if lacking := set(self.method.domains) - set(self.data.domains):
-            raise ConfigError(
-                f"the model's domains are {listing(self.method.domains)}, the data's are {listing(self.data.domains)}: "
-                f"{listing(sorted(lacking))} is missing; create the model with domains named as the data's."
-            )
-
-        self.method.to(self.device).train()
-        if o.channels_last:
-            self.method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.world > 1 and self.device.type == "cuda":
-            self.method = torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.method)
-        scaler = torch.amp.GradScaler(self.device.type, enabled=o.precision == "fp16")
-        self.stepper = Stepper(self.method, self.accelerator.autocast, scaler, o.clip)
-        self.ema = EMA(self.method, o.ema) if o.ema else None
-
-        self.step = 0
-        if self.out is not None:
-            self._open_run(resume)
-        elif resume is not None:
+        self.progress = progress
+        if self.out is None and resume is not None:
             raise ConfigError("resume needs the folder of the run: give out=.")
+
+        # Accelerate finds the processes and their devices. Its Accelerator would keep the first device and precision of
+        # a program for all later trainers, and wraps networks that methods call in any order (see average_gradients).
+        self.device = choose_device(o.device, o.precision)
+        self.processes = PartialState(cpu=o.device == "cpu" and int(os.environ.get("WORLD_SIZE", "1")) > 1)
+        self.rank, self.world = self.processes.process_index, self.processes.num_processes
+        if self.world > 1:
+            self.device = self.processes.device
+        ways = self.method.directions
+        critics = [part.min_size for part in self.method.modules() if isinstance(part, Discriminator)]
+        self._sizes = max(map(self.method.size_multiple, ways)), max([*map(self.method.min_size, ways), *critics])
+        self.layout = choose_layout(o.channels_last, self.device)
+
+        self.data = self._open(data, options)
+        self.loader = Loader(self.data, o.batch_size, seed=o.seed, rank=self.rank, world_size=self.world)
+        self.plan = Plan.of(o, max(1, self.loader.steps_per_epoch // o.accumulation))
+
+        self.method.to(self.device, torch.float32).train()
         if self.world > 1:
             for tensor in self.method.state_dict().values():
                 torch.distributed.broadcast(tensor, 0)
+            if self.device.type == "cuda":  # which changes the layers of self.method in place
+                torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.method)
+        self.method.to(memory_format=self.layout)  # type: ignore[call-overload]
+        scaler = torch.amp.GradScaler(self.device.type, enabled=o.precision == "fp16")
+        self.stepper = Stepper(self.method, self._autocast, scaler, o.clip)
+        self.ema = EMA(self.method, o.ema) if o.ema else None
+
+        self.step = 0
+        if self.out is not None and (place := start_from(self.out, resume)) is not None:
+            self._load(place, same_run=resume == "auto")
+        self.loader.step = self.step * o.accumulation
         if o.compile:
-            for part in self.method.children():
-                part.compile()
-        self.loader = Loader(
-            self.data, o.batch_size, seed=o.seed, rank=self.rank, world_size=self.world,
-            start_step=self.step * o.accumulation,
-        )  # fmt: skip
-        self.plan = Plan.of(o, max(1, self.loader.steps_per_epoch // o.accumulation))
-        self.log = TrainingLog(
-            self.out if self.main else None, self.plan.total, self.step, tensorboard=o.tensorboard,
-            progress=progress and self.main,
-        )  # fmt: skip
+            for network in networks(self.method):
+                network.compile()
 
     @property
     def main(self) -> bool:
         """Is this the process that writes?"""
-        return self.accelerator.is_main_process
+        return bool(self.processes.is_main_process)
 
     def fit(self) -> Any:
         """Train to the end, and return the model, in eval mode.
 
+        A first Ctrl-C ends the step and saves a checkpoint before it stops the run; a second stops it at once.
+
         Raises:
-            NonFiniteLossError: a loss is NaN or infinite; the last good checkpoint is named and stays.
+            NonFiniteLossError: a loss or a weight is NaN or infinite; the last good checkpoint is named and stays.
         """
         o = self.options
+        writes = self.out if self.main else None
+        if writes:
+            remove_strays(writes / "checkpoints")
+            writes.mkdir(parents=True, exist_ok=True)
+            write_text(writes / "run.json", json.dumps(self._run(), indent=2) + "\n")
+        log = TrainingLog(
+            writes, self.plan.total, self.step, tensorboard=o.tensorboard, progress=self.progress and self.main
+        )
         waited = self.loader.wait_seconds
         try:
-            while self.step < self.plan.total:
-                losses = self.train_step()
-                self.log.add(losses, o.batch_size * o.accumulation * self.world)
-                last = self.step == self.plan.total
-                saving = last or self.step % o.checkpoint_every == 0
-                if saving or self.step % o.log_every == 0:
-                    means = self.log.write(
-                        self.step, self.step * o.accumulation / self.loader.steps_per_epoch,
-                        self.plan.factor(self.step - 1), self.loader.wait_seconds - waited,
-                    )  # fmt: skip
-                    waited = self.loader.wait_seconds
-                    self._guard(means)
-                if self.main and self.out and o.sample_every and (last or self.step % o.sample_every == 0):
-                    self.sample()
-                if self.main and self.out and saving:
-                    self.save()
+            with Interrupt(self.world == 1) as interrupt:
+                while self.step < self.plan.total:
+                    log.add(self.train_step(), o.batch_size * o.accumulation * self.world)
+                    last = self.step == self.plan.total
+                    saving = last or interrupt.asked or self.step % o.checkpoint_every == 0
+                    sampling = o.sample_every and (last or self.step % o.sample_every == 0)
+                    if saving or self.step % o.log_every == 0:
+                        means = average_over_processes(log.means(), self.device)
+                        log.write(
+                            means, step=self.step, epoch=self.step * o.accumulation / self.loader.steps_per_epoch,
+                            rate=self.plan.factor(self.step - 1), waited=self.loader.wait_seconds - waited,
+                        )  # fmt: skip
+                        waited = self.loader.wait_seconds
+                        self._guard("loss", {name: torch.tensor(mean) for name, mean in means.items()})
+                    if saving or sampling:  # the last update may have spoilt the weights after a loss that was good
+                        self._guard("weight", self.method.state_dict())
+                        self._guard("average of the weight", self.ema.state if self.ema else {})
+                    if self.out and sampling:
+                        self.sample()
+                    if writes and saving:
+                        self.save()
+                    if interrupt.asked and not last:
+                        raise KeyboardInterrupt
         finally:
-            self.log.close()
+            log.close()
             self.loader.close()
         self._finish()
         return self.model
@@ -168,12 +177,9 @@ class Trainer:
         o = self.options
         batches = []
         for _ in range(o.accumulation):
-            images = {
-                domain: image.to(
-                    self.device, memory_format=torch.channels_last if o.channels_last else torch.contiguous_format
-                )
-                for domain, image in next(self.loader).items()
-            }
+            batch = next(self.loader)
+            self._check_sizes(batch)
+            images = {domain: image.to(self.device, memory_format=self.layout) for domain, image in batch.items()}
             batches.append(Batch(images, self.step, self.step / self.plan.total))
         self.stepper.set_rate(self.plan.factor(self.step))
         self.method.train()
@@ -185,22 +191,24 @@ class Trainer:
         self.step += 1
         return losses
 
-    def sample(self) -> Path:
-        """Write a grid of inputs, outputs and truths, made as `translate` makes them."""
-        assert self.out is not None
-        path = self.out / "samples" / f"step-{self.step:08d}.png"
-        self.method.eval()
-        with self._averaged(), torch.random.fork_rng(devices=[]):
-            sample_grid(self.method, self.data, self.options.samples, self.device, path)
-        self.method.train()
+    def sample(self) -> Path | None:
+        """Write a grid of inputs, outputs and truths; every process translates, since some layers want all of them."""
+        path = self.out / "samples" / f"step-{self.step:08d}.png" if self.out and self.main else None
+        with self._averaged():
+            sample_grid(self.model, self.data, self.options.samples, path)
         return path
 
     def save(self) -> Path:
-        """Write a checkpoint of this step."""
-        assert self.out is not None
+        """Write a checkpoint of this step.
+
+        Raises:
+            ConfigError: the run has no folder.
+        """
+        if self.out is None:
+            raise ConfigError("a checkpoint needs the folder of the run: give out=.")
         return save_checkpoint(
             self.out / "checkpoints", self.step, name=self.name, method=self.method, stepper=self.stepper, ema=self.ema,
-            keep=self.options.keep_last, provenance=self.provenance(),
+            keep=self.options.keep_last, run=self._run(), provenance=self.provenance(),
         )  # fmt: skip
 
     def provenance(self) -> dict[str, Any]:
@@ -212,10 +220,10 @@ class Trainer:
             "steps": self.step,
             "images_seen": self.step * o.batch_size * o.accumulation * self.world,
             "batch_size": o.batch_size * o.accumulation * self.world,
-            "crop_size": o.crop_size,
+            "crop_size": getattr(self.data, "crop_size", o.crop_size),
             "seed": o.seed,
             "precision": o.precision,
-            "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else "CPU",
+            "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else self.device.type.upper(),
             "torch": torch.__version__,
         }
 
@@ -224,69 +232,94 @@ class Trainer:
     def _recipe(self, given: dict[str, Any]) -> dict[str, Any]:
         """The method's defaults, less what the given options make meaningless."""
         recipe = dict(self.method.recipe)
+        if given.get("steps") is not None:
+            if both := [name for name in ("epochs", "decay_epochs") if name in given]:
+                raise ConfigError(f"'steps' and {both[0]!r} both say how long to train; give one of them.")
+            recipe = {k: v for k, v in recipe.items() if k not in ("epochs", "decay_epochs")}
+        elif "epochs" in given or "decay_epochs" in given:
+            recipe = {k: v for k, v in recipe.items() if k not in ("steps", "decay_steps")}
         crop = given.get("crop_size", recipe.get("crop_size"))
-        if "load_size" not in given and "crop_size" in given and crop and recipe.get("load_size"):
-            recipe["load_size"] = round(crop * recipe["load_size"] / recipe["crop_size"])  # 286 to 256, as they are
+        if "load_size" not in given and "crop_size" in given and recipe.get("load_size"):
+            # 286 to 256, as they are; the whole picture at its own size where nothing is cropped
+            recipe["load_size"] = round(crop * recipe["load_size"] / recipe["crop_size"]) if crop else None
         return recipe
 
-    def _open_run(self, resume: Literal["auto"] | str | os.PathLike[str] | None) -> None:
-        assert self.out is not None
-        folder = self.out / "checkpoints"
-        found = checkpoints(folder) if folder.is_dir() else []
-        if resume is None and found:
-            raise TrainingError(
-                f"{self.out} already holds a run with {len(found)} checkpoints; go on with resume='auto' "
-                "(--resume auto), or name another folder."
+    def _open(self, data: Any, given: dict[str, Any]) -> Dataset:
+        o, kind = self.options, self.method.data
+        if not isinstance(data, Dataset):
+            data = open_dataset(
+                data, kind=kind, split=o.split or "train", sides=o.sides, load_size=o.load_size, crop_size=o.crop_size,
+                flip=o.flip, channels=self.method.channels,
+            )  # fmt: skip
+        elif late := [n for n in ("load_size", "crop_size", "flip", "split", "sides") if n in given]:
+            raise ConfigError(f"{listing(late)} cannot change a dataset that is already open; give them to it.")
+        if lacking := set(self.method.domains) - set(data.domains):
+            raise ConfigError(
+                f"the model's domains are {listing(self.method.domains)}, the data's are {listing(data.domains)}: "
+                f"{listing(sorted(lacking))} is missing; create the model with domains named as the data's."
             )
-        place = (found[-1] if found else None) if resume == "auto" else Path(resume) if resume else None
-        if place is not None:
-            self.step = load_checkpoint(place, method=self.method, stepper=self.stepper, ema=self.ema)
-        if self.main:
-            for stray in folder.glob(".step-*") if folder.is_dir() else []:
-                shutil.rmtree(stray, ignore_errors=True)
-            self.out.mkdir(parents=True, exist_ok=True)
-            run = {"method": self.name, "options": self.method.config, "training": self.options.config}
-            write_text(self.out / "run.json", json.dumps(run, indent=2) + "\n")
+        if kind == "paired" and data.kind != "paired":
+            raise ConfigError(f"{self.name} learns from pairs, the data is {data.kind}; open it with kind='paired'.")
+        return data
 
-    def _guard(self, means: dict[str, float]) -> None:
-        bad = [name for name, value in means.items() if not torch.isfinite(torch.tensor(value))]
+    def _check_sizes(self, images: dict[str, torch.Tensor]) -> None:
+        """Training pads nothing, so sizes that no layer can take are refused here rather than deep in a network."""
+        multiple, least = self._sizes
+        for domain in self.method.domains:
+            height, width = images[domain].shape[-2:]
+            if height % multiple or width % multiple or min(height, width) < least:
+                raise ConfigError(
+                    f"{self.name} trains on sides that are multiples of {multiple} and at least {least} pixels, and "
+                    f"pictures of {domain!r} come as {width} x {height}; set load_size and crop_size, or other parts."
+                )
+
+    def _run(self) -> dict[str, Any]:
+        """What makes this run this run."""
+        return {
+            "method": self.name,
+            "options": self.method.config,
+            "training": self.options.config,
+            "pictures": len(self.data),
+            "processes": self.world,
+        }
+
+    def _load(self, place: Path, same_run: bool) -> None:
+        facts = read_facts(place)
+        if same_run:
+            check_same_run(place, facts["run"], self._run())
+        if facts["step"] > self.plan.total:
+            raise TrainingError(
+                f"{place} has done {facts['step']} steps and the run is to have {self.plan.total}; give a longer one."
+            )
+        self.step = load_checkpoint(place, method=self.method, stepper=self.stepper, ema=self.ema)
+
+    def _guard(self, what: str, values: dict[str, torch.Tensor]) -> None:
+        bad = [k for k, v in values.items() if v.is_floating_point() and not torch.isfinite(v).all()]
         if not bad:
             return
         found = checkpoints(self.out / "checkpoints") if self.out else []
         good = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
         raise NonFiniteLossError(
-            f"loss {listing(bad)} is not finite at step {self.step}; {good}. Lower the learning rate, set 'clip', or use "
-            "fp32 or bf16 instead of fp16."
+            f"{what} {listing(bad, 3)} is not finite at step {self.step}; {good}. Lower the learning rate, set 'clip', "
+            "or use fp32 or bf16 instead of fp16."
         )
 
-    def _averaged(self) -> Any:
-        from contextlib import nullcontext
+    def _autocast(self) -> torch.autocast:
+        half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.options.precision)
+        return torch.autocast(self.device.type, dtype=half, enabled=half is not None)
 
-        return self.ema.applied(self.method) if self.ema else nullcontext()
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        return self.ema.applied(self.method) if self.ema else contextlib.nullcontext()
 
     def _finish(self) -> None:
         if self.ema is not None:
-            with torch.no_grad():
-                for name, value in self.method.inference_state().items():
-                    value.copy_(self.ema.state[name])
+            self.ema.copy_to(self.method)
         self.method.eval()
         self.model.config |= {"provenance": self.provenance()}
         if self.out is not None and self.main:
             self.model.save_pretrained(self.out / "model")
-        self.accelerator.wait_for_everyone()
+        self.processes.wait_for_everyone()
 
 
 def _seed_all(seed: int) -> None:
     torch.manual_seed(seed)
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _precision(name: str, device: str | None) -> str:
-    if name == "fp16" and (device or _best_device()) == "cpu":
-        raise TrainingError("precision 'fp16' wants a GPU; a CPU trains in 'bf16' or 'fp32'.")
-    return name

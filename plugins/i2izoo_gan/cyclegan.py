@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from i2izoo.config import PartSpec
+from i2izoo.config import PartSpec, merge
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.training.pool import ReplayPool
-from i2izoo_gan.importers import discriminator_from_original, generator_from_original
+from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
 
 
 class CycleGAN(Method):
@@ -131,8 +131,8 @@ class CycleGAN(Method):
             fake = self.pool[f"of_{domain}"](fake)
             losses[f"d_{domain}"] = 0.5 * self.gan_loss.discriminator(critic(real), critic(fake))
             penalty = self.gan_loss.penalty(critic, real, fake)
-            if penalty is not None:
-                losses[f"d_penalty_{domain}"] = penalty
+            if penalty is not None:  # halved with the rest, so that its weight stays relative to the loss
+                losses[f"d_penalty_{domain}"] = 0.5 * penalty
         yield Update("discriminator", losses)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -153,7 +153,7 @@ class CycleGAN(Method):
         """
         found = {}
         for name, state in files.items():
-            role = next((r for r in ("G_A", "G_B", "D_A", "D_B") if r in name), None)
+            role = role_of(name, ["G_A", "G_B", "D_A", "D_B"])
             if role is None or role in found:
                 raise ConfigError(f"CycleGAN imports files named ..._G_A, _G_B, _D_A, _D_B; found {sorted(files)}.")
             found[role] = (name, state)
@@ -163,14 +163,14 @@ class CycleGAN(Method):
         other, f_weights, _, _ = generator_from_original(*found["G_B"])
         if other != spec:
             raise ConfigError(f"the two generators differ: {spec} and {other}.")
-        options = {"generator": spec, "channels": [x_channels, y_channels], **options}
+        read: dict[str, Any] = {"generator": spec, "channels": [x_channels, y_channels]}
         if x_channels != y_channels:
-            options.setdefault("identity_weight", 0.0)
+            read["identity_weight"] = 0.0
         critics = {}
         for role in ("D_A", "D_B"):
             if role in found:
-                options["discriminator"], critics[role], _ = discriminator_from_original(*found[role])
-        method = cls(**options)
+                read["discriminator"], critics[role], _ = discriminator_from_original(*found[role])
+        method = cls(**merge(read, options))
         method.generator[f"to_{method.y}"].load_state_dict(g_weights)
         method.generator[f"to_{method.x}"].load_state_dict(f_weights)
         for role, domain in (("D_A", method.y), ("D_B", method.x)):

@@ -7,7 +7,7 @@ there are no norm parameters (it has none, "none" has none either), and the publ
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -17,6 +17,16 @@ from i2izoo_gan.resnet import ResNetGenerator
 
 Weights = dict[str, Tensor]
 Spec = dict[str, Any]
+
+
+def role_of(file: str, roles: Sequence[str]) -> str | None:
+    """Which of the roles a file's name ends in, by the authors' convention.
+
+    >>> role_of("latest_net_G_A.pth", ["G_A", "G_B"]), role_of("BIG_A_net_G_B.pth", ["G_A", "G_B"])
+    ('G_A', 'G_B')
+    """
+    found = re.findall(rf"(?<![A-Za-z0-9])({'|'.join(roles)})(?![A-Za-z0-9])", file)
+    return found[-1] if found else None
 
 
 def generator_from_original(file: str, state: Mapping[str, Tensor]) -> tuple[Spec, Weights, int, int]:
@@ -57,6 +67,7 @@ def _unet(state: Weights) -> tuple[Spec, Weights, int, int]:
     weights = _renamed(state, names)
     first, last = weights["down.0.1.weight"], weights[f"up.{depth - 1}.1.weight"]
     spec: Spec = {"name": "unet_128" if depth == 7 else "unet_256", "width": len(first), "norm": _norm(weights)}
+    spec["dropout_levels"] = "pytorch"  # that of the code whose key names these are; dropout itself leaves no trace
     if depth not in (7, 8):
         spec["depth"] = depth
     return spec, weights, first.shape[1], last.shape[1]

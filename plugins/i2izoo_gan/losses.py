@@ -25,7 +25,9 @@ class Vanilla(AdversarialLoss):
     """
 
     def discriminator(self, real: list[Tensor], fake: list[Tensor]) -> Tensor:
-        return _total([F.softplus(-r.float()).mean() + F.softplus(f.float()).mean() for r, f in zip(real, fake, strict=True)])
+        return _total(
+            [F.softplus(-r.float()).mean() + F.softplus(f.float()).mean() for r, f in zip(real, fake, strict=True)]
+        )
 
     def generator(self, fake: list[Tensor]) -> Tensor:
         return _total([F.softplus(-f.float()).mean() for f in fake])
@@ -35,7 +37,9 @@ class LSGAN(AdversarialLoss):
     """Least squares with codes 0, 1, 1 (Mao et al. 2017, arXiv 1611.04076, eq. 9)."""
 
     def discriminator(self, real: list[Tensor], fake: list[Tensor]) -> Tensor:
-        return _total([(r.float() - 1).square().mean() + f.float().square().mean() for r, f in zip(real, fake, strict=True)])
+        return _total(
+            [(r.float() - 1).square().mean() + f.float().square().mean() for r, f in zip(real, fake, strict=True)]
+        )
 
     def generator(self, fake: list[Tensor]) -> Tensor:
         return _total([(f.float() - 1).square().mean() for f in fake])
@@ -69,7 +73,7 @@ class WGANGP(AdversarialLoss):
         mix = torch.rand(len(real), 1, 1, 1, device=real.device)
         between = torch.lerp(fake.detach().float(), real.detach().float(), mix).requires_grad_()
         with torch.autocast(real.device.type, enabled=False):  # a squared norm in half precision over- or underflows
-            scales = discriminator(between)
+            scales = discriminator.forward(between)  # past torch.compile, which has no second derivatives
             total = between.new_zeros(())
             for logits in scales:
                 score = logits.flatten(1).mean(1).sum()  # images are independent, so one backward serves all
@@ -82,7 +86,9 @@ class Hinge(AdversarialLoss):
     """Margin loss (Lim and Ye 2017, arXiv 1705.02894; Miyato et al. 2018, arXiv 1802.05957, eq. 16-17)."""
 
     def discriminator(self, real: list[Tensor], fake: list[Tensor]) -> Tensor:
-        return _total([F.relu(1 - r.float()).mean() + F.relu(1 + f.float()).mean() for r, f in zip(real, fake, strict=True)])
+        return _total(
+            [F.relu(1 - r.float()).mean() + F.relu(1 + f.float()).mean() for r, f in zip(real, fake, strict=True)]
+        )
 
     def generator(self, fake: list[Tensor]) -> Tensor:
         return _total([-f.float().mean() for f in fake])

@@ -1,5 +1,5 @@
-"""Patch discriminators of pix2pix (Isola et al., CVPR 2017, arXiv 1611.07004, appendix 6.1.2) and their multi-scale form
-of BicycleGAN (Zhu et al., NIPS 2017, arXiv 1711.11586)."""
+"""Patch discriminators of pix2pix (Isola et al., CVPR 2017, arXiv 1611.07004, appendix 6.1.2), and their multi-scale
+form of BicycleGAN (Zhu et al., NIPS 2017, arXiv 1711.11586)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PatchGAN(Discriminator):
         super().__init__()
         if not 1 <= layers <= 6:
             raise ConfigError(f"PatchGAN has 1 to 6 layers; found {layers}.")
-        self.min_size = 2 ** (layers + 2)
+        self.min_size = 3 * 2**layers  # leaves 3 pixels to the last two layers, which take one each
         widths = [width * min(2**level, 8) for level in range(layers + 1)]
         blocks: list[nn.Module] = []
         for level, (before, after) in enumerate(itertools.pairwise([in_channels, *widths])):
@@ -121,7 +121,9 @@ class MultiScalePatchGAN(Discriminator):
         self.scales = nn.ModuleList(
             PatchGAN(in_channels=in_channels, width=w, layers=layers, norm=norm) for w in widths
         )
-        self.min_size = 2 ** (layers + 1 + scales)
+        self.min_size = 3 * 2**layers
+        for _ in range(scales - 1):
+            self.min_size = 2 * self.min_size - 1  # pooling rounds up
 
     def forward(self, image: Tensor) -> list[Tensor]:
         logits = []

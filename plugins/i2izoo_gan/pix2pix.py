@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from i2izoo.config import PartSpec
+from i2izoo.config import PartSpec, merge
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.random import derive_seed, seeded
-from i2izoo_gan.importers import discriminator_from_original, generator_from_original
+from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
 
 PATCHGAN_BATCH: PartSpec = {"name": "patchgan", "norm": "batch"}
 
@@ -80,6 +80,8 @@ class Pix2Pix(Method):
             raise ConfigError(f"pix2pix translates between two domains of different names; found {domains}.")
         if discriminator_steps < 1:
             raise ConfigError(f"discriminator_steps is at least 1; found {discriminator_steps}.")
+        if not gan_weight and not reconstruction_weight:
+            raise ConfigError("gan_weight and reconstruction_weight are both 0: there is nothing to learn from.")
         self.source, self.target = domains
         judged = out_channels + (in_channels if conditional else 0)
         self.generator = self.part(
@@ -112,7 +114,9 @@ class Pix2Pix(Method):
             # halved, as the paper does to slow the discriminator down (section 3.3)
             losses = {"d_gan": 0.5 * self.gan_weight * d_loss}
             penalty = self.gan_loss.penalty(self.discriminator, real_pair, fake_pair)
-            yield Update("discriminator", losses if penalty is None else losses | {"d_penalty": penalty})
+            if penalty is not None:  # halved with the rest, so that its weight stays relative to the loss
+                losses["d_penalty"] = 0.5 * self.gan_weight * penalty
+            yield Update("discriminator", losses)
             if (batch.step + 1) % self.discriminator_steps:
                 return
 
@@ -164,18 +168,18 @@ class Pix2Pix(Method):
         """Build from the authors' `latest_net_G.pth` and, if given, `latest_net_D.pth`."""
         generators, discriminators = {}, {}
         for name, state in files.items():
-            (discriminators if "_D" in name else generators)[name] = state
+            (discriminators if role_of(name, ["G", "D"]) == "D" else generators)[name] = state
         if len(generators) != 1 or len(discriminators) > 1:
             raise ConfigError(
                 f"pix2pix imports one generator (..._net_G.pth) and at most one discriminator; found {sorted(files)}."
             )
         spec, weights, in_channels, out_channels = generator_from_original(*generators.popitem())
-        options = {"generator": spec, "in_channels": in_channels, "out_channels": out_channels, **options}
+        read: dict[str, Any] = {"generator": spec, "in_channels": in_channels, "out_channels": out_channels}
         judged = {}
         if discriminators:
-            options["discriminator"], judged, seen = discriminator_from_original(*discriminators.popitem())
-            options.setdefault("conditional", seen == in_channels + out_channels)
-        method = cls(**options)
+            read["discriminator"], judged, seen = discriminator_from_original(*discriminators.popitem())
+            read["conditional"] = seen == in_channels + out_channels
+        method = cls(**merge(read, options))
         method.generator.load_state_dict(weights)
         if judged:
             method.discriminator.load_state_dict(judged)

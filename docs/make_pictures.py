@@ -1,0 +1,57 @@
+"""Make the pictures of README and home page from examples/pictures; run it when the weights in i2izoo/zoo changed.
+
+    python docs/make_pictures.py
+
+Written are, below docs/assets: `home/ENTRY/*` (inputs and their translations, unchosen) and `home.png`, the strip of
+the README. The grids of the gallery are made by benchmarks/facades_quality.py.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from PIL import Image
+
+import i2izoo
+
+DOCS = Path(__file__).parent
+EXAMPLES = DOCS.parent / "examples" / "pictures"
+
+
+def main() -> None:
+    entries = i2izoo.list_models("*-facades", pretrained=True)
+    models = {name: i2izoo.load(name) for name in entries}
+    strip: list[Image.Image] = []
+    for name, model in models.items():
+        home = _emptied(DOCS / "assets" / "home" / name)
+        for to, source in model.directions.items():
+            for path in sorted(EXAMPLES.glob(f"{source}*.png")):
+                number = len(list(home.glob("*-in.png"))) + 1
+                picture, result = Image.open(path).convert("RGB"), model(path, to=to)
+                picture.save(home / f"{number}-{source}-in.png", optimize=True)
+                result.save(home / f"{number}-{to}-out.png", optimize=True)
+                if path.stem in ("label", "photo"):
+                    strip += [picture, result]
+    _row(strip).save(DOCS / "assets" / "home.png", optimize=True)
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _row(pictures: list[Image.Image], gap: int = 6, between: int = 22) -> Image.Image:
+    """Pairs of input and output in a row, on transparent ground."""
+    width = len(pictures) * 256 + len(pictures) // 2 * gap + (len(pictures) // 2 - 1) * between
+    sheet = Image.new("RGBA", (width, 256))
+    x = 0
+    for index, picture in enumerate(pictures):
+        sheet.paste(picture, (x, 0))
+        x += 256 + (between if index % 2 else gap)
+    return sheet
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Where a run goes on: from which checkpoint, and whether it is still the same run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from i2izoo.errors import StorageError, TrainingError, listing
+from i2izoo.training.checkpoint import FACTS, checkpoints
+
+FREE = {
+    "epochs", "decay_epochs", "steps", "decay_steps", "log_every", "sample_every", "samples", "checkpoint_every",
+    "keep_last", "tensorboard", "device", "compile",
+}  # fmt: skip
+"""Training options that a resumed run may change: its length, what it writes, and what only makes it faster."""
+
+
+def start_from(out: Path, resume: str | os.PathLike[str] | None) -> Path | None:
+    """The checkpoint that a run in the folder `out` goes on from; None: it starts afresh.
+
+    Args:
+        out: folder of the run.
+        resume: None, "auto" or the folder of a checkpoint.
+
+    Raises:
+        TrainingError: `out` holds a run, or goes beyond the named checkpoint.
+        StorageError: there is no complete checkpoint at the named place.
+    """
+    found = checkpoints(out / "checkpoints")
+    if resume == "auto":
+        return found[-1] if found else None
+    if resume is None:
+        if found:
+            raise TrainingError(
+                f"{out} already holds a run with {len(found)} checkpoints; go on with resume='auto' (--resume auto), "
+                "or name another folder."
+            )
+        return None
+    place = Path(resume)
+    if not (place / FACTS).is_file():
+        raise StorageError(
+            f"there is no complete checkpoint {str(resume)!r}; resume is 'auto' or the folder of a checkpoint; "
+            f"{out} has {listing(map(str, found), 3)}."
+        )
+    if found and place.resolve() != found[-1].resolve():
+        raise TrainingError(
+            f"{out} holds a run that ends in {found[-1].name}; to go on from {place}, name another 'out'."
+        )
+    return place
+
+
+def check_same_run(place: Path, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on by 'auto' with a run that would not be the uninterrupted one.
+
+    Args:
+        place: the checkpoint.
+        saved: facts of the run by section ("options", "training") or name, as its checkpoint has them.
+        now: the same of the run that is about to go on.
+
+    Raises:
+        TrainingError: they differ in more than `FREE`; names each difference.
+    """
+    before, after = _flat(saved), _flat(now)
+    different = [
+        f"{key[-1]} was {before.get(key)!r}, is {after.get(key)!r}"
+        for key in dict.fromkeys([*after, *before])
+        if after.get(key) != before.get(key)
+    ]
+    if different:
+        raise TrainingError(
+            f"{place} belongs to a run with other options: {listing(different, 5)}. Give the same, or change them on "
+            f"purpose with resume={str(place)!r}."
+        )
+
+
+def _flat(run: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+    flat: dict[tuple[str, ...], Any] = {}
+    for section, value in run.items():
+        flat |= {(section, k): v for k, v in value.items()} if isinstance(value, Mapping) else {(section,): value}
+    return {key: value for key, value in flat.items() if key[0] != "training" or key[1] not in FREE}
+
+
+def remove_strays(folder: Path) -> None:
+    """Remove what a killed process left half-written or half-deleted."""
+    for stray in folder.glob(".step-*"):
+        shutil.rmtree(stray, ignore_errors=True)

@@ -1,0 +1,21 @@
+"""Trained models that ship with the package; torch-free, since listing reads it."""
+
+from i2izoo.pretrained import PretrainedEntry
+
+LICENCE = "Apache-2.0"  # of the weights; the CMP facades they learned from are for research use
+
+PIX2PIX_FACADES = PretrainedEntry(
+    method="pix2pix",
+    licence=LICENCE,
+    description="Facade label maps to photographs, 256 x 256.",
+    bundled="i2izoo/zoo/pix2pix-facades",
+    domains=("photo",),
+)
+
+CYCLEGAN_FACADES = PretrainedEntry(
+    method="cyclegan",
+    licence=LICENCE,
+    description="Facade label maps to photographs and back, learned without pairs.",
+    bundled="i2izoo/zoo/cyclegan-facades",
+    domains=("photo", "label"),
+)
