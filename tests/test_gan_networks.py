@@ -140,7 +140,7 @@ def test_residual_blocks_and_tapped_features():
     torch.testing.assert_close(features["down1_norm"], layers["down1_norm"](layers["down1"](x)))
     assert features["down1_norm"].min() < 0
     assert list(features) == ["down1", "down1_norm", "block2"]
-    with pytest.raises(ConfigError, match="'block3'.*block2"):
+    with pytest.raises(ConfigError, match=r"'block3'.*block2"):
         part.features(image, ["block3"])
 
 
@@ -151,7 +151,7 @@ def test_impossible_options_are_named():
         PatchGAN(layers=7)
     with pytest.raises(ConfigError, match="at least 1 scale"):
         MultiScalePatchGAN(scales=0)
-    with pytest.raises(ConfigError, match="allowed: batch, instance, none|one of 'batch', 'instance', 'none'"):
+    with pytest.raises(ConfigError, match="one of 'batch', 'instance', 'none'"):
         ResNet6(norm="layer")
 
 

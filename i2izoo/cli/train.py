@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     method = registry("methods").get(args.method)
 
     from i2izoo.data.open import open_dataset
+    from i2izoo.nn.random import derive_seed, seeded
     from i2izoo.training.config import TrainingOptions
     from i2izoo.training.trainer import Trainer
     from i2izoo.translator import create
@@ -59,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
         options["domains"] = choose_domains(data, args.to, options.get("domains"))
     elif args.to:
         raise ConfigError(f"method {args.method!r} has no domains to choose; leave --to out.")
-    model = create(args.method, **options)
+    with seeded(derive_seed(training.get("seed", 0), "weights")):
+        model = create(args.method, **options)
     print("training", ", ".join(f"{source} -> {to}" for to, source in model.directions.items()))
     Trainer(model, args.data, out=args.out, resume=args.resume, **training).fit()
     print(f"the trained model is in {args.out}/model: i2izoo translate {args.out}/model INPUT -o OUT")

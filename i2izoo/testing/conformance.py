@@ -83,8 +83,8 @@ def checks(distribution: str | None = None) -> list[Check]:
                 found += [Check(Subject(kind, entry), rule) for rule in RULES[kind]]
     if not found:
         raise UnknownNameError(
-            f"no distribution {distribution!r} that declares a part is installed{suggest(str(distribution), known) or '.'} "
-            f"Those that are: {listing(sorted(known))}."
+            f"no distribution {distribution!r} that declares a part is installed"
+            f"{suggest(str(distribution), known) or '.'} Those that are: {listing(sorted(known))}."
         )
     return found
 

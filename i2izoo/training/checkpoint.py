@@ -158,6 +158,9 @@ def _load_optimizer_state(
     parameters = dict(method.named_parameters())
     for owner, optimizer in stepper.optimizers.items():
         prefix = f"optimizer/{owner}/"
+        on_device = {
+            id(p) for g in optimizer.param_groups if g.get("fused") or g.get("capturable") for p in g["params"]
+        }  # their step counts live beside the parameters, all others' on the CPU
         fields: dict[str, Any] = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
         for key, value in {**fields, **facts[owner]["values"]}.items():
             name, _, field = key.rpartition("/")
@@ -165,4 +168,6 @@ def _load_optimizer_state(
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 # moments live beside their parameter, in its memory format: other layouts round differently
                 value = torch.empty_like(parameter).copy_(value)
+            elif isinstance(value, Tensor) and id(parameter) in on_device:
+                value = value.to(parameter.device)
             optimizer.state[parameter][field] = value

@@ -116,7 +116,7 @@ def average_gradients(parameters: Sequence[Tensor]) -> None:
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
     for dtype in dict.fromkeys(p.dtype for p in parameters):  # in one order on all processes
-        grads = [p.grad for p in parameters if p.dtype == dtype]
+        grads = [p.grad for p in parameters if p.dtype == dtype and p.grad is not None]
         flat = torch.cat([g.flatten() for g in grads])
         dist.all_reduce(flat)
         flat /= dist.get_world_size()

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 
@@ -73,7 +73,7 @@ class Trainer:
         progress: bool = True,
         **options: Any,
     ) -> None:
-        from accelerate import PartialState
+        from accelerate import PartialState  # type: ignore[import-untyped]
 
         self.model = model
         self.method: Method = model.method
@@ -245,7 +245,7 @@ class Trainer:
         return recipe
 
     def _open(self, data: Any, given: dict[str, Any]) -> Dataset:
-        o, kind = self.options, self.method.data
+        o, kind = self.options, cast(Any, self.method.data)
         if not isinstance(data, Dataset):
             data = open_dataset(
                 data, kind=kind, split=o.split or "train", sides=o.sides, load_size=o.load_size, crop_size=o.crop_size,

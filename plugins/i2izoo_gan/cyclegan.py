@@ -137,7 +137,9 @@ class CycleGAN(Method):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {
-            name: torch.optim.Adam(network.parameters(), self.learning_rate, betas=tuple(self.betas), fused=True)
+            name: torch.optim.Adam(
+                network.parameters(), self.learning_rate, betas=(self.betas[0], self.betas[1]), fused=True
+            )
             for name, network in {"generator": self.generator, "discriminator": self.discriminator}.items()
         }
 

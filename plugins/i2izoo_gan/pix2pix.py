@@ -136,7 +136,9 @@ class Pix2Pix(Method):
         if not self.gan_weight:
             del networks["discriminator"]
         return {
-            name: torch.optim.Adam(network.parameters(), self.learning_rate, betas=tuple(self.betas), fused=True)
+            name: torch.optim.Adam(
+                network.parameters(), self.learning_rate, betas=(self.betas[0], self.betas[1]), fused=True
+            )
             for name, network in networks.items()
         }
 
@@ -166,7 +168,8 @@ class Pix2Pix(Method):
     @classmethod
     def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> Pix2Pix:
         """Build from the authors' `latest_net_G.pth` and, if given, `latest_net_D.pth`."""
-        generators, discriminators = {}, {}
+        generators: dict[str, Mapping[str, Tensor]] = {}
+        discriminators: dict[str, Mapping[str, Tensor]] = {}
         for name, state in files.items():
             (discriminators if role_of(name, ["G", "D"]) == "D" else generators)[name] = state
         if len(generators) != 1 or len(discriminators) > 1:
@@ -175,7 +178,7 @@ class Pix2Pix(Method):
             )
         spec, weights, in_channels, out_channels = generator_from_original(*generators.popitem())
         read: dict[str, Any] = {"generator": spec, "in_channels": in_channels, "out_channels": out_channels}
-        judged = {}
+        judged: dict[str, Tensor] = {}
         if discriminators:
             read["discriminator"], judged, seen = discriminator_from_original(*discriminators.popitem())
             read["conditional"] = seen == in_channels + out_channels
