@@ -1,6 +1,6 @@
 """PSNR and SSIM of a facades model on the validation split, beside two trivial answers, and grids to look at.
 
-    python benchmarks/facades_quality.py pix2pix-facades --data facades --to photo --size 256 --grids docs/assets/gallery
+    python benchmarks/facades_quality.py pix2pix-facades --data facades --trivial --grids docs/assets/gallery
 
 The trivial answers (for the photo side): the mean photo of the training split, the same for every input; and the photo
 of the training pair whose label map is nearest in squared distance. PSNR and SSIM are means over pictures, of values in
@@ -25,9 +25,14 @@ def scores(outputs: list[Tensor], truths: list[Tensor]) -> dict[str, float]:
     """Mean PSNR in dB and mean SSIM of C x H x W pictures in [-1, 1]."""
     # in [0, 1], as is customary: SSIM compares means, so it is not the same for a range around 0
     pairs = [((o + 1) / 2, (t + 1) / 2) for o, t in zip(outputs, truths, strict=True)]
-    psnr = [float(peak_signal_noise_ratio(o, t, data_range=1.0)) for o, t in pairs]
-    ssim = [float(structural_similarity_index_measure(o[None], t[None], data_range=1.0)) for o, t in pairs]
+    psnr = [peak_signal_noise_ratio(o, t, data_range=1.0).item() for o, t in pairs]
+    ssim = [measured_ssim(o[None], t[None]).item() for o, t in pairs]
     return {"psnr": sum(psnr) / len(psnr), "ssim": sum(ssim) / len(ssim), "n": len(psnr)}
+
+
+def measured_ssim(output: Tensor, truth: Tensor) -> Tensor:
+    value = structural_similarity_index_measure(output, truth, data_range=1.0)
+    return value if isinstance(value, Tensor) else value[0]  # the library's type allows for a pair
 
 
 def split(data: str, name: str, sides: list[str], size: int) -> list[dict[str, Tensor]]:

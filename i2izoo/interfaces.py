@@ -86,7 +86,7 @@ class ReconstructionLoss(Loss):
 
 
 class AdversarialLoss(Loss):
-    """What a discriminator and a generator minimise, given logits for each scale (mean over patches, sum over scales)."""
+    """What discriminator and generator minimise, given logits for each scale: mean over patches, sum over scales."""
 
     @abstractmethod
     def discriminator(self, real: list[Tensor], fake: list[Tensor]) -> Tensor:
@@ -192,9 +192,7 @@ class Method(Configurable, nn.Module, ABC):
     inference_parts: ClassVar[tuple[str, ...]] = ("generator",)
     samples: ClassVar[bool] = False
 
-    def part(
-        self, option: str, kind: str, spec: PartSpec, interface: type | None = None, **context: Any
-    ) -> Any:
+    def part(self, option: str, kind: str, spec: PartSpec, interface: type | None = None, **context: Any) -> Any:
         """Build the part that option `option` asks for, and record all its options in `self.config`.
 
         `context` holds the part's options that follow from the method's own (channels, latent size); they are not

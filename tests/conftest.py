@@ -3,6 +3,7 @@
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 
 HOME = tempfile.mkdtemp(prefix="i2izoo-tests-")
@@ -29,3 +30,4 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
     filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"])
 )
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin starve tests that run beside them
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite started in the background inherits none

@@ -87,7 +87,7 @@ def run_console(example: Example) -> str | None:
     for part in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
         command, _, wanted = re.sub(r"\\\n", " ", part).partition("\n")
         code, output = run(command.strip())
-        if code != (2 if wanted.startswith("i2izoo: ") else 0):
+        if code != (2 if re.search("^i2izoo: ", wanted, re.MULTILINE) else 0):
             return f"{command!r} exits with {code}:\n{output}"
         if wanted.strip() and not OUTPUT.check_output(wanted.strip() + "\n", output.strip() + "\n", OUTPUT_FLAGS):
             return f"{command!r} prints\n{output}\nthe page says\n{wanted}"

@@ -346,7 +346,7 @@ def test_schedulers_with_odd_defaults_round_trip_too(name: str, monkeypatch: pyt
 def test_something_else_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry("schedulers"), "_registered", {})
     module.register("schedulers", "dict")(dict)
-    with pytest.raises(PluginError, match="dict lacks add_noise, set_timesteps"):
+    with pytest.raises(PluginError, match="dict lacks set_timesteps, step"):
         registry("schedulers").get("dict")
 
 

@@ -24,6 +24,8 @@ def binomial(taps: int) -> Tensor:
 class BlurDown(nn.Module):
     """Blur with [1, 2, 1] (reflected edges) and keep every second pixel: N x C x H x W to N x C x H/2 x W/2."""
 
+    kernel: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.channels = channels
@@ -36,6 +38,8 @@ class BlurDown(nn.Module):
 
 class BlurUp(nn.Module):
     """Double the size with the filter [1, 3, 3, 1] (replicated edges): N x C x H x W to N x C x 2H x 2W."""
+
+    kernel: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
