@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator
@@ -119,11 +120,9 @@ def _identity(distribution: Distribution) -> tuple[str, str]:
     """Name and version, from the metadata or, where they are damaged, from the folder's name."""
     folder = str(getattr(getattr(distribution, "_path", None), "name", "")).rpartition(".")[0]
     name, _, version = folder.partition("-")
-    try:
+    with contextlib.suppress(Exception):  # newer Pythons raise for a missing METADATA file, each in its own way
         metadata = distribution.metadata
         name, version = metadata["Name"] or name, metadata["Version"] or version
-    except Exception:  # newer Pythons raise for a missing METADATA file, each in its own way
-        pass
     return name or "unknown", version or "?"
 
 
