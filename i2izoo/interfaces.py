@@ -271,6 +271,10 @@ class Method(Configurable, nn.Module, ABC):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Fresh optimisers by name; together they hold every parameter that is trained, each once."""
 
+    def rate(self, step: int) -> float:
+        """Factor on all learning rates at a step, on top of the trainer's schedule, where a paper has its own."""
+        return 1.0
+
     def translate_options(self) -> dict[str, Any]:
         """The options that `translate` takes beyond image, `to` and `seeds`: name -> default."""
         parameters = inspect.signature(self.translate).parameters

@@ -181,3 +181,21 @@ def test_impossible_options_are_refused(folders):
     with pytest.raises(OptionTypeError, match="'paired', 'unpaired'"):
         open_dataset(folders, kind="pared")
     assert len(open_dataset(folders, limit=2)) == 2
+
+
+def test_a_single_domain_is_a_folder_of_pictures(tmp_path):
+    for name in ("b.png", "a.png"):
+        Image.new("RGB", (8, 4)).save(tmp_path / name)
+    data = open_dataset(tmp_path, kind="single")
+    assert (data.kind, data.domains, len(data), data.name(0)) == ("single", ("image",), 2, "a")
+    assert data.sample(0, None)["image"].shape == (3, 4, 8)
+
+
+def test_a_single_domain_may_have_a_folder_of_its_name(tmp_path):
+    (tmp_path / "photo").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "photo" / "x.png")
+    assert open_dataset(tmp_path, kind="single", domains=["photo"]).domains == ("photo",)
+    with pytest.raises(DataError, match="there are no pictures directly in"):
+        open_dataset(tmp_path, kind="single", domains=["label"])
+    with pytest.raises(DataError, match="has one domain"):
+        open_dataset(tmp_path, kind="single", domains=["label", "photo"])

@@ -171,6 +171,18 @@ def test_the_rate_falls_over_the_decay():
     assert rates == pytest.approx([2e-4 * f for f in (1, 0.75, 0.5, 0.25)])
 
 
+def test_a_method_may_have_a_schedule_of_its_own_on_top(monkeypatch):
+    """UNIT halves its rate in steps, Palette warms up: both factors multiply."""
+    run = trainer("regression", steps=4, warmup_steps=2)
+    monkeypatch.setattr(run.method, "rate", lambda step: 0.5 ** (step // 2))
+    rates = []
+    for _ in range(4):
+        run.train_step()
+        rates.append(run.stepper.optimizers["generator"].param_groups[0]["lr"])
+    run.loader.close()
+    assert rates == pytest.approx([2e-4 * f for f in (0.5, 1.0, 0.5, 0.5)])
+
+
 def test_what_is_compiled():
     """Networks as wholes, also inside a dict of them."""
     model = training_run.model("cyclegan", discriminator={"name": "multiscale", "width": 2, "layers": 1})

@@ -17,7 +17,7 @@ def add_to(commands: Any) -> None:
 
     check = actions.add_parser("check", help="name every mismatch, unreadable file and size problem")
     check.add_argument("path", metavar="PATH", help="a folder or a CSV file")
-    check.add_argument("--kind", choices=("paired", "unpaired"))
+    check.add_argument("--kind", choices=("paired", "unpaired", "single"))
     check.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side pictures")
     check.add_argument("--split", help="only this part of the data")
     check.set_defaults(run=run_check, parser=check)

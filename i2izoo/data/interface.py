@@ -15,11 +15,11 @@ class Dataset(Configurable, ABC):
 
     Attributes:
         domains: names of the domains, e.g. `("photo", "label")`.
-        kind: "paired" (item i of every domain shows the same thing) or "unpaired".
+        kind: "paired" (item i of every domain shows the same thing), "unpaired" or "single" (one domain).
     """
 
     domains: tuple[str, ...]
-    kind: Literal["paired", "unpaired"]
+    kind: Literal["paired", "unpaired", "single"]
 
     @abstractmethod
     def __len__(self) -> int:

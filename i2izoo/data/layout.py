@@ -15,7 +15,7 @@ from i2izoo.images import EXTENSIONS, to_tensor
 from i2izoo.registry import natural_key
 
 SPLITS = ("train", "val", "test")
-Kind = Literal["paired", "unpaired"]
+Kind = Literal["paired", "unpaired", "single"]
 
 
 class Picture(NamedTuple):
@@ -31,7 +31,7 @@ class Layout:
 
     Attributes:
         form: "side-by-side", "folders" or "csv".
-        kind: "paired" (item i of every domain belongs together) or "unpaired".
+        kind: "paired" (item i of every domain belongs together), "unpaired" or "single" (one domain).
         pictures: domain -> its pictures, in natural order of their names.
         problems: what is mismatched or missing, one sentence each; a dataset with any cannot be opened.
     """
@@ -57,12 +57,14 @@ def find_layout(
             are in `Layout.problems`.
     """
     root = Path(root).expanduser()
-    if root.is_file() and root.suffix.lower() == ".csv":
+    if root.is_file() and root.suffix.lower() == ".csv" and kind != "single":
         _flat_split(root, split)
         return _from_csv(root, domains, kind)
     if not root.is_dir():
         raise DataError(f"there is no folder and no CSV file {str(root)!r}; check the path.")
     folder, prefix = _pick_split(root, split)
+    if kind == "single":
+        return _single(folder, domains)
     singles = pictures_in(folder)
     folders = {d.name.removeprefix(prefix): d for d in _subfolders(folder) if d.name.startswith(prefix)}
     if singles and folders and domains is None and sides is None:
@@ -120,6 +122,17 @@ def _flat_split(root: Path, split: str | None) -> None:
             f"{str(root)!r} is not divided into splits, so it has no {split!r}; "
             f"make the folder {root.name}/{split}, or leave split out to use all of it."
         )
+
+
+def _single(folder: Path, domains: Sequence[str] | None) -> Layout:
+    """Whole pictures of one domain: in the folder of its name, or directly in `folder`."""
+    if domains is not None and len(domains) != 1:
+        raise DataError(f"data of kind 'single' has one domain; found domains={tuple(domains)!r}.")
+    domain = domains[0] if domains else "image"
+    place = folder / domain if (folder / domain).is_dir() else folder
+    if not (found := pictures_in(place)):
+        raise DataError(f"there are no pictures directly in {str(place)!r}; name their folder with domains=(...).")
+    return Layout("folders", "single", {domain: [Picture(path) for path in found]})
 
 
 def _side_by_side(

@@ -17,7 +17,7 @@ def open_dataset(
     *,
     domains: Sequence[str] | None = None,
     split: str | None = None,
-    kind: Literal["paired", "unpaired"] | None = None,
+    kind: Literal["paired", "unpaired", "single"] | None = None,
     sides: Sequence[str] | None = None,
     load_size: int | None = None,
     crop_size: int | None = None,
@@ -36,7 +36,7 @@ def open_dataset(
             dataset, which is returned as it is.
         domains: names of the domains, in the order wanted.
         split: "train", "val" or "test", where the data is divided; data that is not passes as "train".
-        kind: "paired" or "unpaired"; None: paired where names match.
+        kind: "paired", "unpaired" or "single" (one domain); None: paired where names match.
         sides: domains of the left and the right half of side-by-side pictures; default ("A", "B").
         load_size: side in pixels to resize to before the crop; None keeps the pictures' own size.
         crop_size: side in pixels of a sample; None does not crop.

@@ -17,8 +17,8 @@ class PictureDataset(JitteredDataset):
         root: a folder or a CSV file.
         domains: names of the domains, and their order; None takes those of the folders, columns or `sides`.
         split: "train", "val" or "test", where the data is divided.
-        kind: "paired" or "unpaired"; None: paired where names match. Unpaired draws every domain but the first at
-            random.
+        kind: "paired", "unpaired" or "single" (one domain, "image" if it has no other name); None: paired where names
+            match. Unpaired draws every domain but the first at random.
         sides: domains of the left and the right half of side-by-side pictures.
         load_size: side in pixels before the crop; None keeps the pictures' own size.
         crop_size: side in pixels of a sample; None does not crop.
@@ -37,7 +37,7 @@ class PictureDataset(JitteredDataset):
         root: str,
         domains: list[str] | None = None,
         split: str | None = None,
-        kind: Literal["paired", "unpaired"] | None = None,
+        kind: Literal["paired", "unpaired", "single"] | None = None,
         sides: list[str] | None = None,
         load_size: int | None = None,
         crop_size: int | None = None,

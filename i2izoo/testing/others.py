@@ -57,7 +57,7 @@ def samples_are_functions_of_the_seed(subject: Subject) -> None:
     if not subject.part.tiny_options:
         raise NotApplicable("a dataset without tiny_options needs files")
     data = subject.build()
-    require(len(data) > 0 and data.kind in ("paired", "unpaired"), f"{len(data)} items of kind {data.kind!r}")
+    require(len(data) > 0 and data.kind in ("paired", "unpaired", "single"), f"{len(data)} items of kind {data.kind!r}")
     require(isinstance(data.name(0), str), "name(0) is not a str")
     for seed in (None, 0):
         sample, again = data.sample(0, seed), data.sample(0, seed)

@@ -16,6 +16,7 @@ class TrainingOptions(Configurable):
         decay_epochs: epochs over which it then falls linearly to zero.
         steps: length in optimiser steps instead of epochs, at the full learning rate.
         decay_steps: the same for the linear fall; only with `steps`.
+        warmup_steps: steps over which the learning rate first rises linearly from zero; 0: none.
         batch_size: pictures (or pairs) for each process and micro-batch.
         accumulation: micro-batches whose gradients make one step. Every update of the method then steps once in as many
             micro-batches.
@@ -46,6 +47,7 @@ class TrainingOptions(Configurable):
         decay_epochs: int = 0,
         steps: int | None = None,
         decay_steps: int = 0,
+        warmup_steps: int = 0,
         batch_size: int = 1,
         accumulation: int = 1,
         precision: Literal["fp32", "bf16", "fp16"] = "fp32",
@@ -68,8 +70,8 @@ class TrainingOptions(Configurable):
         device: str | None = None,
     ) -> None:
         at_least = {
-            "epochs": 0, "decay_epochs": 0, "decay_steps": 0, "batch_size": 1, "accumulation": 1, "log_every": 1,
-            "sample_every": 0, "samples": 1, "checkpoint_every": 1, "keep_last": 1,
+            "epochs": 0, "decay_epochs": 0, "decay_steps": 0, "warmup_steps": 0, "batch_size": 1, "accumulation": 1,
+            "log_every": 1, "sample_every": 0, "samples": 1, "checkpoint_every": 1, "keep_last": 1,
         }  # fmt: skip
         for name, least in at_least.items():
             if self.config[name] < least:
@@ -92,6 +94,7 @@ class TrainingOptions(Configurable):
     decay_epochs: int
     steps: int | None
     decay_steps: int
+    warmup_steps: int
     batch_size: int
     accumulation: int
     precision: str

@@ -28,6 +28,8 @@ class Plan:
     decay: int
     unit: int
     """Steps in a unit of `constant` and `decay`: an epoch's, or 1."""
+    warmup: int = 0
+    """Steps of linear rise before anything else."""
 
     @classmethod
     def of(cls, options: TrainingOptions, steps_per_epoch: int) -> Plan:
@@ -35,7 +37,13 @@ class Plan:
             constant, decay, unit = options.steps, options.decay_steps, 1
         else:
             constant, decay, unit = options.epochs, options.decay_epochs, steps_per_epoch
-        return cls((constant + decay) * unit, constant, decay, unit)
+        return cls((constant + decay) * unit, constant, decay, unit, options.warmup_steps)
 
     def factor(self, step: int) -> float:
-        return linear_decay(step // self.unit, self.constant, self.decay)
+        """The factor of step `step`, from 0.
+
+        >>> [Plan(4, 4, 0, 1, warmup=2).factor(step) for step in range(4)]
+        [0.5, 1.0, 1.0, 1.0]
+        """
+        rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
+        return rise * linear_decay(step // self.unit, self.constant, self.decay)

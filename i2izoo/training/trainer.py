@@ -153,7 +153,7 @@ class Trainer:
                         means = average_over_processes(log.means(), self.device)
                         log.write(
                             means, step=self.step, epoch=self.step * o.accumulation / self.loader.steps_per_epoch,
-                            rate=self.plan.factor(self.step - 1), waited=self.loader.wait_seconds - waited,
+                            rate=self._rate(self.step - 1), waited=self.loader.wait_seconds - waited,
                         )  # fmt: skip
                         waited = self.loader.wait_seconds
                         self._guard("loss", {name: torch.tensor(mean) for name, mean in means.items()})
@@ -181,7 +181,7 @@ class Trainer:
             self._check_sizes(batch)
             images = {domain: image.to(self.device, memory_format=self.layout) for domain, image in batch.items()}
             batches.append(Batch(images, self.step, self.step / self.plan.total))
-        self.stepper.set_rate(self.plan.factor(self.step))
+        self.stepper.set_rate(self._rate(self.step))
         self.method.train()
         losses = self.stepper.run(
             batches, lambda micro: _seed_all(derive_seed(o.seed, "step", self.rank, self.step, micro))
@@ -229,6 +229,9 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------------------ inner
 
+    def _rate(self, step: int) -> float:
+        return self.plan.factor(step) * self.method.rate(step)
+
     def _recipe(self, given: dict[str, Any]) -> dict[str, Any]:
         """The method's defaults, less what the given options make meaningless."""
         recipe = dict(self.method.recipe)
@@ -247,9 +250,10 @@ class Trainer:
     def _open(self, data: Any, given: dict[str, Any]) -> Dataset:
         o, kind = self.options, cast(Any, self.method.data)
         if not isinstance(data, Dataset):
+            domains = list(self.method.domains) if kind == "single" else None  # the data cannot know its name
             data = open_dataset(
-                data, kind=kind, split=o.split or "train", sides=o.sides, load_size=o.load_size, crop_size=o.crop_size,
-                flip=o.flip, channels=self.method.channels,
+                data, kind=kind, domains=domains, split=o.split or "train", sides=o.sides, load_size=o.load_size,
+                crop_size=o.crop_size, flip=o.flip, channels=self.method.channels,
             )  # fmt: skip
         elif late := [n for n in ("load_size", "crop_size", "flip", "split", "sides") if n in given]:
             raise ConfigError(f"{listing(late)} cannot change a dataset that is already open; give them to it.")
