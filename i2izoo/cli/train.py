@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from i2izoo.cli.options import parse_options
@@ -63,8 +65,15 @@ def run(args: argparse.Namespace) -> int:
     with seeded(derive_seed(training.get("seed", 0), "weights")):
         model = create(args.method, **options)
     print("training", ", ".join(f"{source} -> {to}" for to, source in model.directions.items()))
-    Trainer(model, args.data, out=args.out, resume=args.resume, **training).fit()
-    print(f"the trained model is in {args.out}/model: i2izoo translate {args.out}/model INPUT -o OUT")
+    trainer = Trainer(model, args.data, out=args.out, resume=args.resume, **training)
+    trainer.fit()
+    if trainer.main:
+        print(f"the trained model is in {args.out}/model: i2izoo translate {args.out}/model INPUT -o OUT")
+    if trainer.world > 1:
+        # seen once in some thirty runs: gloo's threads abort the interpreter's shutdown, and a run that has written
+        # everything (fit ends in a barrier) would count as failed
+        sys.stdout.flush()
+        os._exit(0)
     return 0
 
 
