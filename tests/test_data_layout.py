@@ -199,3 +199,6 @@ def test_a_single_domain_may_have_a_folder_of_its_name(tmp_path):
         open_dataset(tmp_path, kind="single", domains=["label"])
     with pytest.raises(DataError, match="has one domain"):
         open_dataset(tmp_path, kind="single", domains=["label", "photo"])
+    (tmp_path / "pairs.csv").write_text("label,photo\n")
+    with pytest.raises(DataError, match="is a folder of pictures; found the CSV file"):
+        open_dataset(tmp_path / "pairs.csv", kind="single")

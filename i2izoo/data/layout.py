@@ -57,7 +57,9 @@ def find_layout(
             are in `Layout.problems`.
     """
     root = Path(root).expanduser()
-    if root.is_file() and root.suffix.lower() == ".csv" and kind != "single":
+    if root.is_file() and root.suffix.lower() == ".csv":
+        if kind == "single":
+            raise DataError(f"data of kind 'single' is a folder of pictures; found the CSV file {str(root)!r}.")
         _flat_split(root, split)
         return _from_csv(root, domains, kind)
     if not root.is_dir():

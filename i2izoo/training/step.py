@@ -47,7 +47,7 @@ class Stepper:
             for group, rate in zip(optimizer.param_groups, self.rates[name], strict=True):
                 group["lr"] = rate * factor
 
-    def run(self, batches: Sequence[Batch], seed: Callable[[int], None] = lambda micro: None) -> dict[str, Tensor]:
+    def run(self, batches: Sequence[Batch], seed: Callable[[int], object] = lambda micro: None) -> dict[str, Tensor]:
         """One step over micro-batches; optimisers step in the last of them.
 
         Args:

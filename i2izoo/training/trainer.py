@@ -184,7 +184,7 @@ class Trainer:
         self.stepper.set_rate(self._rate(self.step))
         self.method.train()
         losses = self.stepper.run(
-            batches, lambda micro: _seed_all(derive_seed(o.seed, "step", self.rank, self.step, micro))
+            batches, lambda micro: torch.manual_seed(derive_seed(o.seed, "step", self.rank, self.step, micro))
         )
         if self.ema is not None:
             self.ema.update(self.method)
@@ -323,7 +323,3 @@ class Trainer:
         if self.out is not None and self.main:
             self.model.save_pretrained(self.out / "model")
         self.processes.wait_for_everyone()
-
-
-def _seed_all(seed: int) -> None:
-    torch.manual_seed(seed)
