@@ -11,6 +11,7 @@ import html
 import inspect
 import io
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,9 @@ from typing import Any
 
 from i2izoo.cards import read_card
 from i2izoo.cli.main import main
-from i2izoo.config import PartSpec, describe_type, schema
+from i2izoo.config import PartSpec, describe_type, missing_options, schema
+from i2izoo.evaluation.weights import Weights
+from i2izoo.interfaces import Metric, SetMetric
 from i2izoo.listing import list_parts
 from i2izoo.pretrained import PretrainedEntry
 from i2izoo.registry import KINDS, registry, resolve, singular
@@ -43,7 +46,10 @@ def fill(markdown: str, base: str = "") -> str:
         markdown: of a page.
         base: from the page's address to the root of the site.
     """
-    makers = {"gallery": gallery, "parts": parts, "pictures": pictures, "options": options, "help": command_help}
+    makers = {
+        "gallery": gallery, "parts": parts, "metrics": metrics, "pictures": pictures, "options": options,
+        "help": command_help,
+    }  # fmt: skip
 
     def made(match: re.Match[str]) -> str:
         return makers[match[1]](base, *match[2].split())
@@ -166,6 +172,53 @@ def parts(base: str) -> str:
 
 def _first_line(part: type) -> str:
     return html.escape((inspect.getdoc(part) or "").partition("\n")[0], quote=False)
+
+
+# --------------------------------------------------------------------------------------------------------- metrics
+
+INPUTS = {
+    "prediction": "translation", "target": "truth", "source": "input", "samples": "several translations",
+    "model": "the model itself",
+}  # fmt: skip
+
+
+def metrics(base: str) -> str:
+    """A section for each metric: what it is, its range, what it wants, its options."""
+    sections = []
+    for name in list_parts("metrics"):
+        metric = registry("metrics").get(name)
+        sections += [f"## `{name}` {'↑' if metric.higher_is_better else '↓'}", _prose(metric), _metric_facts(metric)]
+    return "\n\n".join(filter(None, sections))
+
+
+def _prose(part: type) -> str:
+    """The docstring up to its sections and examples, as Markdown."""
+    text = re.split(r"\n\s*(?:Args|Attributes|Raises|Returns):\s*\n|\n\s*>>>", inspect.getdoc(part) or "")[0]
+    return html.escape(text.strip(), quote=False)
+
+
+def _metric_facts(metric: type[Metric]) -> str:
+    low, high = (f"{bound:g}" if math.isfinite(bound) else "∞" if bound > 0 else "−∞" for bound in metric.bounds)
+    weights = [f"`{w.file}` ({w.licence})" for w in _weights(metric)]
+    reference = ["all truths"] if issubclass(metric, SetMetric) else []
+    rows = {
+        "Range": f"{low} to {high}{' ' + metric.unit if metric.unit else ''}",
+        "Looks at": ", ".join([*(INPUTS[i] for i in metric.inputs), *reference]),
+        "Pictures": f"at least {metric.min_samples}"
+        + (f", better {metric.advised_samples}" if metric.advised_samples > metric.min_samples else ""),
+        "Weights": ", ".join(weights) or "none",
+    }
+    if metric.qualifier is not None:
+        rows["Variants"] = f"option `{metric.qualifier}`, in brackets: default `{schema(metric)[metric.qualifier].default}`"
+    if others := [f"`{n}` = `{json.dumps(p.default)}`" for n, p in schema(metric).items() if n != metric.qualifier]:
+        rows["Options"] = ", ".join(others)
+    return "\n".join(["| | |", "|---|---|", *(f"| {k} | {_cell(v)} |" for k, v in rows.items())])
+
+
+def _weights(metric: type[Metric]) -> tuple[Weights, ...]:
+    if missing_options(metric, {}):
+        return ()
+    return metric().weights()
 
 
 # --------------------------------------------------------------------------------------------------------- options

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from i2izoo import errors
     from i2izoo.data.open import open_dataset
+    from i2izoo.evaluation.compare import compare
+    from i2izoo.evaluation.evaluate import evaluate
     from i2izoo.listing import list_models, list_parts
     from i2izoo.registry import register
     from i2izoo.training.trainer import Trainer
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 _PLACES = {
     "Trainer": "i2izoo.training.trainer",
     "Translator": "i2izoo.translator",
+    "compare": "i2izoo.evaluation.compare",
     "create": "i2izoo.translator",
+    "evaluate": "i2izoo.evaluation.evaluate",
     "list_models": "i2izoo.listing",
     "list_parts": "i2izoo.listing",
     "load": "i2izoo.translator",
@@ -34,8 +38,10 @@ __all__ = [
     "Trainer",
     "Translator",
     "__version__",
+    "compare",
     "create",
     "errors",
+    "evaluate",
     "list_models",
     "list_parts",
     "load",

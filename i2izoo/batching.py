@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 import torch
@@ -64,16 +64,26 @@ def in_batches(
         run: rows of one shape -> one result each.
     """
     for window in _windows(pictures):
-        rows = [(p, j) for p in window if p.error is None for j in range(samples)]
+        waiting = deque(window)
         results: dict[tuple[int, int], Any] = {}
-        for _, group in groupby(sorted(rows, key=lambda row: row[0].shape), key=lambda row: row[0].shape):
-            same = list(group)
+        groups: dict[tuple[tuple[int, ...], ...], list[Row]] = {}
+        for picture in window:
+            if picture.error is None:
+                groups.setdefault(picture.shape, []).extend((picture, j) for j in range(samples))
+        for same in groups.values():
             size = batch_size or max(1, min(16, BATCH_PIXELS // same[0][0].pixels))
             for start in range(0, len(same), size):
                 batch = same[start : start + size]
                 results.update(zip(((p.index, j) for p, j in batch), run(batch), strict=True))
-        for picture in window:
-            yield picture, [results[picture.index, j] for j in range(samples) if picture.error is None]
+                # given as soon as it is its turn: who is stopped loses one batch, not a window
+                while waiting and (waiting[0].error or (waiting[0].index, samples - 1) in results):
+                    yield _with_results(waiting.popleft(), results, samples)
+        while waiting:
+            yield _with_results(waiting.popleft(), results, samples)
+
+
+def _with_results(picture: Picture, results: dict[tuple[int, int], Any], samples: int) -> tuple[Picture, list[Any]]:
+    return picture, [results.pop((picture.index, j)) for j in range(samples) if picture.error is None]
 
 
 def _windows(pictures: Iterable[Picture]) -> Iterator[list[Picture]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class I2IZooError(Exception):
@@ -56,6 +57,20 @@ class TrainingError(I2IZooError, RuntimeError):
 
 class NonFiniteLossError(TrainingError, ArithmeticError):
     """A loss became NaN or infinite; the message names the last good checkpoint."""
+
+
+class EvaluationError(I2IZooError, ValueError):
+    """An evaluation cannot start or go on; the message says what has been kept.
+
+    Attributes:
+        partial: the `Result` of the pictures that were measured before; None where there were none.
+    """
+
+    partial: Any = None
+
+
+class MetricError(EvaluationError):
+    """A metric cannot be computed here: weights are missing, or the pictures are not what it compares."""
 
 
 def suggest(name: str, allowed: Iterable[str]) -> str:

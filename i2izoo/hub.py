@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -73,6 +73,7 @@ def snapshot(
     token: str | bool | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
+    files: Sequence[str] | None = None,
 ) -> Path:
     """Fetch what a translator needs from one commit of a repository, and return the folder in the cache.
 
@@ -85,6 +86,7 @@ def snapshot(
         token: access token; None uses the stored one (`hf auth login` or `HF_TOKEN`), False none.
         cache_dir: None is the client's own cache (`HF_HOME`).
         local_files_only: ask nobody, use the cache.
+        files: paths in the repository that are needed, in place of a translator's.
 
     Raises:
         HubError: see the module.
@@ -92,7 +94,7 @@ def snapshot(
     repo_id, inline = parse_repo(repo_id)
     revision = revision or inline
     cache = Path(cache_dir or constants.HF_HUB_CACHE).expanduser()
-    kept = _cached(repo_id, revision, cache)
+    kept = _cached(repo_id, revision, cache, files)
     pinned = bool(re.fullmatch(r"[0-9a-f]{40}", revision or ""))
     if kept and (pinned or local_files_only):  # a commit never changes
         return kept
@@ -114,13 +116,13 @@ def snapshot(
     if kept and kept.name == info.sha:
         return kept
     siblings = {s.rfilename: s for s in info.siblings or []}
-    _check_names(siblings, repo_id, revision)
+    _check_names(siblings, repo_id, revision, files)
     with _clear_errors(repo_id, revision, token):
-        folder = _fetch(repo_id, revision, cache, token=token)
+        folder = _fetch(repo_id, revision, cache, files, token=token)
     if folder.name != info.sha:
         raise HubError(f"{_name(repo_id, revision)} was changed while it was being fetched; try again.")
     for name, sibling in siblings.items():
-        if (folder / name).is_file():
+        if (folder / name).is_file() and (files is None or name in files):
             _check_content(folder / name, sibling, repo_id)
     return folder
 
@@ -183,21 +185,21 @@ def push_folder(
 # ------------------------------------------------------------------------------------------------------------ files
 
 
-def _fetch(repo_id: str, revision: str | None, cache: Path, **options: Any) -> Path:
-    patterns: dict[str, Any] = {"allow_patterns": list(FETCHED), "ignore_patterns": ["training/*"]}
+def _fetch(repo_id: str, revision: str | None, cache: Path, files: Sequence[str] | None = None, **options: Any) -> Path:
+    patterns: dict[str, Any] = {"allow_patterns": list(files or FETCHED), "ignore_patterns": ["training/*"]}
     return Path(snapshot_download(repo_id, revision=revision, cache_dir=cache, **patterns, **options))
 
 
-def _cached(repo_id: str, revision: str | None, cache: Path) -> Path | None:
+def _cached(repo_id: str, revision: str | None, cache: Path, files: Sequence[str] | None) -> Path | None:
     """The cached folder of a revision, if it is complete."""
     try:
-        folder = _fetch(repo_id, revision, cache, local_files_only=True)
+        folder = _fetch(repo_id, revision, cache, files, local_files_only=True)
     except OSError:  # also the client's "not found" and "incomplete"
         return None
-    return folder if all((folder / name).is_file() for name in REQUIRED) else None
+    return folder if all((folder / name).is_file() for name in files or REQUIRED) else None
 
 
-def _check_names(names: Any, repo_id: str, revision: str | None) -> None:
+def _check_names(names: Any, repo_id: str, revision: str | None, files: Sequence[str] | None) -> None:
     """Refuse a repository that has no model, or a file that would be written elsewhere."""
     for name in names:
         outside = ".." in re.split(r"[/\\]", name) or PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor
@@ -205,9 +207,9 @@ def _check_names(names: Any, repo_id: str, revision: str | None) -> None:
             raise HubError(
                 f"{_name(repo_id, revision)} has a file named {name!r}, outside its folder: do not trust it."
             )
-    if missing := [name for name in REQUIRED if name not in names]:
+    if missing := [name for name in files or REQUIRED if name not in names]:
         raise HubError(
-            f"{_name(repo_id, revision)} has no {listing(missing)}, so it is no model of i2izoo; "
+            f"{_name(repo_id, revision)} has no {listing(missing)}{'' if files else ', so it is no model of i2izoo'}; "
             f"it holds {listing(sorted(names), 5)}."
         )
 

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from i2izoo.config import Configurable, PartSpec
-from i2izoo.errors import ConfigError, listing, suggest
+from i2izoo.errors import ConfigError, MetricError, listing, suggest
+from i2izoo.evaluation.weights import Weights
 from i2izoo.registry import registry
 
 # --------------------------------------------------------------------------------------------------------- parts
@@ -101,18 +102,183 @@ class AdversarialLoss(Loss):
         return None
 
 
+class Extractor(Configurable, nn.Module, ABC):
+    """RGB picture in, feature vector out: what metrics that compare sets of pictures look at, such as FID.
+
+    Constructing one reads nothing; `prepare` does. It resizes pictures itself, to what its network was trained on.
+
+    Attributes:
+        preprocessing: what it does to a picture first, in a few words; it stands beside the scores. "": nothing.
+    """
+
+    preprocessing: str = ""
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> Tensor:
+        """Map N x 3 x H x W in [-1, 1], of any size, to N x D features, float32."""
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Class logits N x classes of its features N x D, for the inception score.
+
+        Raises:
+            MetricError: its network knows no classes.
+        """
+        raise MetricError(f"needs class logits, which {type(self).__name__} does not have; take features='inception'")
+
+    def weights(self) -> tuple[Weights, ...]:
+        """The files of weights that it needs with its options."""
+        return ()
+
+    def prepare(self, device: torch.device) -> None:
+        """Load the weights, and move to `device` in eval mode.
+
+        Raises:
+            MetricError: they cannot be had; the message begins with "needs", as of `Metric.prepare`.
+        """
+        self.eval().requires_grad_(False).to(device)
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a metric found.
+
+    Attributes:
+        value: None where it could not be computed; `reason` says why.
+        low: lower end of the 95 % confidence interval, where there is one.
+        high: its upper end.
+        n: number of pictures behind the value.
+        reference: the same measure of the true pictures, where a metric has one (`fcn_score`).
+        notes: what a reader must know to trust the value, one sentence each ("98 pictures: FID wants 2048").
+        reason: why there is no value: "needs FILE from ADDRESS in FOLDER".
+        higher_is_better: direction; copied from the metric by the evaluation.
+        unit: "dB", or "" where it has none; copied from the metric by the evaluation.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    reference: float | None = None
+    notes: tuple[str, ...] = ()
+    reason: str | None = None
+    higher_is_better: bool = True
+    unit: str = ""
+
+
 class Metric(Configurable, ABC):
-    """A number about images. Filled by the evaluation; the interface is fixed so that plugins can name theirs."""
+    """A number about translated pictures, accumulated batch by batch in memory that does not grow with the pictures.
+
+    The evaluation calls `prepare` once, `update` for each batch, `compute` at the end. One object scores one model on
+    one data set. See `ImageMetric` (a value for each picture, whose mean counts) and `SetMetric` (two sets of pictures
+    are compared).
+
+    Attributes:
+        higher_is_better: direction.
+        bounds: least and greatest possible value; infinite where there is none.
+        unit: "dB", or "" for none.
+        inputs: what `update` gets, by keyword, of
+            `prediction`: N x C x H x W in [-1, 1], rounded to 8 bits as a saved picture is;
+            `target`: the true picture of each prediction, of its shape (paired data only);
+            `source`: the picture that was translated, N x C' x H x W;
+            `samples`: N x S x C x H x W, several translations of each source (methods that can sample);
+            `model`: the translator itself.
+        min_samples: with fewer pictures there is no value.
+        advised_samples: with fewer pictures the result carries a warning.
+        qualifier: the option that names a variant: with "features", `fid[resnet18]` is fid with features="resnet18".
+    """
 
     higher_is_better: ClassVar[bool]
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    unit: ClassVar[str] = ""
+    inputs: ClassVar[tuple[str, ...]] = ("prediction", "target")
+    min_samples: ClassVar[int] = 1
+    advised_samples: ClassVar[int] = 1
+    qualifier: ClassVar[str | None] = None
+
+    def weights(self) -> tuple[Weights, ...]:
+        """The files of weights that it needs with its options, each with address, checksum and licence."""
+        return ()
+
+    def prepare(self, device: torch.device) -> None:
+        """Load what it needs, to compute on `device`.
+
+        Raises:
+            MetricError: it cannot be computed here; the message begins with "needs" and says what, from where and in
+                which place. The evaluation reports it as "not computed" and goes on.
+        """
+        return
 
     @abstractmethod
-    def update(self, prediction: Tensor, target: Tensor | None = None) -> None:
-        """Add a batch of images in [-1, 1]."""
+    def update(self, *_: Any, **pictures: Any) -> Tensor | None:  # so typed, any keywords may override it
+        """Add a batch: the keywords are `inputs`.
+
+        Returns:
+            A value for each picture, N, where the metric has one; it goes into the table of single pictures, and the
+            evaluation makes confidence intervals and paired tests of it.
+        """
 
     @abstractmethod
-    def compute(self) -> float:
-        """The value over all that was added."""
+    def compute(self) -> Score | dict[str, Score]:
+        """The value over all that was added, or several by name (`fcn_score` has three).
+
+        Raises:
+            MetricError: it is not defined for what was added.
+        """
+
+
+class ImageMetric(Metric):
+    """The mean over pictures of a value that each picture has.
+
+    >>> class Brightness(ImageMetric):
+    ...     higher_is_better, inputs = True, ("prediction",)
+    ...     def score(self, prediction):
+    ...         return prediction.mean(dim=(1, 2, 3))
+    >>> metric = Brightness()
+    >>> metric.update(prediction=torch.ones(2, 3, 4, 4)).tolist(), metric.compute().value
+    ([1.0, 1.0], 1.0)
+    """
+
+    @abstractmethod
+    def score(self, *_: Any, **pictures: Any) -> Tensor:
+        """A value for each row: N, finite or +-inf where the definition gives that."""
+
+    def update(self, *_: Any, **pictures: Any) -> Tensor:
+        values = self.score(**pictures).detach().double().cpu()
+        self._sum, self._count = self._total() + values.sum().item(), self._seen() + len(values)
+        return values
+
+    def compute(self) -> Score:
+        if not self._seen():
+            raise MetricError(f"{type(self).__name__} has seen no picture.")
+        return Score(self._total() / self._seen(), n=self._seen())
+
+    def _total(self) -> float:
+        return float(self.__dict__.get("_sum", 0.0))
+
+    def _seen(self) -> int:
+        return int(self.__dict__.get("_count", 0))
+
+
+class SetMetric(Metric):
+    """A comparison of the translated pictures with the true pictures as two sets, in no order.
+
+    `update` gets predictions only. The true pictures come through `add_reference`, once for a data set: what they
+    leave behind is kept by the hash of the data, and comes back through `load_reference_state`.
+    """
+
+    inputs: ClassVar[tuple[str, ...]] = ("prediction",)
+
+    @abstractmethod
+    def add_reference(self, pictures: Tensor) -> None:
+        """Add a batch of true pictures, N x C x H x W in [-1, 1], rounded to 8 bits."""
+
+    @abstractmethod
+    def reference_state(self) -> dict[str, Tensor]:
+        """All that the true pictures left behind."""
+
+    @abstractmethod
+    def load_reference_state(self, state: Mapping[str, Tensor]) -> None:
+        """Take `reference_state` of the same metric and options in place of the pictures."""
 
 
 # ------------------------------------------------------------------------------------------------------- training

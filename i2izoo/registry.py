@@ -34,6 +34,7 @@ KINDS: dict[str, str] = {
     "schedulers": "i2izoo.interfaces:Scheduler",
     "losses": "i2izoo.interfaces:Loss",
     "metrics": "i2izoo.interfaces:Metric",
+    "extractors": "i2izoo.interfaces:Extractor",
     "methods": "i2izoo.interfaces:Method",
     "datasets": "i2izoo.data.interface:Dataset",
     "pretrained": "i2izoo.pretrained:PretrainedEntry",

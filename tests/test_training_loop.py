@@ -43,7 +43,7 @@ def test_a_run_and_its_files(tmp_path):
     model = run.fit()
     assert not model.method.training
     assert {p.name for p in tmp_path.iterdir()} == {
-        "checkpoints", "log.csv", "model", "run.json", "samples", "tensorboard",
+        "checkpoints", "curves.png", "log.csv", "model", "run.json", "samples", "tensorboard",
     }  # fmt: skip
     log = rows(tmp_path)
     assert [row["step"] for row in log] == ["2", "4"]

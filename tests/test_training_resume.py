@@ -122,7 +122,7 @@ def test_the_last_checkpoints_are_kept_and_each_is_a_model(run):
     found = checkpoints(run / "checkpoints")
     assert [p.name for p in found] == ["step-00000002", "step-00000003", "step-00000004"]
     files = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
-    assert {Path(f).suffix for f in files} <= {".json", ".safetensors", ".csv", ".md"}
+    assert {Path(f).suffix for f in files} <= {".json", ".safetensors", ".csv", ".md", ".png"}
     image = torch.zeros(3, 16, 16)
     models = [i2izoo.load(p)(image) for p in (*found, run / "model")]
     assert torch.equal(models[-1], models[-2])

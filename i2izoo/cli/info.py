@@ -1,33 +1,39 @@
-"""`i2izoo info`: what a pretrained entry, a folder, a method or a part is."""
+"""`i2izoo info`: what a pretrained entry, a folder, a method, a metric or another part is."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 import json
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.config import PartSpec, describe_type, schema
-from i2izoo.errors import UnknownNameError, listing, suggest
+from i2izoo.config import PartSpec, describe_type, missing_options, schema
+from i2izoo.errors import MetricError, UnknownNameError, listing, suggest
 from i2izoo.registry import KINDS, registry, singular
 
 if TYPE_CHECKING:
+    from i2izoo.evaluation.weights import Weights
+    from i2izoo.interfaces import Metric
     from i2izoo.pretrained import PretrainedEntry
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("info", help="what a name means: options, licence, size, provenance")
-    parser.add_argument("name", metavar="NAME", help="a pretrained entry, folder, user/repo, method or part")
+    parser.add_argument("name", metavar="NAME", help="an entry, folder, user/repo, method, part or METRIC[variant]")
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print everything that NAME can mean, one after another."""
     name = args.name
+    if re.fullmatch(r"[^\[\]/]+\[.+\]", name) and name.partition("[")[0] in registry("metrics"):
+        _variant(name)
+        return 0
     meanings = [kind for kind in KINDS if name in registry(kind)]
     is_place = name.startswith(("hf-hub:", ".", "~")) or "/" in name or Path(name).expanduser().is_dir()
     if not meanings and not is_place:
@@ -46,6 +52,11 @@ def run(args: argparse.Namespace) -> int:
         part = registry(kind).get(name)
         if kind == "pretrained":
             _entry(part)
+        elif kind == "metrics":
+            _metric(name, part, None if missing_options(part, {}) else part())
+        elif kind == "extractors":
+            _part(kind, part)
+            _weights([] if missing_options(part, {}) else part().weights())
         else:
             _part(kind, part)
     return 0
@@ -80,9 +91,70 @@ def _folder(folder: Path) -> None:
     })  # fmt: skip
 
 
-def _part(kind: str, part: type) -> None:
+def _variant(label: str) -> None:
+    """A metric with the option that `METRIC[variant]` sets."""
+    from i2izoo.evaluation.measuring import build
+
+    [metric] = build([label], seed=0).values()
+    needed = metric.weights()  # here, where an unknown variant shows before anything is printed
+    name = label.partition("[")[0]
+    print(f"{label}: metric of plugin {registry('metrics').find(name).plugin}, with {type(metric).qualifier}=", end="")
+    print(json.dumps(metric.config[str(type(metric).qualifier)]))
+    _metric(name, type(metric), metric, needed)
+
+
+def _metric(name: str, part: type[Metric], metric: Metric | None, needed: Sequence[Weights] | None = None) -> None:
+    """What a metric measures, of what, and which weights it needs with the options of `metric`."""
+    from i2izoo.interfaces import SetMetric
+
+    needed = (metric.weights() if metric else ()) if needed is None else needed
+    looks_at = [*part.inputs, *["the true pictures as a set"] * issubclass(part, SetMetric)]
+    least, advised = part.min_samples, part.advised_samples
+    _about(part)
+    _table({
+        "better": "higher" if part.higher_is_better else "lower",
+        "range": _range(*part.bounds),
+        "unit": part.unit,
+        "looks at": ", ".join(looks_at),
+        "pictures": f"at least {least}" + (f", advised {advised} or more" if advised > least else ""),
+        "variants": f"{name}[{part.qualifier.upper()}]" if part.qualifier else None,
+    })  # fmt: skip
+    _weights(needed)
+    _options("options", part)
+
+
+def _range(low: float, high: float) -> str:
+    if math.isinf(high):
+        return "any number" if math.isinf(low) else f"{low:g} or more"
+    return f"{high:g} or less" if math.isinf(low) else f"{low:g} to {high:g}"
+
+
+def _weights(needed: Sequence[Weights]) -> None:
+    """Each file with size, licence and address, and whether it is on this machine."""
+    from i2izoo.evaluation.weights import advice, locate
+
+    if not needed:
+        print("  weights: none")
+        return
+    print("  weights:")
+    for weights in needed:
+        try:
+            path = locate(weights)
+            state = f"here: {path}" if path else f"not here: it is fetched when first needed; or {advice(weights)}"
+        except MetricError as error:
+            state = f"not usable: {error}"
+        print(f"    {weights}")
+        print(f"      {weights.url}")
+        print(f"      {state}")
+
+
+def _about(part: type) -> None:
     print(f"  {_first_line(part)}")
     print(f"  class {part.__module__}.{part.__qualname__}")
+
+
+def _part(kind: str, part: type) -> None:
+    _about(part)
     if kind == "methods":
         print(f"  learns from {part.data} data{', gives samples' if part.samples else ''}")  # type: ignore[attr-defined]
     _options("options", part)

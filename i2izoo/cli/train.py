@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
   i2izoo train pix2pix --data ./facades --sides photo,label --to photo --out runs/facades
   i2izoo train cyclegan --data ./horse2zebra --out runs/zebra generator.width=32 epochs=50
+  i2izoo train pix2pix --data ./facades --to photo --out runs/best --metrics psnr,ssim --every 2000 --val ./facades/val
   i2izoo train pix2pix --data synthetic-facades --to photo --out runs/try steps=100 crop_size=64
 """
 
@@ -38,6 +39,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--resume", metavar="WHERE", help="'auto', or the folder of a checkpoint")
     parser.add_argument("--split", default="train", help="part of the data (default: train)")
     parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side pictures")
+    parser.add_argument("--metrics", metavar="NAMES", help="metrics on held-out pictures: psnr,ssim,fid[resnet18]")
+    parser.add_argument("--every", type=int, metavar="N", help="steps between their evaluations (default: 1000)")
+    parser.add_argument("--val", metavar="PATH", help="held-out pictures (default: the split val of the data)")
+    parser.add_argument("--weights", metavar="DIR", help="folder with the weights that metrics need")
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -46,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
     method = registry("methods").get(args.method)
 
     from i2izoo.data.open import open_dataset
+    from i2izoo.evaluation.weights import weights_in
     from i2izoo.nn.random import derive_seed, seeded
     from i2izoo.training.config import TrainingOptions
     from i2izoo.training.trainer import Trainer
@@ -57,6 +63,12 @@ def run(args: argparse.Namespace) -> int:
         training["sides"] = sides = args.sides.split(",")
         if len(sides) != 2:
             raise ConfigError(f"--sides names two domains, left and right, such as photo,label; found {args.sides!r}.")
+    for name, flag, value in (
+        ("metrics", "--metrics", args.metrics.split(",") if args.metrics else None),
+        ("evaluate_every", "--every", args.every),
+    ):
+        if value is not None and training.setdefault(name, value) != value:
+            raise ConfigError(f"{flag} and {name}= disagree; give one of them.")
     if "domains" in schema(method):
         data = open_dataset(args.data, kind=method.data, split=training["split"], sides=training.get("sides"))
         options["domains"] = choose_domains(data, args.to, options.get("domains"))
@@ -65,8 +77,9 @@ def run(args: argparse.Namespace) -> int:
     with seeded(derive_seed(training.get("seed", 0), "weights")):
         model = create(args.method, **options)
     print("training", ", ".join(f"{source} -> {to}" for to, source in model.directions.items()))
-    trainer = Trainer(model, args.data, out=args.out, resume=args.resume, **training)
-    trainer.fit()
+    with weights_in(args.weights):
+        trainer = Trainer(model, args.data, val=args.val, out=args.out, resume=args.resume, **training)
+        trainer.fit()
     if trainer.main:
         print(f"the trained model is in {args.out}/model: i2izoo translate {args.out}/model INPUT -o OUT")
     if trainer.world > 1:

@@ -9,12 +9,23 @@ import tarfile
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 from i2izoo.errors import DataError
 
 CHUNK = 1 << 20
 ATTEMPTS = 5
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that are there, and those of the whole file where the server says them."""
+
+
+class DownloadError(DataError):
+    """A file could not be fetched; `reason` says why in a few words, for callers with a message of their own."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 def cache_folder() -> Path:
@@ -22,7 +33,16 @@ def cache_folder() -> Path:
     return Path(os.environ.get("I2IZOO_CACHE") or "~/.cache/i2izoo").expanduser()
 
 
-def download(url: str, place: Path, *, sha256: str | None = None, size: int | None = None, timeout: float = 30) -> str:
+def download(
+    url: str,
+    place: Path,
+    *,
+    sha256: str | None = None,
+    size: int | None = None,
+    timeout: float = 30,
+    attempts: int = ATTEMPTS,
+    progress: Progress | None = None,
+) -> str:
     """Fetch `url` to the file `place`.
 
     What has arrived is kept in `<place>.part`. A connection that breaks is taken up where it broke (an HTTP Range
@@ -31,15 +51,18 @@ def download(url: str, place: Path, *, sha256: str | None = None, size: int | No
     Args:
         url: http or https.
         place: the file; its folder is created.
-        sha256: what the whole file must hash to; None accepts any that has the length that the server announced.
+        sha256: what the whole file must hash to, or the first digits; None accepts any that has the length that the
+            server announced.
         size: bytes that the whole file must have.
         timeout: seconds without an answer.
+        attempts: give up after so many in a row that did not bring the file further.
+        progress: told how far it is after each piece.
 
     Returns:
         The SHA-256 of the file, in hex.
 
     Raises:
-        DataError: refused, unreachable, broken off again and again, or of another checksum or size (then
+        DownloadError: refused, unreachable, broken off again and again, or of another checksum or size (then
             the file is removed).
     """
     part = place.with_name(place.name + ".part")
@@ -47,43 +70,49 @@ def download(url: str, place: Path, *, sha256: str | None = None, size: int | No
     if place.is_file():
         place.replace(part)  # put there by the user: to be checked, not fetched
     else:
-        _fetch_all(url, part, place, timeout)
+        _fetch_all(url, part, place, timeout, attempts, progress)
     digest, length = file_sha256(part), part.stat().st_size
     if size is not None and length != size:
         part.unlink()
-        raise DataError(f"{url} sent {length} bytes, wanted are {size}; they were removed. Has that file changed?")
-    if sha256 is not None and digest != sha256:
+        raise DownloadError(
+            f"{url} sent {length} bytes, wanted are {size}; they were removed. Has that file changed?",
+            f"{length} bytes came, wanted are {size}",
+        )
+    if sha256 is not None and not digest.startswith(sha256):
         part.unlink()
-        raise DataError(
+        raise DownloadError(
             f"what {url} sent has the SHA-256 {digest}, wanted is {sha256}; it was removed. Try again; if it stays so, "
-            "the file at that address has changed."
+            "the file at that address has changed.",
+            f"what came has the SHA-256 {digest}, wanted is {sha256}",
         )
     part.replace(place)
     return digest
 
 
-def _fetch_all(url: str, part: Path, place: Path, timeout: float) -> None:
+def _fetch_all(url: str, part: Path, place: Path, timeout: float, attempts: int, progress: Progress | None) -> None:
     """Ask again as long as each answer brings the file further than any before."""
     failures, furthest = 0, part.stat().st_size if part.exists() else 0
     while True:
         try:
-            if _fetch(url, part, timeout):
+            if _fetch(url, part, timeout, progress):
                 return
             reason = "the connection was cut"
         except urllib.error.HTTPError as error:
-            raise DataError(f"{url} cannot be downloaded: the server says {error.code} {error.reason}.") from error
+            reason = f"the server says {error.code} {error.reason}"
+            raise DownloadError(f"{url} cannot be downloaded: {reason}.", reason) from error
         except (OSError, http.client.HTTPException) as error:
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         after = part.stat().st_size if part.exists() else 0
         failures, furthest = (0, after) if after > furthest else (failures + 1, furthest)
-        if failures >= ATTEMPTS or not after:
-            raise DataError(
+        if failures >= attempts or not after:
+            raise DownloadError(
                 f"{url} cannot be downloaded: {reason}. {after} bytes are kept, so try again to go on from there, "
-                f"or fetch it otherwise and put it at {place}."
+                f"or fetch it otherwise and put it at {place}.",
+                reason,
             )
 
 
-def _fetch(url: str, part: Path, timeout: float) -> bool:
+def _fetch(url: str, part: Path, timeout: float, progress: Progress | None) -> bool:
     """One request, appended to `part`; is the file complete?"""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"User-Agent": "i2izoo"})
@@ -98,17 +127,19 @@ def _fetch(url: str, part: Path, timeout: float) -> bool:
         if (error.headers.get("Content-Range") or "").rpartition("/")[2] == str(have):
             return True
         part.unlink()
-        return _fetch(url, part, timeout)
+        return _fetch(url, part, timeout, progress)
     with response:
         resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if have and response.status == 206 and not resumed:
             part.unlink()  # the server sends another range than was asked for
-            return _fetch(url, part, timeout)
+            return _fetch(url, part, timeout, progress)
         length = response.headers.get("Content-Length")
         whole = None if length is None else int(length) + (have if resumed else 0)
         with part.open("ab" if resumed else "wb") as file:
             while chunk := response.read1(CHUNK):
                 file.write(chunk)
+                if progress is not None:
+                    progress(file.tell(), whole)
     return whole is None or part.stat().st_size == whole
 
 

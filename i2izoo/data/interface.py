@@ -38,3 +38,7 @@ class Dataset(Configurable, ABC):
     @abstractmethod
     def name(self, index: int) -> str:
         """A name for item `index`, for file names and messages."""
+
+    def count(self, domain: str) -> int:
+        """Number of pictures of a domain, which are in the first so many items; unpaired domains may differ."""
+        return len(self)

@@ -19,7 +19,19 @@ from dataclasses import dataclass
 from i2izoo.entrypoints import canonical
 from i2izoo.errors import I2IZooError, UnknownNameError, listing, suggest
 from i2izoo.registry import KINDS, registry
-from i2izoo.testing import discriminators, encoders, generators, losses, methods, networks, options, others, training
+from i2izoo.testing import (
+    discriminators,
+    encoders,
+    extractors,
+    generators,
+    losses,
+    methods,
+    metrics,
+    networks,
+    options,
+    others,
+    training,
+)
 from i2izoo.testing.subject import NotApplicable, Subject
 
 Rule = Callable[[Subject], None]
@@ -30,7 +42,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "encoders": options.RULES + networks.RULES + encoders.RULES,
     "schedulers": others.SCHEDULER_RULES,
     "losses": options.RULES + losses.RULES,
-    "metrics": options.RULES + others.METRIC_RULES,
+    "extractors": options.RULES + extractors.RULES,
+    "metrics": options.RULES + metrics.RULES,
     "methods": options.RULES + methods.RULES + training.RULES,
     "datasets": options.RULES + others.DATASET_RULES,
     "pretrained": others.PRETRAINED_RULES,

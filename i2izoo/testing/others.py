@@ -1,8 +1,7 @@
-"""Rules for schedulers, metrics, datasets and pretrained entries."""
+"""Rules for schedulers, datasets and pretrained entries."""
 
 from __future__ import annotations
 
-import math
 import subprocess
 import sys
 import tempfile
@@ -10,7 +9,6 @@ import tempfile
 import torch
 
 from i2izoo.errors import listing
-from i2izoo.interfaces import Metric
 from i2izoo.nn.random import seeded
 from i2izoo.pretrained import PretrainedEntry
 from i2izoo.storage import load_folder
@@ -34,22 +32,6 @@ def scheduler_adds_and_removes_noise(subject: Subject) -> None:
     options, rebuilt = dict(scheduler.config), dict(again.config)
     differ = [n for n, v in options.items() if n[:1] != "_" and rebuilt.get(n) != v]
     require(not differ, f"the rebuilt config has other values of {listing(differ)}")
-
-
-def metric_gives_a_number(subject: Subject) -> None:
-    """After two batches `compute` gives a finite float, the better side for pictures that equal their targets."""
-    with seeded(13):
-        images, noise = torch.rand(4, 3, 64, 64) * 2 - 1, torch.rand(4, 3, 64, 64) * 2 - 1
-    values = []
-    for prediction in (images, noise):
-        metric: Metric = subject.build()
-        for rows in (slice(0, 2), slice(2, 4)):
-            metric.update(prediction[rows], images[rows])
-        values.append(metric.compute())
-        require(isinstance(values[-1], float) and not math.isnan(values[-1]), f"found {values[-1]!r}")
-    equal, different = values
-    better = equal > different if subject.part.higher_is_better else equal < different
-    require(better, f"equal pictures have {equal:.4g}, different ones {different:.4g}")
 
 
 def samples_are_functions_of_the_seed(subject: Subject) -> None:
@@ -90,6 +72,5 @@ def bundled_entry_loads(subject: Subject) -> None:
 
 
 SCHEDULER_RULES = (scheduler_adds_and_removes_noise,)
-METRIC_RULES = (metric_gives_a_number,)
 DATASET_RULES = (samples_are_functions_of_the_seed,)
 PRETRAINED_RULES = (entry_is_listed_without_torch, bundled_entry_loads)

@@ -34,6 +34,9 @@ class TrainingOptions(Configurable):
         log_every: steps between lines of log.csv.
         sample_every: steps between grids of samples; 0: none.
         samples: rows of such a grid.
+        metrics: what held-out pictures are evaluated with: `psnr`, or `fid[resnet18]` for a variant.
+        evaluate_every: steps between evaluations; 0: only after the last step.
+        val_limit: only the first so many held-out pictures; None: all.
         checkpoint_every: steps between checkpoints; the last step always has one.
         keep_last: checkpoints that are kept.
         tensorboard: write TensorBoard events too.
@@ -64,6 +67,9 @@ class TrainingOptions(Configurable):
         log_every: int = 100,
         sample_every: int = 1000,
         samples: int = 4,
+        metrics: list[str] = [],  # noqa: B006  (recorded as a copy, never written)
+        evaluate_every: int = 1000,
+        val_limit: int | None = None,
         checkpoint_every: int = 1000,
         keep_last: int = 2,
         tensorboard: bool = True,
@@ -71,13 +77,16 @@ class TrainingOptions(Configurable):
     ) -> None:
         at_least = {
             "epochs": 0, "decay_epochs": 0, "decay_steps": 0, "warmup_steps": 0, "batch_size": 1, "accumulation": 1,
-            "log_every": 1, "sample_every": 0, "samples": 1, "checkpoint_every": 1, "keep_last": 1,
+            "log_every": 1, "sample_every": 0, "samples": 1, "evaluate_every": 0, "checkpoint_every": 1,
+            "keep_last": 1,
         }  # fmt: skip
         for name, least in at_least.items():
             if self.config[name] < least:
                 raise ConfigError(f"training option {name!r} is at least {least}; found {self.config[name]}.")
         if not 0 <= ema < 1:
             raise ConfigError(f"training option 'ema' is a decay in [0, 1); found {ema}.")
+        if val_limit is not None and val_limit < 1:
+            raise ConfigError(f"training option 'val_limit' is at least 1, or None for all; found {val_limit}.")
         if clip is not None and clip <= 0:
             raise ConfigError(f"training option 'clip' is above 0, or None for no clipping; found {clip}.")
         if decay_steps and steps is None:
@@ -111,6 +120,9 @@ class TrainingOptions(Configurable):
     log_every: int
     sample_every: int
     samples: int
+    metrics: list[str]
+    evaluate_every: int
+    val_limit: int | None
     checkpoint_every: int
     keep_last: int
     tensorboard: bool

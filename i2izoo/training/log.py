@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from i2izoo.storage import write_text
+
+CLOCKWORK = ("step", "epoch", "learning_rate_factor", "images_per_second", "data_wait_share")
+"""Columns of log.csv that are no loss."""
 
 
 class TrainingLog:
@@ -25,9 +29,7 @@ class TrainingLog:
     """
 
     def __init__(self, folder: Path | None, total: int, start: int, *, tensorboard: bool, progress: bool) -> None:
-        self.path = folder / "log.csv" if folder else None
-        self.rows: list[dict[str, Any]] = _rows_until(self.path, start) if self.path else []
-        self.columns: list[str] = []  # of the file as this process has written it
+        self.table = Table(folder / "log.csv" if folder else None, start)
         self.sums: dict[str, tuple[Tensor | float, int]] = {}
         self.images = 0
         self.clock = time.perf_counter()
@@ -77,17 +79,28 @@ class TrainingLog:
             "step": step, "epoch": round(epoch, 3), "learning_rate_factor": round(rate, 6),
             "images_per_second": round(speed, 3), "data_wait_share": round(waited / seconds, 4),
         } | {name: float(f"{value:.6g}") for name, value in means.items()}  # fmt: skip
-        self.rows.append(row)
-        if self.path:
-            self._append(self.path, row)
-        if self.events is not None:
-            for name, value in row.items():
-                if name != "step":
-                    self.events.add_scalar(f"loss/{name}" if name in means else name, value, step)
+        self.table.add(row)
+        self.scalars({f"loss/{k}" if k in means else k: v for k, v in row.items() if k != "step"}, step)
         if self.bar is not None:
             shown = " ".join(f"{name} {value:.3g}" for name, value in means.items())
             self.bar.update(self.task, losses=f"{speed:.2f} images/s  {shown}")
         self.sums, self.images, self.clock = {}, 0, time.perf_counter()
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        """Write TensorBoard events, if that is on."""
+        if self.events is not None:
+            for name, value in values.items():
+                self.events.add_scalar(name, value, step)
+
+    def losses(self) -> dict[str, list[tuple[int, float]]]:
+        """The lines so far: loss -> step and mean."""
+        names = dict.fromkeys(name for row in self.table.rows for name in row if name not in CLOCKWORK)
+        return {name: self.table.points(name) for name in names}
+
+    def say(self, line: str) -> None:
+        """Print a line above the progress bar, if there is one."""
+        if self.bar is not None:
+            self.bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         """End the progress bar and flush the events."""
@@ -96,25 +109,50 @@ class TrainingLog:
         if self.events is not None:
             self.events.close()
 
-    def _append(self, path: Path, row: dict[str, Any]) -> None:
+
+class Table:
+    """A CSV file with a line for a step, that a resumed run goes on with.
+
+    Args:
+        path: the file; None keeps the lines in memory only.
+        start: steps that are done; later lines of an existing file are dropped.
+        writes: write to the file; False reads what an earlier process left, and keeps new lines in memory.
+
+    Attributes:
+        rows: the lines, by column; those of an earlier process as text.
+    """
+
+    def __init__(self, path: Path | None, start: int, writes: bool = True) -> None:
+        self.path = path if writes else None
+        self.rows: list[dict[str, Any]] = _rows_until(path, start) if path else []
+        self.columns: list[str] = []  # of the file as this process has written it
+
+    def add(self, row: dict[str, Any]) -> None:
         """Add a line; the first one, and one with a new column (a loss that appears later), write the file anew."""
+        self.rows.append(row)
+        if self.path is None:
+            return
         columns = list(dict.fromkeys(name for r in self.rows for name in r))
         if columns == self.columns:
-            with path.open("a", newline="", encoding="utf-8") as file:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, columns, lineterminator="\n").writerow(row)
             return
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write_text(path, text.getvalue())
+        write_text(self.path, text.getvalue())
         self.columns = columns
+
+    def points(self, column: str) -> list[tuple[int, float]]:
+        """The numbers of a column, each with its step, in the order of the steps."""
+        return [(int(row["step"]), float(row[column])) for row in self.rows if row.get(column) not in (None, "")]
 
 
 def _rows_until(path: Path, step: int) -> list[dict[str, Any]]:
     """The whole lines of an earlier process up to `step`; its last one may be cut."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if None not in row.values()]
+    whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
+    rows = [row for row in csv.DictReader(whole.splitlines()) if None not in row.values()]
     return [row for row in rows if row["step"].isdigit() and int(row["step"]) <= step]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -20,27 +21,32 @@ from i2izoo.nn.random import derive_seed
 from i2izoo.storage import write_text
 from i2izoo.training.checkpoint import checkpoints, load_checkpoint, read_facts, save_checkpoint
 from i2izoo.training.config import TrainingOptions
+from i2izoo.training.curves import draw_curves
 from i2izoo.training.device import choose_device, choose_layout, networks
 from i2izoo.training.ema import EMA
+from i2izoo.training.held_out import open_held_out
 from i2izoo.training.interrupt import Interrupt
 from i2izoo.training.log import TrainingLog
 from i2izoo.training.resume import check_same_run, remove_strays, start_from
 from i2izoo.training.samples import sample_grid
 from i2izoo.training.schedule import Plan
 from i2izoo.training.step import Stepper, average_over_processes
+from i2izoo.training.validation import Validation
 
 
 class Trainer:
-    """Trains a model: device, precision, accumulation, processes, schedule, EMA, logs, samples, checkpoints.
+    """Trains a model: device, precision, accumulation, processes, schedule, EMA, logs, samples, metrics, checkpoints.
 
-    Files in `out`: `run.json` (all options), `log.csv`, `tensorboard/`, `samples/*.png`, `checkpoints/step-*/`, and
-    at the end `model/`, the pretrained folder that `i2izoo.load` opens. Every checkpoint opens with it as well.
+    Files in `out`: `run.json` (all options), `log.csv`, `tensorboard/`, `samples/*.png`, `curves.png`,
+    `checkpoints/step-*/`, and at the end `model/`, the pretrained folder that `i2izoo.load` opens. Every checkpoint
+    opens with it as well. With metrics also `metrics.csv` and, for each of them, `best/METRIC/`, such a folder, too.
 
     Several processes are started by `accelerate launch` or `torchrun`; each trains on its share of the batch.
 
     Args:
         model: what `i2izoo.create` or `i2izoo.load` returns.
         data: a dataset, a name of one, or a path; see `i2izoo.open_dataset`.
+        val: held-out pictures for the metrics, in the forms of `data`; None: the split "val" of `data`.
         out: folder of the run; None writes nothing.
         resume: "auto" goes on from the last complete checkpoint in `out`, if there is one, with the same options; a
             path starts from that checkpoint, with options that may differ.
@@ -51,7 +57,8 @@ class Trainer:
         ConfigError: an option is unknown or not allowed, or the data has other domains or sizes than the model needs.
         DataError: the data cannot be read.
         StorageError: the checkpoint is not there, damaged, or of another model.
-        TrainingError: `out` holds another run, or the device cannot do what is asked.
+        TrainingError: `out` holds another run, the device cannot do what is asked, or no metric can be computed.
+        UnknownNameError: there is no such metric.
 
     >>> import i2izoo
     >>> model = i2izoo.create(
@@ -68,6 +75,7 @@ class Trainer:
         model: Any,
         data: Any,
         *,
+        val: Any = None,
         out: str | os.PathLike[str] | None = None,
         resume: Literal["auto"] | str | os.PathLike[str] | None = None,
         progress: bool = True,
@@ -115,6 +123,7 @@ class Trainer:
         if self.out is not None and (place := start_from(self.out, resume)) is not None:
             self._load(place, same_run=resume == "auto")
         self.loader.step = self.step * o.accumulation
+        self.validation = self._validation(val, data, options)
         if o.compile:
             for network in networks(self.method):
                 network.compile()
@@ -144,11 +153,14 @@ class Trainer:
         waited = self.loader.wait_seconds
         try:
             with Interrupt(self.world == 1) as interrupt:
+                if self.validation and self.step and self.validation.due(self.step):  # it was stopped on the way
+                    self._evaluate(log)
                 while self.step < self.plan.total:
                     log.add(self.train_step(), o.batch_size * o.accumulation * self.world)
                     last = self.step == self.plan.total
                     saving = last or interrupt.asked or self.step % o.checkpoint_every == 0
                     sampling = o.sample_every and (last or self.step % o.sample_every == 0)
+                    evaluating = self.validation is not None and self.validation.due(self.step)
                     if saving or self.step % o.log_every == 0:
                         means = average_over_processes(log.means(), self.device)
                         log.write(
@@ -157,15 +169,21 @@ class Trainer:
                         )  # fmt: skip
                         waited = self.loader.wait_seconds
                         self._guard("loss", {name: torch.tensor(mean) for name, mean in means.items()})
-                    if saving or sampling:  # the last update may have spoilt the weights after a loss that was good
-                        self._guard("weight", self.method.state_dict())
-                        self._guard("average of the weight", self.ema.state if self.ema else {})
+                    if saving or sampling or evaluating:
+                        self._guard_weights()
                     if self.out and sampling:
                         self.sample()
                     if writes and saving:
                         self.save()
+                    if evaluating:
+                        self._evaluate(log)
                     if interrupt.asked and not last:
+                        if writes and not saving:  # it was pressed after the step, while it was evaluating
+                            self._guard_weights()
+                            self.save()
                         raise KeyboardInterrupt
+            if self.validation is None:  # which draws after each evaluation
+                self._draw(log)
         finally:
             log.close()
             self.loader.close()
@@ -212,8 +230,9 @@ class Trainer:
         )  # fmt: skip
 
     def provenance(self) -> dict[str, Any]:
-        """What is known about how the weights came about, for the card."""
+        """What is known about how the weights came about, and their metrics, for the card."""
         o = self.options
+        metrics = self.validation.facts(self.step) if self.validation else {}
         return {
             "data": str(getattr(self.data, "title", "")) or type(self.data).__name__,
             "pictures": len(self.data),
@@ -225,6 +244,7 @@ class Trainer:
             "precision": o.precision,
             "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else self.device.type.upper(),
             "torch": torch.__version__,
+            **({"metrics": metrics} if metrics else {}),
         }
 
     # ------------------------------------------------------------------------------------------------------ inner
@@ -266,6 +286,41 @@ class Trainer:
             raise ConfigError(f"{self.name} learns from pairs, the data is {data.kind}; open it with kind='paired'.")
         return data
 
+    def _validation(self, val: Any, data: Any, given: dict[str, Any]) -> Validation | None:
+        """What evaluates; None without metrics, and in processes that do not."""
+        o = self.options
+        if not o.metrics:
+            if late := [n for n in ("evaluate_every", "val_limit") if n in given] + ["val"] * (val is not None):
+                raise ConfigError(f"{listing(late)} says how metrics are computed, and there are none: give metrics=.")
+            return None
+        # on GPUs all processes evaluate: some layers want them all, and none waits until its patience ends
+        if not self.main and self.device.type != "cuda":
+            return None
+        given_data = data if val is None else val
+        return Validation(
+            self.model, open_held_out(val, data, self.method, split=o.split, sides=o.sides), o.metrics,
+            every=o.evaluate_every, total=self.plan.total, start=self.step, limit=o.val_limit, seed=o.seed,
+            size=[o.crop_size, o.crop_size] if o.crop_size and not isinstance(given_data, Dataset) else None,
+            folder=self.out, writes=self.main, warn=self._warn,
+        )  # fmt: skip
+
+    def _evaluate(self, log: TrainingLog) -> None:
+        """Metrics of what would be saved now."""
+        assert self.validation is not None  # for the type checker
+        with self._averaged():
+            values = self.validation.run(self.step, self.provenance(), say=log.say, warn=self._warn)
+        log.scalars({f"metric/{name}": value for name, value in values.items()}, self.step)
+        self._draw(log)
+
+    def _draw(self, log: TrainingLog) -> None:
+        if self.out is not None and self.main:
+            curves = self.validation.log.curves() if self.validation else {}
+            draw_curves(self.out / "curves.png", log.losses(), curves, self.method.domains)
+
+    def _warn(self, sentence: str) -> None:
+        if self.main:
+            print(sentence, file=sys.stderr)
+
     def _check_sizes(self, images: dict[str, torch.Tensor]) -> None:
         """Training pads nothing, so sizes that no layer can take are refused here rather than deep in a network."""
         multiple, least = self._sizes
@@ -296,6 +351,11 @@ class Trainer:
                 f"{place} has done {facts['step']} steps and the run is to have {self.plan.total}; give a longer one."
             )
         self.step = load_checkpoint(place, method=self.method, stepper=self.stepper, ema=self.ema)
+
+    def _guard_weights(self) -> None:
+        """The last update may have spoilt the weights after a loss that was good."""
+        self._guard("weight", self.method.state_dict())
+        self._guard("average of the weight", self.ema.state if self.ema else {})
 
     def _guard(self, what: str, values: dict[str, torch.Tensor]) -> None:
         bad = [k for k, v in values.items() if v.is_floating_point() and not torch.isfinite(v).all()]

@@ -1,0 +1,100 @@
+"""`i2izoo compare`: several models under one protocol, in one table and a report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from i2izoo.cli.evaluate import add_settings, settings
+from i2izoo.cli.options import is_assignment, parse_options
+from i2izoo.config import function_options
+from i2izoo.errors import I2IZooError
+
+FORMATS = ("table", "markdown", "csv", "json", "latex")
+EXAMPLES = """
+  i2izoo compare pix2pix-facades cyclegan-facades --data ./facades --sides photo,label --out comparison
+  i2izoo compare ./my-model ./pictures-made-elsewhere copy-input --data ./facades --sides photo,label --to photo
+  i2izoo compare ./my-model pix2pix-facades --data ./facades --metrics psnr,ssim --format latex
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "compare",
+        help="compare models under one protocol",
+        epilog=f"examples:{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "words",
+        nargs="*",
+        metavar="MODEL",
+        help="as for evaluate; copy-input: the untranslated pictures; option=value of the methods' translation",
+    )
+    parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the first model's first)")
+    add_settings(parser)
+    parser.add_argument("--format", choices=FORMATS, default="table", help="of what is printed (default: table)")
+    parser.add_argument("--report", metavar="FILE", help="write the HTML report there (default: report.html in --out)")
+    parser.add_argument("--no-report", action="store_true", help="write no report")
+    parser.add_argument("--no-costs", action="store_true", help="do not measure time and memory")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table of all models; 1 if one of them could not be evaluated to the end."""
+    words = [w for w in args.words if is_assignment(w) and not Path(w).exists()]
+    models = [w for w in args.words if w not in words]
+    if not models:
+        args.parser.error("name at least one model to compare")
+    if args.report and args.no_report:
+        args.parser.error("--report and --no-report contradict each other")
+    given = settings(args)
+
+    from i2izoo.evaluation.compare import compare
+    from i2izoo.evaluation.tables import render
+
+    found = compare(
+        models,
+        to=args.to,
+        **given,
+        costs=not args.no_costs,
+        report=not args.no_report and args.report is None,
+        **_options(words, models),
+    )
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    print(render(found, args.format, width=width, colour=terminal and "NO_COLOR" not in os.environ), end="")
+    if args.report:
+        from i2izoo.evaluation.report import write_report
+
+        print(f"wrote {write_report(found, Path(args.report))}", file=sys.stderr)
+    if args.out:
+        print(f"wrote {args.out}: tables, single pictures and results", file=sys.stderr)
+    failed = [result for result in found.results if result.problem]
+    for result in failed:
+        print(f"i2izoo: {result.model}: {result.problem}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _options(words: list[str], models: list[str]) -> dict[str, Any]:
+    """The methods' own options of translation, which only the loaded models know."""
+    if not words:
+        return {}
+    from i2izoo.evaluation.contestants import contestants
+    from i2izoo.translator import Translator
+
+    allowed: dict[str, Any] = {}
+    for contestant in contestants(models):
+        if contestant.kind == 0:
+            try:
+                model = contestant.open(None)
+            except I2IZooError:
+                continue  # said in the comparison, with the others' results
+            if isinstance(model, Translator):
+                allowed |= function_options(type(model.method).translate, without=("image", "to", "seeds"))
+    return parse_options(words, allowed, where="translating with these models")[0]

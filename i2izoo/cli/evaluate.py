@@ -1,0 +1,153 @@
+"""`i2izoo evaluate`: how well a model translates, under a protocol."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from i2izoo.cli.options import parse_options
+from i2izoo.config import function_options
+from i2izoo.errors import ConfigError, EvaluationError
+
+if TYPE_CHECKING:
+    from i2izoo.evaluation.result import Result
+
+EXAMPLES = """
+  i2izoo evaluate pix2pix-facades --data ./facades --sides photo,label --out results/pix2pix
+  i2izoo evaluate ./my-model --data ./facades --metrics psnr,ssim,fid[resnet18] --limit 20
+  i2izoo evaluate ./pictures-made-elsewhere --data ./facades --sides photo,label --to photo
+  i2izoo evaluate ./my-model --data ./facades --protocol results/pix2pix/protocol.json --card
+"""
+
+
+def add_to(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure how well a model translates",
+        epilog=f"examples:{EXAMPLES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", metavar="MODEL", help="as for translate; or a folder of pictures made elsewhere")
+    parser.add_argument("words", nargs="*", metavar="option=value", help="of the method's translation")
+    parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the model's first)")
+    add_settings(parser)
+    parser.add_argument("--card", action="store_true", help="write the scores into the model's folder and card")
+    parser.set_defaults(run=run, parser=parser)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """The flags that say what is measured on what; `compare` has the same."""
+    parser.add_argument("--data", metavar="PATH", help="a folder, a CSV file or the name of a dataset")
+    parser.add_argument(
+        "--metrics", metavar="A,B", help="such as psnr,fid[resnet18] (default: psnr,ssim,lpips,fid,kid)"
+    )
+    parser.add_argument("--split", help="part of the data (default: val, otherwise test)")
+    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side pictures")
+    parser.add_argument("--size", metavar="N", help="resize inputs and truths to N x N pixels, or HEIGHT,WIDTH, first")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="so many translations of each picture")
+    parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: 0)")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
+    parser.add_argument("--protocol", metavar="FILE", help="take all settings from a protocol.json")
+    parser.add_argument("--out", metavar="DIR", help="write protocol, scores and values of single pictures there")
+    parser.add_argument("--weights", metavar="DIR", help="look for the metrics' weights there first")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="pictures that run together")
+    parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or auto (default: cpu)")
+
+
+def settings(args: argparse.Namespace) -> dict[str, Any]:
+    """The flags of `add_settings` as arguments of `i2izoo.evaluate`."""
+    names = ("data", "split", "samples", "seed", "limit", "protocol", "out", "weights", "batch_size", "device")
+    return {
+        **{name: getattr(args, name) for name in names},
+        "metrics": None if args.metrics is None else parse_metrics(args.metrics),
+        "sides": None if args.sides is None else args.sides.split(","),
+        "size": None if args.size is None else parse_size(args.size),
+        "progress": sys.stderr.isatty(),
+    }
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table, then what a reader must know beside it."""
+    folder = Path(args.model).expanduser()
+    if args.card and not (folder / "config.json").is_file():
+        raise ConfigError(f"--card writes into a pretrained folder, and {args.model!r} is none.")
+    given = settings(args)
+
+    from i2izoo.evaluation.evaluate import evaluate
+
+    try:
+        result = evaluate(args.model, to=args.to, **given, **_options(args))
+    except KeyboardInterrupt as stopped:
+        if (partial := getattr(stopped, "partial", None)) is not None:
+            kept = f" What was measured is kept in {args.out}." if args.out else ""
+            print_result(partial)
+            print(f"i2izoo: {partial.problem}{kept}", file=sys.stderr)
+        raise
+    except EvaluationError as error:
+        if error.partial is not None and error.partial.names:
+            print_result(error.partial)
+        raise
+    print_result(result)
+    if args.card:
+        from i2izoo.evaluation.card import write_to_card
+
+        write_to_card(folder, result)
+        print(f"wrote the scores into {args.model}: evaluation/, config.json and README.md")
+    return 0
+
+
+def print_result(result: Result) -> None:
+    """A table of the scores, and the remarks below it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from i2izoo.evaluation.text import remarks, score_cells, title
+
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    table = Table()
+    for heading in ("metric", "value", "95 % interval", "pictures"):
+        table.add_column(heading, justify="left" if heading == "metric" else "right", no_wrap=True)
+    for label, score in result.scores.items():
+        cells = score_cells(label, score)
+        table.add_row(*(cell.replace("[", "\\[") for cell in cells), style="dim" if score.value is None else None)
+    console.print(title(result), style="bold", markup=False, soft_wrap=True)
+    console.print(table)
+    for line in remarks(result):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def parse_metrics(text: str) -> list[str]:
+    """Names between commas; a comma inside brackets belongs to the name.
+
+    >>> parse_metrics("psnr,fid[a,b],kid")
+    ['psnr', 'fid[a,b]', 'kid']
+    """
+    return [name.strip() for name in re.split(r",(?![^\[]*\])", text) if name.strip()]
+
+
+def parse_size(text: str) -> int | list[int]:
+    """A side, or height and width.
+
+    >>> parse_size("256"), parse_size("256,512")
+    (256, [256, 512])
+    """
+    try:
+        sides = [int(side) for side in text.split(",")]
+    except ValueError:
+        raise ConfigError(f"--size is a side or HEIGHT,WIDTH in pixels, such as 256; found {text!r}.") from None
+    return sides[0] if len(sides) == 1 else sides
+
+
+def _options(args: argparse.Namespace) -> dict[str, Any]:
+    """The method's own options of translation, which only the loaded model knows."""
+    if not args.words:
+        return {}
+    from i2izoo.translator import load
+
+    method = type(load(args.model).method)
+    allowed = function_options(method.translate, without=("image", "to", "seeds"))
+    return parse_options(args.words, allowed, where=f"translating with {args.model!r}")[0]

@@ -1,0 +1,249 @@
+"""The pictures of an evaluation: what is translated, and the truth beside it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from torch import Tensor
+
+from i2izoo.config import schema
+from i2izoo.data.interface import Dataset
+from i2izoo.data.layout import splits_in
+from i2izoo.data.open import open_dataset
+from i2izoo.data.pictures import PictureDataset
+from i2izoo.errors import ConfigError, DataError, EvaluationError, ImageError, listing, suggest
+from i2izoo.image_types import quantise
+from i2izoo.images import resize, to_tensor
+from i2izoo.registry import registry
+
+
+def on_grid(image: Tensor) -> Tensor:
+    """The values that [-1, 1] has after saving as an 8-bit picture and reading it again.
+
+    >>> on_grid(torch.tensor([-0.999, 2.0])).tolist()
+    [-1.0, 1.0]
+    """
+    return quantise(image, 255) / 127.5 - 1
+
+
+@dataclass
+class Case:
+    """One picture of the evaluation.
+
+    Attributes:
+        name: unique among the cases.
+        source: what is translated, C x H x W in [-1, 1].
+        target: the true picture rounded to 8 bits, C x H x W; None for unpaired data.
+        predictions: its translations, not yet rounded; several for methods that sample.
+    """
+
+    name: str
+    source: Tensor
+    target: Tensor | None
+    predictions: list[Tensor] = field(default_factory=list)
+
+
+class Cases:
+    """The pictures of a dataset as an evaluation wants them: in order, without jitter, at the protocol's size.
+
+    Args:
+        data: at its pictures' own size.
+        source: domain that is translated.
+        to: target domain.
+        channels: of the true pictures; None keeps their own.
+        size: height and width that sources and truths are resized to; None keeps their own.
+        filter: of that resizing.
+        limit: only the first so many.
+
+    Raises:
+        EvaluationError: the data has no such domain.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        source: str,
+        to: str,
+        *,
+        channels: int | None = None,
+        size: list[int] | None = None,
+        filter: str = "bicubic",
+        limit: int | None = None,
+    ) -> None:
+        _check_domains(data, source, to)
+        self.data, self.source, self.to = data, source, to
+        self.channels, self.size, self.filter = channels, size, filter
+        self.paired = data.kind == "paired" and to in data.domains
+        self.has_truths = to in data.domains
+        self.names_of_all = _unique([_name(data, source, i) for i in range(data.count(source))])
+        self.names = self.names_of_all[:limit]
+        self.limit = limit
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def load(self, index: int) -> Case:
+        """Read one case."""
+        sample = self.data.sample(index, None)
+        target = self._truth(sample[self.to]) if self.paired else None
+        return Case(self.names[index], self._resized(sample[self.source]), target)
+
+    def truths(self) -> Iterator[Tensor]:
+        """The true pictures of the target domain, C x H x W, rounded to 8 bits; of unpaired data as a set."""
+        for index in range(min(self.data.count(self.to), self.limit or self.data.count(self.to))):
+            yield self._truth(self.data.sample(index, None)[self.to])
+
+    def _truth(self, image: Tensor) -> Tensor:
+        return on_grid(self._resized(to_tensor(image, self.channels)))
+
+    def _resized(self, image: Tensor) -> Tensor:
+        if self.size is None or list(image.shape[-2:]) == self.size:
+            return image
+        resized = resize(image, (self.size[0], self.size[1]), self.filter)
+        # a picture of 8 bits stays one, as when the files themselves are resized
+        return on_grid(resized) if torch.allclose(image, on_grid(image), rtol=0, atol=1e-5) else resized
+
+    def hash(self, domain: str) -> str:
+        """SHA-256 over names and bytes of a domain's pictures: of the files, or of the samples if there are none."""
+        content = hashlib.sha256(json.dumps([domain, self.data.config.get("channels")]).encode())
+        count = self.data.count(domain)
+        for index in range(min(count, self.limit or count)):
+            content.update(json.dumps(_fingerprint(self.data, domain, index)).encode())
+        return content.hexdigest()
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 over names and bytes of all pictures that are used."""
+        domains = dict.fromkeys([self.source, *([self.to] if self.has_truths else [])])
+        return hashlib.sha256("".join(self.hash(d) for d in domains).encode()).hexdigest()
+
+
+def _check_domains(data: Dataset, source: str, to: str) -> None:
+    for domain in (source,) if data.kind == "single" else (source, to):
+        if domain not in data.domains:
+            halves = "; name the halves of its pictures with sides=(left, right)" * (sorted(data.domains) == ["A", "B"])
+            raise EvaluationError(
+                f"{source!r} -> {to!r} is to be evaluated, but the data has no domain {domain!r}"
+                f"{suggest(domain, data.domains) or ';'} it has {listing(data.domains)}{halves}."
+            )
+
+
+def _name(data: Dataset, domain: str, index: int) -> str:
+    if isinstance(data, PictureDataset) and data.kind == "unpaired":
+        return data.pictures[domain][index].path.stem
+    return data.name(index)
+
+
+def _unique(names: list[str]) -> list[str]:
+    """Names that can be those of files, each once."""
+    plain = [name.replace("/", "_").replace("\\", "_").lstrip(".") or "picture" for name in names]
+    counts = Counter(plain)
+    return [name if counts[name] == 1 else f"{name}-{index}" for index, name in enumerate(plain)]
+
+
+def _fingerprint(data: Dataset, domain: str, index: int) -> list[Any]:
+    if isinstance(data, PictureDataset):
+        path, half = data.pictures[domain][index]
+        status = path.stat()
+        return [path.name, half, _file_hash(path, status.st_size, status.st_mtime_ns)]
+    try:
+        sample = data.sample(index, None)[domain].contiguous()
+    except (DataError, ImageError):  # raised when its turn comes, after those before it have been measured
+        return [data.name(index), "unreadable"]
+    return [data.name(index), list(sample.shape), hashlib.sha256(sample.float().numpy().tobytes()).hexdigest()]
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _file_hash(path: Path, size: int, changed: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# -------------------------------------------------------------------------------------------------------- opening
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A dataset, and what the protocol says of it."""
+
+    data: Dataset
+    name: str
+    split: str | None
+    sides: list[str] | None
+    size: list[int] | None
+    limit: int | None
+
+
+def open_data(
+    data: str | os.PathLike[str] | Mapping[str, Any] | Dataset,
+    *,
+    domains: tuple[str, ...] | None,
+    split: str | None,
+    sides: list[str] | None,
+) -> Opened:
+    """Open data for an evaluation: at its own size, and of "val" or "test" rather than of the training split.
+
+    Args:
+        data: a path, a dataset's name, `{"name": ..., option: value}`, or a dataset.
+        domains: of the model, source first, or its only one; None for those of the data.
+        split: None: "val" where there is one, otherwise "test", otherwise the data is not divided.
+        sides: domains of the halves of side-by-side pictures.
+
+    Raises:
+        DataError: no such data or split, or its pictures do not match.
+    """
+    if isinstance(data, Dataset):
+        return _native(data, split, sides)
+    if isinstance(data, (str, os.PathLike)) and not (isinstance(data, str) and data in registry("datasets")):
+        path = Path(data).expanduser()
+        if split is None and path.is_dir():
+            split = _held_out(splits_in(path))
+        single = domains is not None and len(domains) == 1
+        opened = open_dataset(data, split=split, sides=sides, domains=domains, kind="single" if single else None)
+        return Opened(opened, path.resolve().name, split, sides, None, None)
+    spec = {"name": data} if isinstance(data, str) else dict(data)
+    given = spec.get("split")
+    if given is not None and split not in (None, given):
+        raise ConfigError(f"split={split!r} and the data's own split={given!r} disagree; give one of them.")
+    split = split or given or _held_out(_splits_of(spec))
+    opened = open_dataset(spec if split is None else {**spec, "split": split}, sides=sides)
+    return Opened(opened, str(spec["name"]), split, sides, None, None)
+
+
+def _native(data: Dataset, split: str | None, sides: list[str] | None) -> Opened:
+    """A dataset that is open already; one of files is opened again at its pictures' own size."""
+    config = data.config
+    for name, value in (("split", split), ("sides", sides)):
+        if value is not None and value != config.get(name):
+            raise EvaluationError(f"the data is open already, with {name}={config.get(name)!r}; leave {name} out.")
+    place = f"{type(data).__module__}:{type(data).__qualname__}"
+    known = (entry.name for entry in registry("datasets").entries() if entry.value == place)
+    name, size, limit = next(known, type(data).__name__), None, config.get("limit")
+    if isinstance(data, PictureDataset):
+        name = Path(config["root"]).resolve().name if config.get("root") else name
+        size = None if data.crop_size is None else [data.crop_size, data.crop_size]
+        native = {"load_size": None, "crop_size": None, "flip": False}
+        if any(config[k] != v for k, v in native.items() if k != "flip"):
+            data = type(data)(**{**config, **native})
+    return Opened(data, name, config.get("split"), config.get("sides"), size, limit)
+
+
+def _held_out(splits: list[str]) -> str | None:
+    return next((s for s in ("val", "test") if s in splits), None)
+
+
+def _splits_of(spec: Mapping[str, Any]) -> list[str]:
+    """The splits of a dataset of the registry: the folders of its root, or those that its option names."""
+    if spec.get("root") and Path(spec["root"]).is_dir():
+        return splits_in(Path(spec["root"]))
+    option = schema(registry("datasets").get(spec["name"])).get("split")
+    return [] if option is None else [a for a in get_args(option.annotation) if isinstance(a, str)]

@@ -1,0 +1,285 @@
+"""`i2izoo.compare`: several models, one protocol, and which of their differences are real."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import os
+import shutil
+import sys
+import tempfile
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from i2izoo.config import PartSpec
+from i2izoo.data.interface import Dataset
+from i2izoo.errors import EvaluationError, I2IZooError, listing
+from i2izoo.evaluation.cases import Cases
+from i2izoo.evaluation.comparison import save_comparison
+from i2izoo.evaluation.contestants import COPY_INPUT, Contestant, Model, contestants, fingerprint
+from i2izoo.evaluation.evaluate import evaluate
+from i2izoo.evaluation.measuring import build
+from i2izoo.evaluation.protocol import PROTOCOL, Protocol
+from i2izoo.evaluation.result import PER_IMAGE, PICTURES, SCORES, Comparison, Difference, Result
+from i2izoo.evaluation.setup import set_up
+from i2izoo.evaluation.statistics import holm, paired_difference
+from i2izoo.images import save
+from i2izoo.storage import write_text
+from i2izoo.translator import Translator
+
+REPORT = "report.html"
+FINGERPRINT = "model.json"
+LEVEL = 0.05
+
+
+def compare(
+    models: Iterable[Model] | Mapping[str, Model],
+    data: str | os.PathLike[str] | Mapping[str, Any] | Dataset | None = None,
+    *,
+    metrics: Iterable[PartSpec] | None = None,
+    to: str | None = None,
+    split: str | None = None,
+    sides: Sequence[str] | None = None,
+    size: int | Sequence[int] | None = None,
+    filter: str = "bicubic",
+    samples: int = 1,
+    seed: int = 0,
+    limit: int | None = None,
+    protocol: Protocol | str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    batch_size: int | None = None,
+    device: str | torch.device | None = None,
+    costs: bool = True,
+    report: bool = True,
+    progress: bool = False,
+    **options: Any,
+) -> Comparison:
+    """Evaluate several models under one protocol and test their differences.
+
+    Every pair of models is tested on every metric that has a value for each picture (see `statistics`), and the p
+    values are corrected for their number. A model that fails stays in the comparison with its `problem` and takes no
+    part in the tests; the others go on.
+
+    Args:
+        models: names, folders of weights, folders of pictures made elsewhere, translators, or "copy-input" for the
+            untranslated pictures as a baseline; or a dict of display name to model. The first translator decides
+            what is translated to what if `to` does not.
+        costs: measure time and memory of a translation, too.
+        report: write report.html into `out`.
+        out: folder for protocol.json, comparison.json, table.md, table.csv, table.tex, per-image.csv, report.html,
+            inputs/, truths/ and models/NAME/ with each model's own results and pictures. Models that are there
+            already, unchanged and under the same protocol, are not evaluated again; a note of their result says so.
+            None: the pictures lie in a temporary folder that lives as long as the comparison.
+
+    The other arguments are those of `i2izoo.evaluate`.
+
+    Raises:
+        EvaluationError: no model could be evaluated, or `out` holds a comparison under another protocol.
+        UnknownNameError: there is no such metric.
+
+    >>> import i2izoo
+    >>> tiny = {"name": "resnet_6blocks", "width": 4}
+    >>> model = i2izoo.create("pix2pix", domains=["label", "photo"], generator=tiny)
+    >>> data = {"name": "synthetic-facades", "count": 6, "size": 32}
+    >>> found = i2izoo.compare([model, "copy-input"], data, metrics=["psnr"], costs=False)
+    >>> [result.model for result in found.results], len(found.differences)
+    (['pix2pix', 'copy-input'], 1)
+    """
+    entered = contestants(models)
+    metrics = None if metrics is None else list(metrics)
+    build(metrics, 0)  # a misspelt metric is no model's fault
+    place = Path(tempfile.mkdtemp(prefix="i2izoo-compare-")) if out is None else Path(out).expanduser()
+    asked = {
+        "split": split,
+        "sides": None if sides is None else list(sides),
+        "to": to,
+        "size": size,
+        "filter": filter,
+        "samples": samples,
+        "seed": seed,
+        "limit": limit,
+        "options": options,
+    }
+    run = _Run(place, data, {"asked": asked, "metrics": metrics, "protocol": protocol, "device": device})
+    settings = {"weights": weights, "batch_size": batch_size, "device": device, "progress": progress}
+    try:
+        found = {c.name: run.evaluate(c, costs, settings) for c in sorted(entered, key=lambda c: c.kind)}
+        comparison = run.finish({c.name: found[c.name] for c in entered})
+    except BaseException:
+        if out is None:
+            shutil.rmtree(place, ignore_errors=True)
+        raise
+    if out is None:
+        weakref.finalize(comparison, shutil.rmtree, place, ignore_errors=True)
+        return comparison
+    save_comparison(comparison, place)
+    if report:
+        from i2izoo.evaluation.report import write_report
+
+        write_report(comparison, place / REPORT)
+    return comparison
+
+
+class _Run:
+    """A comparison on its way.
+
+    Args:
+        place: where everything goes.
+        data: as given.
+        request: the other arguments of `set_up`, for the first model that can be evaluated.
+    """
+
+    def __init__(self, place: Path, data: Any, request: dict[str, Any]) -> None:
+        self.place, self.data, self.request = place, data, request
+        self.protocol: Protocol | None = None
+        self.notes: tuple[str, ...] = ()
+        self.inputs: Path | None = None
+        self.truths: Path | None = None
+
+    def evaluate(self, contestant: Contestant, costs: bool, settings: dict[str, Any]) -> Result | Exception:
+        """The result of one model, whatever happens; what stopped it where there is no protocol yet."""
+        try:
+            model = self._open(contestant)
+            protocol = self.protocol or self._begin(model)
+        except _OtherProtocol:
+            raise
+        except Exception as error:
+            return error
+        if settings["progress"]:
+            print(contestant.name, file=sys.stderr)
+        folder = self.place / "models" / contestant.folder
+        try:
+            mark = fingerprint(model)
+            if (before := self._before(folder, mark, costs)) is not None:
+                return replace(before, model=contestant.name)
+            _clear(folder)
+            result = evaluate(
+                model, self.data, protocol=protocol, out=folder, keep_pictures=True, costs=costs, **settings
+            )
+            write_text(folder / FINGERPRINT, json.dumps({"model": contestant.name, "sha256": mark}) + "\n")
+        except Exception as error:
+            result = getattr(error, "partial", None) or Result(contestant.name, protocol)
+            result.problem = result.problem or _said(error)
+        result.model = contestant.name
+        result.notes = tuple(dict.fromkeys([*self.notes, *result.notes]))
+        result.save(folder)
+        return result
+
+    def _open(self, contestant: Contestant) -> Translator | Path:
+        if contestant.model != COPY_INPUT:
+            return contestant.open(self.request["device"])
+        if self.protocol is None:
+            raise EvaluationError(f"{COPY_INPUT!r} is a baseline; name a model that it is compared with.")
+        if self.inputs is None:
+            raise EvaluationError(f"the pictures of {self.protocol.source!r} cannot be copied as 8-bit pictures.")
+        return self.inputs
+
+    def _begin(self, model: Translator | Path) -> Protocol:
+        """The protocol that the first model gives, and the pictures beside which the translations are shown."""
+        setup = set_up(model, self.data, **self.request)
+        if (self.place / PROTOCOL).exists():
+            before = Protocol.load(self.place).config
+            if differ := [k for k, v in setup.protocol.config.items() if v != before[k]]:
+                raise _OtherProtocol(
+                    f"{str(self.place)!r} holds a comparison with another {listing(differ)}; use another out=."
+                )
+        write_text(self.place / PROTOCOL, setup.protocol.to_json())
+        self.protocol, self.notes = setup.protocol, setup.notes
+        self.inputs, self.truths = _save_pictures(setup.cases, self.place)
+        return setup.protocol
+
+    def _before(self, folder: Path, mark: str, costs: bool) -> Result | None:
+        """The result of an earlier run, if it is of the same model under the same protocol, and whole."""
+        try:
+            same = json.loads((folder / FINGERPRINT).read_text(encoding="utf-8"))["sha256"] == mark
+            result = Result.load(folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        done = result.problem is None and result.pictures is not None and (result.costs is not None or not costs)
+        if not same or not done or result.protocol != self.protocol:
+            return None
+        result.notes = (*result.notes, "Not evaluated again: the results are those of an earlier run in this folder.")
+        return result
+
+    def finish(self, found: Mapping[str, Result | Exception]) -> Comparison:
+        """Test the differences between the models that could be evaluated."""
+        failures = [f for f in found.values() if isinstance(f, Exception)]
+        if self.protocol is None:
+            said = dict.fromkeys(map(_said, failures))
+            if len(said) == 1:
+                raise failures[0]
+            raise EvaluationError(f"no model can be evaluated: {' '.join(said)}") from failures[0]
+        results = [
+            Result(name, self.protocol, problem=_said(f)) if isinstance(f, Exception) else f
+            for name, f in found.items()
+        ]
+        return Comparison(self.protocol, results, differences(results), self.inputs, self.truths)
+
+
+class _OtherProtocol(EvaluationError):
+    """The folder belongs to another comparison: no model's fault."""
+
+
+def _clear(folder: Path) -> None:
+    """Remove an unfinished or outdated evaluation."""
+    for name in (PROTOCOL, SCORES, PER_IMAGE, FINGERPRINT):
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(folder / PICTURES, ignore_errors=True)
+
+
+def _said(error: Exception) -> str:
+    """What happened in a sentence; of errors that are not ours with their type."""
+    text = " ".join(str(error).split())
+    ours = isinstance(error, I2IZooError) and text
+    return (text if ours else f"{type(error).__name__}: {text}").rstrip(".:") + "."
+
+
+def _save_pictures(cases: Cases, place: Path) -> tuple[Path | None, Path | None]:
+    """Write inputs/NAME.png and truths/NAME.png; those that cannot be read or shown are left out."""
+    folders = {"inputs": place / "inputs", "truths": place / "truths"}
+    for index, name in enumerate(cases.names):
+        if all((folder / f"{name}.png").exists() for folder in folders.values()):
+            continue
+        try:
+            case = cases.load(index)
+            for folder, image in zip(folders.values(), (case.source, case.target), strict=True):
+                if image is not None:
+                    save(image, folder / f"{name}.png")
+        except (I2IZooError, OSError):
+            continue
+    return tuple(folder if folder.is_dir() else None for folder in folders.values())  # type: ignore[return-value]
+
+
+def differences(results: Sequence[Result]) -> list[Difference]:
+    """The paired test of every pair of models on every metric with a value for each picture.
+
+    Of two models the pictures count for which both have a value, two at least. Models with a problem take no part.
+    """
+    sound = [r for r in results if r.problem is None]
+    found: list[Difference] = []
+    for label in dict.fromkeys(label for r in sound for label in r.values):
+        for first, second in itertools.combinations([r for r in sound if label in r.values], 2):
+            rows = [dict(zip(r.names, r.values[label], strict=True)) for r in (first, second)]
+            pairs = [(rows[0][n], rows[1][n]) for n in rows[0] if n in rows[1]]
+            pairs = [pair for pair in pairs if not any(map(math.isnan, pair))]
+            if len(pairs) > 1:
+                a, b = zip(*pairs, strict=True)
+                mean, low, high, p = paired_difference(a, b, first.protocol.seed)
+                found.append(Difference(label, first.model, second.model, mean, low, high, p, math.nan, None))
+    higher = {label: s.higher_is_better for r in sound for label, s in r.scores.items()}
+    adjusted = holm([d.p for d in found])
+    return [
+        replace(d, p_adjusted=p, better=_better(d, higher[d.metric]) if p < LEVEL else None)
+        for d, p in zip(found, adjusted, strict=True)
+    ]
+
+
+def _better(d: Difference, higher_is_better: bool) -> str:
+    return d.first if (d.mean > 0) == higher_is_better else d.second

@@ -1,0 +1,110 @@
+"""A comparison in files: comparison.json, which holds all of it, and tables for people and programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from i2izoo.errors import EvaluationError
+from i2izoo.evaluation.protocol import PROTOCOL, Protocol
+from i2izoo.evaluation.result import PER_IMAGE, Comparison, Difference, Result, _finite
+
+COMPARISON = "comparison.json"
+TABLES = {"markdown": "table.md", "csv": "table.csv", "latex": "table.tex"}
+
+
+def to_dict(comparison: Comparison, root: Path | None = None) -> dict[str, Any]:
+    """JSON: infinities and NaN as strings.
+
+    Args:
+        comparison: what `compare` gave.
+        root: the folders of pictures are given relative to it; None: they are left out.
+    """
+
+    def place(folder: Path | None) -> str | None:
+        return None if root is None or folder is None else Path(os.path.relpath(folder, root)).as_posix()
+
+    rows = [{k: v for k, v in r.to_dict().items() if k != "protocol"} for r in comparison.results]
+    return {
+        "protocol": comparison.protocol.config,
+        "results": [{**row, "pictures": place(r.pictures)} for row, r in zip(rows, comparison.results, strict=True)],
+        "differences": [_finite(asdict(d)) for d in comparison.differences],
+        "inputs": place(comparison.inputs),
+        "truths": place(comparison.truths),
+    }
+
+
+def from_dict(content: Mapping[str, Any], root: Path | None = None) -> Comparison:
+    """The comparison that `to_dict` was made from.
+
+    Raises:
+        EvaluationError: something is missing or unknown in it.
+    """
+
+    def place(name: str | None) -> Path | None:
+        return None if root is None or name is None else root / name
+
+    try:
+        protocol = Protocol(**content["protocol"])
+        results = [Result.from_dict({**row, "protocol": content["protocol"]}) for row in content["results"]]
+        for result, row in zip(results, content["results"], strict=True):
+            result.pictures = place(row["pictures"])
+        rows: list[dict[str, Any]] = [
+            {k: float(v) if k in _NUMBERS else v for k, v in row.items()} for row in content["differences"]
+        ]
+        differences = [Difference(**row) for row in rows]
+        return Comparison(protocol, results, differences, place(content["inputs"]), place(content["truths"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, EvaluationError):
+            raise
+        raise EvaluationError(f"this is no comparison: {type(error).__name__}: {error}.") from error
+
+
+_NUMBERS = ("mean", "low", "high", "p", "p_adjusted")
+
+
+def load_comparison(folder: str | os.PathLike[str]) -> Comparison:
+    """Read what `compare` wrote into a folder.
+
+    Raises:
+        EvaluationError: there is no comparison.json, or it is damaged.
+    """
+    path = Path(folder).expanduser() / COMPARISON
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise EvaluationError(f"{str(folder)!r} holds no comparison: it has no {COMPARISON}.") from error
+    except ValueError as error:
+        raise EvaluationError(f"{path} is not JSON ({error}); compare again.") from error
+    return from_dict(content, path.parent)
+
+
+def save_comparison(comparison: Comparison, folder: Path) -> None:
+    """Write protocol.json, comparison.json, table.md, table.csv, table.tex and per-image.csv."""
+    from i2izoo.evaluation.tables import FORMS
+    from i2izoo.storage import write_text
+
+    write_text(folder / PROTOCOL, comparison.protocol.to_json())
+    for form, name in TABLES.items():
+        write_text(folder / name, FORMS[form](comparison))
+    write_text(folder / PER_IMAGE, per_image_csv(comparison))
+    write_text(folder / COMPARISON, json.dumps(to_dict(comparison, folder), indent=2, allow_nan=False) + "\n")
+
+
+def per_image_csv(comparison: Comparison) -> str:
+    """A line for each picture of each model: name, model, and the metrics that have a value for each picture."""
+    labels = list(dict.fromkeys(label for result in comparison.results for label in result.values))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "model", *labels])
+    for result in comparison.results:
+        columns = [[repr(v) for v in result.values.get(label, [])] or [""] * len(result.names) for label in labels]
+        for name, *row in zip(result.names, *columns, strict=True):
+            writer.writerow([name, result.model, *row])
+    return text.getvalue()

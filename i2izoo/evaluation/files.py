@@ -1,0 +1,80 @@
+"""The folder of an evaluation, written as it goes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from torch import Tensor
+
+from i2izoo.errors import EvaluationError, listing
+from i2izoo.evaluation.protocol import PROTOCOL, Protocol
+from i2izoo.evaluation.result import PER_IMAGE, PICTURES, SCORES, Result
+from i2izoo.images import save
+from i2izoo.storage import write_text
+
+
+class Folder:
+    """protocol.json from the start, per-image.csv batch by batch, pictures one by one, scores.json at the end.
+
+    An evaluation that is killed leaves the protocol and the lines and pictures that were done.
+
+    Args:
+        place: created if missing. One that holds the same evaluation (protocol and model) is written over.
+        protocol: of the evaluation.
+        model: name of the model.
+        keep_pictures: write each prediction.
+
+    Raises:
+        EvaluationError: the folder holds another evaluation, or other files of these names.
+    """
+
+    def __init__(self, place: Path, protocol: Protocol, model: str, keep_pictures: bool) -> None:
+        self.place, self.keep_pictures = place, keep_pictures
+        if place.exists() and not place.is_dir():
+            raise EvaluationError(f"{str(place)!r} is a file; name a folder with out=.")
+        ours = [name for name in (PROTOCOL, SCORES, PER_IMAGE, PICTURES) if (place / name).exists()]
+        if ours and (found := self._other(protocol, model)):
+            raise EvaluationError(f"{str(place)!r} {found}; use another out=, or remove its {listing(ours)}.")
+        for name in (SCORES, PER_IMAGE):
+            (place / name).unlink(missing_ok=True)
+        write_text(place / PROTOCOL, protocol.to_json())
+        write_text(place / SCORES, json.dumps({"model": model, "problem": "it is running, or was killed"}) + "\n")
+        self._columns: list[str] | None = None
+
+    def _other(self, protocol: Protocol, model: str) -> str | None:
+        """What another evaluation is in the folder, or None for the same one."""
+        try:
+            before = Protocol.load(self.place)
+            name = json.loads((self.place / SCORES).read_text(encoding="utf-8"))["model"]
+        except (EvaluationError, OSError, ValueError, KeyError, TypeError):
+            return "holds files that are of no evaluation"
+        if name != model:
+            return f"holds the evaluation of {name!r}"
+        differ = [key for key, value in protocol.config.items() if before.config[key] != value]
+        return f"holds an evaluation of the same model with another {listing(differ)}" if differ else None
+
+    def add(self, names: list[str], values: dict[str, list[float]]) -> None:
+        """Add lines for a batch; a metric that has stopped leaves its column empty."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if self._columns is None:
+            self._columns = list(values)
+            writer.writerow(["name", *self._columns])
+        for row, name in enumerate(names):
+            writer.writerow([name, *(repr(values[c][row]) if c in values else "" for c in self._columns)])
+        with (self.place / PER_IMAGE).open("a", encoding="utf-8") as file:
+            file.write(text.getvalue())
+
+    def add_picture(self, name: str, prediction: Tensor) -> None:
+        """Keep a prediction, C x H x W in [-1, 1], as NAME.png."""
+        if self.keep_pictures:
+            save(prediction, self.place / PICTURES / f"{name}.png")
+
+    def close(self, result: Result) -> None:
+        """Write what was found; the lines, too, once more and whole."""
+        if self.keep_pictures:
+            result.pictures = self.place / PICTURES
+        result.save(self.place)

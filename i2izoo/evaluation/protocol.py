@@ -1,0 +1,129 @@
+"""The protocol of an evaluation: all that decides its numbers, as JSON beside them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any, Literal
+
+from i2izoo.config import Configurable
+from i2izoo.errors import ConfigError, EvaluationError
+
+PROTOCOL = "protocol.json"
+LIBRARIES = ("i2izoo", "torch", "torchvision", "torchmetrics", "torch-fidelity", "lpips", "timm", "numpy", "pillow")
+
+
+class Protocol(Configurable):
+    """What was measured on what, and how. The same protocol on the same data gives the same numbers again.
+
+    Args:
+        data: name of the data: a dataset's name, or the last part of its path.
+        data_sha256: hash over names and bytes of the pictures that were used.
+        split: "train", "val", "test", or None.
+        sides: domains of the halves of side-by-side pictures.
+        source: domain that is translated.
+        to: target domain.
+        size: height and width that inputs and truths are resized to first, in pixels; None keeps them as they are.
+        filter: of that resizing, antialiased as Pillow's: nearest, box, bilinear, bicubic or lanczos.
+        metrics: label -> the metric with all its options, `{"name": "fid", "features": "inception"}`.
+        samples: translations of each picture; 1 for methods that cannot sample.
+        seed: of the translations and of what the metrics draw.
+        limit: only the first so many pictures; None: all.
+        n: number of pictures that were translated.
+        bits: depth that predictions and truths are rounded to before they are measured.
+        options: the method's own options of translation (`mode`, `steps`).
+        versions: of i2izoo, Python and the libraries that compute.
+    """
+
+    def __init__(
+        self,
+        *,
+        data: str,
+        data_sha256: str,
+        source: str,
+        to: str,
+        metrics: dict[str, dict[str, Any]],
+        n: int,
+        split: str | None = None,
+        sides: list[str] | None = None,
+        size: list[int] | None = None,
+        filter: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] = "bicubic",
+        samples: int = 1,
+        seed: int = 0,
+        limit: int | None = None,
+        bits: Literal[8] = 8,
+        options: dict[str, Any] = {},  # noqa: B006  (recorded as a copy, never written)
+        versions: dict[str, str] = {},  # noqa: B006
+    ) -> None:
+        for name, value in self.config.items():
+            setattr(self, name, value)
+
+    # declared for readers and type checkers; set from the config above
+    data: str
+    data_sha256: str
+    source: str
+    to: str
+    metrics: dict[str, dict[str, Any]]
+    n: int
+    split: str | None
+    sides: list[str] | None
+    size: list[int] | None
+    filter: str
+    samples: int
+    seed: int
+    limit: int | None
+    bits: int
+    options: dict[str, Any]
+    versions: dict[str, str]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Protocol) and self.config == other.config
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        size = "native size" if self.size is None else f"{self.size[0]} x {self.size[1]}"
+        where = self.data + (f"/{self.split}" if self.split else "")
+        return f"Protocol({where}, {self.source} -> {self.to}, {self.n} pictures, {size}, {', '.join(self.metrics)})"
+
+    def to_json(self) -> str:
+        """The text of protocol.json."""
+        return json.dumps(self.config, indent=2) + "\n"
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Protocol:
+        """Read a protocol file, or `protocol.json` in a folder.
+
+        Raises:
+            EvaluationError: it is not there, or is no protocol.
+        """
+        place = Path(path).expanduser()
+        place = place / PROTOCOL if place.is_dir() else place
+        try:
+            content = json.loads(place.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise EvaluationError(
+                f"there is no protocol file {str(place)!r}; `evaluate` writes one with out=."
+            ) from error
+        except ValueError as error:
+            raise EvaluationError(f"{str(place)!r} is not JSON ({error}), so it is no protocol.") from error
+        if not isinstance(content, dict):
+            raise EvaluationError(f"{str(place)!r} is no protocol: it holds no JSON object.")
+        try:
+            return cls(**content)
+        except ConfigError as error:
+            raise EvaluationError(f"{str(place)!r} is no protocol that this i2izoo understands: {error}") from error
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that compute, those that are installed."""
+    found = {"python": platform.python_version()}
+    for library in LIBRARIES:
+        try:
+            found[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,147 @@
+"""The table of scores and costs, and the notes that belong to it."""
+
+from __future__ import annotations
+
+from html import escape
+
+from i2izoo.evaluation.reporting.view import NONE, Column, number
+from i2izoo.evaluation.result import Comparison, Result
+
+
+class Notes:
+    """Footnotes: the same text about the same metric has one number, whichever models it concerns."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[str, str], int] = {}
+
+    def mark(self, label: str, text: str) -> str:
+        """The reference to a footnote, which is added where it is new."""
+        n = self._numbers.setdefault((label, text), len(self._numbers) + 1)
+        return f'<sup><a href="#note-{n}" title="{escape(text)}">{n}</a></sup>'
+
+    def html(self) -> str:
+        rows = "".join(
+            f'<li id="note-{n}"><b>{escape(label)}</b> {escape(text)}</li>' for (label, text), n in self._numbers.items()
+        )
+        return f'<ol class="notes">{rows}</ol>' if rows else ""
+
+
+def table(comparison: Comparison, columns: list[Column]) -> str:
+    """The sortable table with its notes."""
+    notes = Notes()
+    costs = [column for column in COSTS if any(r.costs is not None for r in comparison.results)]
+    heads = ['<th scope="col" class="model"><button type="button">model</button></th>']
+    for column in columns:
+        unit = f" <small>{escape(column.unit)}</small>" if column.unit else ""
+        heads.append(
+            f'<th scope="col" data-first="{"descending" if column.higher else "ascending"}">'
+            f'<button type="button" title="{column.direction}">{escape(column.label)}{unit} '
+            f'<span aria-label="{column.direction}">{column.arrow}</span></button></th>'
+        )
+    heads += [
+        f'<th scope="col" class="cost" data-first="ascending"><button type="button">{title} '
+        f"<small>{unit}</small></button></th>"
+        for title, unit, _ in costs
+    ]
+    rows = [
+        f"<tr><th scope='row' class='model'>{_model(result)}</th>"
+        + "".join(_cell(column, i, result, comparison.protocol.n, notes) for column in columns)
+        + "".join(_cost(cost, result) for _, _, cost in costs)
+        + "</tr>"
+        for i, result in enumerate(comparison.results)
+    ]
+    return (
+        '<div class="wide"><table id="scores"><thead><tr>'
+        + "".join(heads)
+        + "</tr></thead><tbody>"
+        + "".join(rows)
+        + f"</tbody>{_reference(columns, len(costs), comparison.protocol.to)}</table></div>"
+        + f'<p class="legend">{_legend(comparison, columns)}</p>'
+        + notes.html()
+    )
+
+
+def _model(result: Result) -> str:
+    problem = f'<span class="problem">{escape(result.problem)}</span>' if result.problem else ""
+    return f'<span class="name">{escape(result.model)}</span>{problem}'
+
+
+def _cell(column: Column, i: int, result: Result, n: int, notes: Notes) -> str:
+    score = column.scores[i]
+    if score is None or score.value is None:
+        why = (score.reason if score else None) or result.problem or "not asked for"
+        mark = notes.mark(column.label, f"not computed: {why}") if score else ""
+        return f'<td class="none" title="not computed: {escape(why)}">{NONE}{mark}</td>'
+    marks = "".join(notes.mark(column.label, note) for note in score.notes)
+    if result.problem and 0 < score.n < n:
+        marks += notes.mark(column.label, f"over {score.n} of {n} pictures")
+    if i in column.best:
+        state, title = "best", "best value"
+    elif i in column.ties:
+        state, title = "tie", "no real difference from the best"
+    else:
+        state, title = "", ""
+    interval = ""
+    if score.low is not None and score.high is not None:
+        interval = f'<span class="ci">{column.text(score.low)} to {column.text(score.high)}</span>'
+    badge = f'<span class="badge" title="{title}">{state}</span>' if state else ""
+    return (
+        f'<td class="{state}" data-value="{score.value!r}">'
+        f'<span class="value">{badge}<span title="{score.value!r}">{column.text(score.value)}</span>{marks}</span>{interval}</td>'
+    )
+
+
+def _parameters(result: Result) -> tuple[float | None, str]:
+    count = result.costs.parameters if result.costs else 0
+    return (count, f"{number(count / 1e6, 1 if count >= 1e6 else 3)} M") if count else (None, NONE)
+
+
+def _time(result: Result) -> tuple[float | None, str]:
+    seconds = result.costs.seconds if result.costs else None
+    if seconds is None:
+        return None, NONE
+    return seconds, number(seconds * 1e3, 0 if seconds >= 0.1 else 1)
+
+
+def _memory(result: Result) -> tuple[float | None, str]:
+    size = result.costs.memory if result.costs else None
+    return (size, number(size / 2**20, 0)) if size is not None else (None, NONE)
+
+
+COSTS = (("parameters", "", _parameters), ("time", "ms / picture", _time), ("memory", "MiB", _memory))
+
+
+def _cost(cost, result: Result) -> str:  # type: ignore[no-untyped-def]
+    value, text = cost(result)
+    if value is None:
+        why = "not measured" if result.costs is None or result.costs.parameters else "a folder of pictures"
+        return f'<td class="cost none" title="{why}">{text}</td>'
+    return f'<td class="cost" data-value="{value!r}" title="{value!r}">{text}</td>'
+
+
+def _reference(columns: list[Column], costs: int, to: str) -> str:
+    """The true pictures' own scores, for metrics that have them."""
+    found = [next((s.reference for s in c.scores if s and s.reference is not None), None) for c in columns]
+    if all(value is None for value in found):
+        return ""
+    cells = "".join(
+        "<td></td>" if value is None else f'<td title="{value!r}">{column.text(value)}</td>'
+        for column, value in zip(columns, found, strict=True)
+    )
+    return (
+        f'<tfoot><tr><th scope="row" class="model">true pictures <small>({escape(to)})</small></th>{cells}'
+        + '<td class="cost"></td>' * costs
+        + "</tr></tfoot>"
+    )
+
+
+def _legend(comparison: Comparison, columns: list[Column]) -> str:
+    lines = []
+    if any(s and s.low is not None for c in columns for s in c.scores):
+        lines.append("Below each value: its 95 % confidence interval.")
+    if any(c.ties for c in columns):
+        lines.append("<b>tie</b>: a paired test does not tell it from the best.")
+    devices = dict.fromkeys(r.costs.device for r in comparison.results if r.costs and r.costs.seconds is not None)
+    if devices:
+        lines.append(f"Time and memory: batch of 1 on {escape(', '.join(devices))}.")
+    return " ".join(lines)

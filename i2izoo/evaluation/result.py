@@ -1,0 +1,234 @@
+"""What `evaluate` and `compare` give back."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from i2izoo.errors import ConfigError, EvaluationError, UnknownNameError, listing, suggest
+from i2izoo.evaluation.protocol import PROTOCOL, Protocol
+from i2izoo.interfaces import Score
+
+SCORES = "scores.json"
+PER_IMAGE = "per-image.csv"
+PICTURES = "pictures"
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a translation costs.
+
+    Attributes:
+        parameters: number that translation needs; 0 for a folder of pictures.
+        seconds: median time of one picture at the protocol's size, batch 1; None for a folder of pictures.
+        memory: peak memory of one translation in bytes, weights included; None where it cannot be measured.
+        device: where that was measured: "cpu (4 threads)" or the GPU's name.
+    """
+
+    parameters: int
+    seconds: float | None
+    memory: int | None
+    device: str
+
+
+@dataclass
+class Result:
+    """The scores of one model under one protocol.
+
+    Attributes:
+        model: name or folder, as given.
+        protocol: what was measured.
+        scores: metric label -> score; metrics with several values have `fcn_score.pixel_accuracy` and so on.
+        names: of the pictures, in order.
+        values: metric label -> a value for each picture, for metrics that have one.
+        costs: None where not asked for.
+        problem: what stopped the evaluation, in a sentence; the scores are then of the pictures before it.
+        pictures: folder of the predictions, `NAME.png` each, where they were kept.
+        notes: what a reader must know of the evaluation as a whole, one sentence each.
+    """
+
+    model: str
+    protocol: Protocol
+    scores: dict[str, Score] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    values: dict[str, list[float]] = field(default_factory=dict)
+    costs: Costs | None = None
+    problem: str | None = None
+    pictures: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, label: str) -> Score:
+        if label not in self.scores:
+            raise UnknownNameError(
+                f"{label!r} was not evaluated{suggest(label, self.scores) or ';'} there are {listing(self.scores)}."
+            )
+        return self.scores[label]
+
+    def __str__(self) -> str:
+        from i2izoo.evaluation.text import result_text
+
+        return result_text(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON: infinities and NaN as the strings "inf", "-inf" and "nan"; without `pictures`, a place."""
+        content = {
+            "model": self.model,
+            "scores": {label: asdict(score) for label, score in self.scores.items()},
+            "costs": None if self.costs is None else asdict(self.costs),
+            "problem": self.problem,
+            "notes": self.notes,
+            "protocol": self.protocol.config,
+            "names": self.names,
+            "values": self.values,
+        }
+        return _finite(content)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Result:
+        """The result that `to_dict` was made from.
+
+        Raises:
+            EvaluationError: something is missing or unknown in it.
+        """
+        try:
+            return cls(
+                model=content["model"],
+                protocol=Protocol(**content["protocol"]),
+                scores={label: _score(score) for label, score in content["scores"].items()},
+                names=list(content["names"]),
+                values={label: [float(v) for v in values] for label, values in content["values"].items()},
+                costs=None if content["costs"] is None else Costs(**content["costs"]),
+                problem=content["problem"],
+                notes=tuple(content["notes"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+            raise EvaluationError(f"these are no scores of an evaluation: {type(error).__name__}: {error}.") from error
+
+    def per_image_csv(self) -> str:
+        """A table with a line for each picture: its name, and its value of each metric that has one."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["name", *self.values])
+        writer.writerows(
+            [name, *(map(repr, row))] for name, *row in zip(self.names, *self.values.values(), strict=True)
+        )
+        return text.getvalue()
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write protocol.json, per-image.csv and scores.json, each whole or not at all; `load` reads them."""
+        from i2izoo.storage import write_text
+
+        folder = Path(folder)
+        write_text(folder / PROTOCOL, self.protocol.to_json())
+        write_text(folder / PER_IMAGE, self.per_image_csv())
+        write_text(folder / SCORES, json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Result:
+        """Read what `save` wrote, with the pictures that lie beside it.
+
+        Raises:
+            EvaluationError: there is no scores.json, or it is damaged.
+        """
+        path = Path(folder) / SCORES
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise EvaluationError(f"{str(folder)!r} holds no evaluation: it has no {SCORES}.") from error
+        except ValueError as error:
+            raise EvaluationError(f"{path} is not JSON ({error}); evaluate again.") from error
+        result = cls.from_dict(content)
+        result.pictures = path.parent / PICTURES if (path.parent / PICTURES).is_dir() else None
+        return result
+
+    def card_metrics(self) -> dict[str, dict[str, Any]]:
+        """What a model card states, `provenance["metrics"]`: a row for each metric that has a value."""
+        on = self.protocol.split or self.protocol.data
+        rows = {}
+        for label, score in self.scores.items():
+            if score.value is None:
+                continue
+            row: dict[str, Any] = {"value": _shown(score.value), "on": on, "n": score.n}
+            if score.unit:
+                row["unit"] = score.unit
+            if score.low is not None and score.high is not None:
+                row["95 % interval"] = f"{score.low:.4g} to {score.high:.4g}"
+            if score.reference is not None:
+                row["true pictures"] = _shown(score.reference)
+            if score.notes:
+                row["note"] = " ".join(score.notes)
+            rows[label] = row
+        return rows
+
+
+def _score(content: Mapping[str, Any]) -> Score:
+    numbers = {k: float(v) for k, v in content.items() if k in ("value", "low", "high", "reference") and v is not None}
+    return Score(**{**content, **numbers, "notes": tuple(content["notes"])})
+
+
+def _shown(value: float) -> float | str:
+    """Six digits, which a card can show; JSON has no infinity."""
+    return float(f"{value:.6g}") if math.isfinite(value) else str(value)
+
+
+def _finite(content: Any) -> Any:
+    """The same with the floats that JSON cannot hold as strings."""
+    if isinstance(content, float) and not math.isfinite(content):
+        return str(content)
+    if isinstance(content, dict):
+        return {k: _finite(v) for k, v in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(v) for v in content]
+    return content
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired test between two models on one metric.
+
+    Attributes:
+        metric: label.
+        first, second: names of the models.
+        mean: mean over pictures of first minus second.
+        low, high: its 95 % bootstrap confidence interval.
+        p: two-sided p value of a paired permutation test.
+        p_adjusted: the same after Holm's correction over all tests of the comparison.
+        better: the model that is better at p_adjusted < 0.05, or None.
+    """
+
+    metric: str
+    first: str
+    second: str
+    mean: float
+    low: float
+    high: float
+    p: float
+    p_adjusted: float
+    better: str | None
+
+
+@dataclass
+class Comparison:
+    """Several models under one protocol.
+
+    Attributes:
+        protocol: of all of them.
+        results: one for each model, in the order given.
+        differences: every pair of models on every metric that has a value for each picture.
+        inputs: folder of the pictures that were translated, `NAME.png` each.
+        truths: folder of the true pictures, or None.
+    """
+
+    protocol: Protocol
+    results: list[Result]
+    differences: list[Difference] = field(default_factory=list)
+    inputs: Path | None = None
+    truths: Path | None = None

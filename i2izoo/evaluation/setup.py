@@ -1,0 +1,228 @@
+"""From what the user asked for, or a protocol, to all that an evaluation is made of."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from i2izoo.config import PartSpec
+from i2izoo.data.interface import Dataset
+from i2izoo.errors import ConfigError, EvaluationError, OptionTypeError, listing, suggest
+from i2izoo.evaluation.cases import Cases, open_data
+from i2izoo.evaluation.measuring import build, spec_of
+from i2izoo.evaluation.protocol import Protocol, versions
+from i2izoo.evaluation.translations import PictureFolder, is_picture_folder
+from i2izoo.interfaces import Metric
+from i2izoo.registry import registry
+from i2izoo.translator import Translator, load
+
+DEFAULTS: dict[str, Any] = {"filter": "bicubic", "samples": 1, "seed": 0, "options": {}}
+"""Arguments of `evaluate` whose default is not None; at its default one counts as not given."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """An evaluation that can begin.
+
+    Attributes:
+        name: of the model.
+        model: what translates.
+        cases: what is translated.
+        metrics: label -> metric.
+        protocol: all that decides the numbers.
+        device: where the metrics compute.
+        notes: what to say of the whole.
+    """
+
+    name: str
+    model: Translator | PictureFolder
+    cases: Cases
+    metrics: dict[str, Metric]
+    protocol: Protocol
+    device: torch.device
+    notes: tuple[str, ...]
+
+
+def set_up(
+    model: Translator | str | os.PathLike[str],
+    data: str | os.PathLike[str] | Mapping[str, Any] | Dataset | None,
+    *,
+    asked: dict[str, Any],
+    metrics: Iterable[PartSpec] | None,
+    protocol: Protocol | str | os.PathLike[str] | None,
+    device: str | torch.device | None,
+) -> Setup:
+    """Open model and data, build the metrics, and write down the protocol.
+
+    Args:
+        model, data, metrics, protocol, device: as `i2izoo.evaluate` takes them.
+        asked: the settings of `evaluate` that a protocol has, too.
+    """
+    asked = {**asked, "size": _size(asked["size"])}
+    _check_counts(asked)
+    given = protocol if isinstance(protocol, Protocol) or protocol is None else Protocol.load(protocol)
+    if given is not None:
+        asked = _from_protocol(given, asked)
+    built = _metrics(metrics, given, asked["seed"])
+    if data is None:
+        if given is None or given.data not in registry("datasets"):
+            raise EvaluationError("name the data to evaluate on: a path, a dataset's name or a dataset.")
+        data = given.data
+    elsewhere = is_picture_folder(model) and os.fspath(model) not in registry("pretrained")  # type: ignore[arg-type]
+    translator = None if elsewhere else _translator(model, device)  # type: ignore[arg-type]
+    source, to = (None, asked["to"]) if translator is None else _direction(translator, asked["to"])
+    opened = open_data(
+        data,
+        domains=None if source is None else tuple(dict.fromkeys((source, to))),
+        split=asked["split"],
+        sides=asked["sides"],
+    )
+    if source is None:
+        source, to = _direction_of_data(opened.data, to)
+    limits = [n for n in (opened.limit, asked["limit"]) if n is not None]
+    size, limit = asked["size"] or opened.size, min(limits) if limits else None
+    channels = None if translator is None else translator.method.channels[to]
+    cases = Cases(opened.data, source, to, channels=channels, size=size, filter=asked["filter"], limit=limit)
+    if not len(cases):
+        raise EvaluationError("the data has no pictures to translate.")
+    if translator is not None or given is None:  # to pictures that are made already a protocol's do no harm
+        _check_can(translator, asked)
+    found = Protocol(
+        data=opened.name if given is None else given.data,
+        data_sha256=cases.sha256,
+        split=opened.split,
+        sides=opened.sides,
+        source=source,
+        to=to,
+        size=size,
+        filter=asked["filter"],
+        metrics={label: spec_of(label, metric) for label, metric in built.items()},
+        samples=asked["samples"],
+        seed=asked["seed"],
+        limit=limit,
+        n=len(cases),
+        options=asked["options"],
+        versions=versions(),
+    )
+    notes = () if given is None else _check_same(given, found)
+    runner = PictureFolder(Path(model).expanduser(), cases) if translator is None else translator  # type: ignore[arg-type]
+    where = runner.device if isinstance(runner, Translator) else _device(device)
+    return Setup(_name(model), runner, cases, built, found, where, notes)
+
+
+def _name(model: Translator | str | os.PathLike[str]) -> str:
+    return model.name if isinstance(model, Translator) else os.fspath(model)
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    """Where metrics compute that have no translator to follow."""
+    if device == "auto":
+        return torch.accelerator.current_accelerator() or torch.device("cpu")
+    try:
+        found = torch.device(device or "cpu")
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"cannot use device {device!s}: {str(error).splitlines()[0].rstrip('.')}.") from error
+    return found
+
+
+def _translator(model: Translator | str | os.PathLike[str], device: str | torch.device | None) -> Translator:
+    if isinstance(model, Translator):
+        return model if device is None else model.to(device)
+    return load(model, device=device)
+
+
+def _direction(model: Translator, to: str | None) -> tuple[str, str]:
+    to = model._target(to)
+    return model.directions[to], to
+
+
+def _direction_of_data(data: Dataset, to: str | None) -> tuple[str, str]:
+    """The direction of pictures made elsewhere: they do not say themselves what they are."""
+    if to is None:
+        choices = listing(f"to={domain!r}" for domain in data.domains)
+        raise EvaluationError(f"say which domain the pictures in the folder are of: {choices}.")
+    others = [domain for domain in data.domains if domain != to]
+    return (others or [to])[0], to
+
+
+def _size(size: Any) -> list[int] | None:
+    if size is None:
+        return None
+    sides = [size, size] if isinstance(size, int) else list(size) if isinstance(size, (list, tuple)) else [size]
+    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
+        raise OptionTypeError(f"size is a side, or height and width, in whole pixels from 1; found {size!r}.")
+    return sides
+
+
+def _check_counts(asked: Mapping[str, Any]) -> None:
+    for name, least in (("samples", 1), ("limit", 1), ("seed", 0)):
+        value = asked[name]
+        if not (value is None and name == "limit") and (type(value) is not int or value < least):
+            raise OptionTypeError(f"{name} is a whole number from {least}; found {value!r}.")
+
+
+def _check_can(model: Translator | None, asked: Mapping[str, Any]) -> None:
+    """Refuse samples and options that the model does not have; None: pictures made elsewhere."""
+    from i2izoo.evaluation.evaluate import evaluate
+
+    if asked["samples"] > 1 and (model is None or not model.method.samples):
+        what = "a folder of pictures" if model is None else f"method {model.name!r}"
+        raise EvaluationError(f"{what} has one answer for each picture; leave samples out.")
+    known = {} if model is None else model.method.translate_options()
+    own = [p.name for p in inspect.signature(evaluate).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    for name in asked["options"]:
+        if name not in known:
+            raise ConfigError(
+                f"evaluate has no argument {name!r}, and this translation no such option"
+                f"{suggest(name, [*own, *known]) or ';'} Options of the translation: {listing(known)}."
+            )
+
+
+def _from_protocol(protocol: Protocol, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a protocol; what was asked for beside it may not contradict it."""
+    for name, value in asked.items():
+        fixed = protocol.config[name]
+        if value != DEFAULTS.get(name) and value != fixed:
+            raise EvaluationError(
+                f"{name}={value!r} contradicts the protocol, which has {fixed!r}; leave one of them out."
+            )
+    return {name: protocol.config[name] for name in asked}
+
+
+def _metrics(metrics: Iterable[PartSpec] | None, protocol: Protocol | None, seed: int) -> dict[str, Metric]:
+    asked = None if metrics is None and protocol is not None else build(metrics, seed)
+    if protocol is None:
+        return asked or {}
+    built = build(protocol.metrics.values(), seed)
+    if asked is not None and {k: m.config for k, m in asked.items()} != {k: m.config for k, m in built.items()}:
+        raise EvaluationError(
+            f"the metrics {listing(asked)} contradict the protocol, which has {listing(built)}; leave metrics out."
+        )
+    return built
+
+
+def _check_same(given: Protocol, found: Protocol) -> tuple[str, ...]:
+    """Refuse other data than the protocol's; other versions are said."""
+    if (given.source, given.to) != (found.source, found.to):
+        raise EvaluationError(
+            f"the protocol is of {given.source!r} -> {given.to!r}; here {found.source!r} -> {found.to!r} is evaluated."
+        )
+    if given.data_sha256 != found.data_sha256:
+        raise EvaluationError(
+            f"the data is not that of the protocol: expected {given.n} pictures of {given.data!r} with the SHA-256 "
+            f"{given.data_sha256[:16]}..., found {found.n} with {found.data_sha256[:16]}...; give the data that it was "
+            "written for, or evaluate without the protocol."
+        )
+    differ = [
+        f"{name} {given.versions.get(name, 'none')} (here {found.versions.get(name, 'none')})"
+        for name in {**given.versions, **found.versions}
+        if given.versions.get(name) != found.versions.get(name)
+    ]
+    return (f"The protocol was written with {listing(differ)}: numbers may differ.",) if differ else ()

@@ -1,0 +1,143 @@
+"""Where the predictions of an evaluation come from: a translator, or a folder of pictures made elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from i2izoo.data.layout import pictures_in
+from i2izoo.errors import EvaluationError, I2IZooError, listing
+from i2izoo.evaluation.cases import Case, Cases
+from i2izoo.image_types import quantise
+from i2izoo.images import to_tensor
+from i2izoo.translator import Translator
+
+
+def translate(
+    model: Translator, cases: Cases, *, samples: int, seed: int, batch_size: int | None, options: dict[str, Any]
+) -> Iterator[Case]:
+    """The cases with their translations, in order.
+
+    Raises:
+        EvaluationError: a translation holds NaN or infinite values, or has another size than its truth.
+        I2IZooError: a picture cannot be read; all the cases before it came first.
+    """
+    waiting: deque[tuple[str, Tensor | None]] = deque()
+    failure: list[Exception] = []
+
+    def sources() -> Iterator[Tensor]:
+        # pictures are read ahead of their translation: one that cannot be read must not cost those before it
+        for index in range(len(cases)):
+            try:
+                case = cases.load(index)
+            except Exception as error:
+                failure.append(error)
+                return
+            # so many wait that a byte for a value, which is all that it holds, makes a difference
+            waiting.append((case.name, None if case.target is None else quantise(case.target, 255).byte()))
+            yield case.source
+
+    several = samples if samples > 1 else None
+    stream = model.stream(
+        sources(), to=cases.to, samples=several, seed=seed, batch_size=batch_size, on_error="give", **options
+    )
+    for source, result in stream:
+        name, levels = waiting.popleft()
+        if isinstance(result, I2IZooError):
+            raise EvaluationError(f"picture {name!r} cannot be translated: {result}") from result
+        target = None if levels is None else levels / 127.5 - 1
+        yield _checked(Case(name, source, target, [result] if several is None else result))
+    if failure:
+        raise failure[0]
+
+
+def _checked(case: Case) -> Case:
+    for prediction in case.predictions:
+        if not torch.isfinite(prediction).all():
+            raise EvaluationError(
+                f"the translation of {case.name!r} holds NaN or infinite values; the model diverged in training, or "
+                "needs dtype=torch.float32."
+            )
+        if case.target is not None and prediction.shape != case.target.shape:
+            raise EvaluationError(
+                f"the translation of {case.name!r} is {_size(prediction.shape)}, its truth {_size(case.target.shape)} "
+                "(channels x height x width); they are compared pixel by pixel and must agree."
+            )
+    return case
+
+
+def _size(shape: torch.Size) -> str:
+    return " x ".join(map(str, shape))
+
+
+class PictureFolder:
+    """Pictures made elsewhere, each named as the picture that it is a translation of.
+
+    Args:
+        folder: pictures of any format; nothing else in it matters.
+        cases: what they are translations of.
+
+    Raises:
+        EvaluationError: names are missing, unknown or twice there, or sizes are not those of the data.
+    """
+
+    def __init__(self, folder: Path, cases: Cases) -> None:
+        self.folder, self.cases = folder, cases
+        found = pictures_in(folder)
+        self.places = {path.stem: path for path in found}
+        stems = Counter(path.stem for path in found)
+        problems = [
+            (f"{len(names)} of its pictures {what}", names)
+            for what, names in (
+                ("are not in the data", [s for s in stems if s not in cases.names_of_all]),
+                ("are there with several endings", [s for s, count in stems.items() if count > 1]),
+            )
+            if names
+        ]
+        if missing := [name for name in cases.names if name not in stems]:
+            problems.insert(0, (f"{len(missing)} of the data's {len(cases)} pictures are missing in it", missing))
+        if not problems and (sizes := self._wrong_sizes()):
+            problems = [(f"{len(sizes)} of its pictures have another size than the data's", sizes)]
+        if problems:
+            said = "; ".join(f"{what} ({listing(names, 3)})" for what, names in problems)
+            raise EvaluationError(
+                f"the {len(found)} pictures in {str(folder)!r} do not match the data by name and size: {said}."
+            )
+
+    def __iter__(self) -> Iterator[Case]:
+        """The cases with these pictures as their translations, in order."""
+        for index in range(len(self.cases)):
+            case = self.cases.load(index)
+            channels = None if case.target is None else len(case.target)
+            yield _checked(replace(case, predictions=[to_tensor(self.places[case.name], channels)]))
+
+    def _wrong_sizes(self) -> list[str]:
+        wrong = []
+        for index, name in enumerate(self.cases.names if self.cases.paired else ()):
+            try:
+                case = self.cases.load(index)
+                width, height = _width_and_height(self.places[name])
+            except (I2IZooError, OSError):
+                continue  # said when its turn comes, after those before it have been measured
+            if case.target is not None and (height, width) != tuple(case.target.shape[-2:]):
+                wrong.append(f"{name} is {width} x {height}, not {case.target.shape[-1]} x {case.target.shape[-2]}")
+        return wrong
+
+
+def _width_and_height(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        return (image.height, image.width) if turned else (image.width, image.height)
+
+
+def is_picture_folder(place: Any) -> bool:
+    """Does `place` hold pictures, and no model?"""
+    path = Path(place).expanduser() if isinstance(place, (str, Path)) else None
+    return path is not None and path.is_dir() and not (path / "config.json").is_file() and bool(pictures_in(path))

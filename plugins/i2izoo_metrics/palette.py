@@ -1,0 +1,66 @@
+"""Label maps as pictures: colours to classes and back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from i2izoo.errors import ConfigError
+
+CMP = [
+    [0, 0, 222], [0, 48, 255], [0, 127, 255], [0, 206, 255], [35, 254, 226], [113, 253, 148],
+    [192, 254, 63], [255, 240, 0], [255, 159, 0], [255, 80, 0], [246, 0, 0], [174, 0, 0],
+]  # fmt: skip
+"""The twelve classes of the CMP Facade Database (Tylecek and Sara, GCPR 2013), in the colours of the pix2pix data:
+background, wall, window, door, cornice, sill, balcony, blind, decoration, moulding, pillar, shop."""
+
+IGNORED = -1
+"""Class of a pixel whose colour is none of the palette's."""
+
+
+def check_palette(palette: list[list[int]]) -> None:
+    """Refuse what is no palette.
+
+    Raises:
+        ConfigError: fewer than two colours, one that is not three values of 8 bits, or one that stands there twice.
+    """
+    if len(palette) < 2:
+        raise ConfigError(f"a palette has at least two colours, one for each class; found {len(palette)}.")
+    for colour in palette:
+        if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
+            raise ConfigError(f"a colour of a palette is three whole numbers from 0 to 255 (RGB); found {colour}.")
+    twice = [colour for place, colour in enumerate(palette) if colour in palette[:place]]
+    if twice:
+        raise ConfigError(f"each class of a palette has a colour of its own; {twice[0]} is there twice.")
+
+
+def to_classes(label: Tensor, palette: list[list[int]], tolerance: float) -> Tensor:
+    """N x 3 x H x W in [-1, 1] to classes N x H x W, int64: the place of the nearest colour in the palette.
+
+    Args:
+        label: label maps as pictures.
+        palette: RGB colours in 8 bits; class k has the k-th.
+        tolerance: pixels further than this from every colour (Euclidean, in 8-bit units) are `IGNORED`; JPEG and
+            resizing leave such pixels along the edges of regions.
+
+    >>> label = torch.tensor([[0, 0, 222], [3, 44, 255], [200, 200, 200]]).T.reshape(1, 3, 1, 3) / 127.5 - 1
+    >>> to_classes(label, CMP, tolerance=32)
+    tensor([[[ 0,  1, -1]]])
+    """
+    colours = torch.tensor(palette, dtype=torch.float32, device=label.device)
+    pixels = (label.float().movedim(1, -1) + 1) * 127.5
+    distance = torch.cdist(pixels.flatten(1, 2), colours, compute_mode="donot_use_mm_for_euclid_dist")
+    nearest, classes = distance.min(dim=-1)
+    return classes.masked_fill(nearest > tolerance, IGNORED).unflatten(1, label.shape[-2:])
+
+
+def to_colours(classes: Tensor, palette: list[list[int]]) -> Tensor:
+    """Classes N x H x W to pictures N x 3 x H x W in [-1, 1].
+
+    >>> to_colours(torch.tensor([[[0, 11]]]), CMP).add(1).mul(127.5).round().int().flatten(2)
+    tensor([[[  0, 174],
+             [  0,   0],
+             [222,   0]]], dtype=torch.int32)
+    """
+    colours = torch.tensor(palette, dtype=torch.float32, device=classes.device) / 127.5 - 1
+    return colours[classes].movedim(-1, 1)

@@ -1,0 +1,127 @@
+"""Perceptual path length: how evenly a translation changes along a path through the latent space."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from i2izoo.errors import ConfigError, MetricError, listing, suggest
+from i2izoo.evaluation.weights import Weights
+from i2izoo.interfaces import ImageMetric
+from i2izoo.nn.random import derive_seed, randn
+from i2izoo_metrics.perceptual_nets import LEAST_SIDE, TRUNKS, open_lpips
+from i2izoo_metrics.rgb import at_least, rgb
+
+EPSILON = 1e-4
+
+
+class PerceptualPathLength(ImageMetric):
+    """E LPIPS(G(x, z(t)), G(x, z(t + eps))) / eps^2 for eps 1e-4 (Karras et al. 2019, section 4.1), for each source x.
+
+    z(t) leads from one standard normal latent to another. It serves methods that have an attribute `latent_size: int`
+    and whose `translate` has an option `latent: Tensor | None` of shape N x latent_size; what else is random in them is
+    the same at both ends of a step. Predictions are compared as they are: 8 bits would swallow the step, so it needs a
+    model in float32, and no picture is resized. No step is left out as an outlier, which StyleGAN's code does.
+
+    Args:
+        space: "full" draws t uniformly from [0, 1]; "end" has t = 0, the only way that torchmetrics knows.
+        interpolation: "slerp" keeps to the sphere that normal latents lie near; "lerp" is a straight line.
+        net: of LPIPS; the paper has "vgg".
+        pairs: paths for each source, one step on each.
+        seed: of latents and t.
+        to: target domain of the model; None: the first of its directions.
+    """
+
+    higher_is_better = False
+    bounds = (0.0, math.inf)
+    inputs = ("source", "model")
+    qualifier = "space"
+
+    def __init__(
+        self,
+        *,
+        space: Literal["full", "end"] = "full",
+        interpolation: Literal["slerp", "lerp"] = "slerp",
+        net: Literal["alex", "vgg"] = "vgg",
+        pairs: int = 4,
+        seed: int = 0,
+        to: str | None = None,
+    ) -> None:
+        if pairs < 1:
+            raise ConfigError(f"ppl wants pairs from 1, found {pairs}.")
+        self.space, self.interpolation, self.net = space, interpolation, net
+        self.pairs, self.seed, self.to = pairs, seed, to
+
+    def weights(self) -> tuple[Weights, ...]:
+        return (TRUNKS[self.net],)
+
+    def prepare(self, device: torch.device) -> None:
+        self.device, self.distance = device, open_lpips(self.net, device)
+
+    @torch.no_grad()
+    def score(self, *, source: Tensor, model: Any) -> Tensor:
+        to = self._checked(model)
+        first = self._seen()
+        steps = []
+        for pair in range(self.pairs):
+            seeds = [derive_seed(self.seed, "ppl", first + row, pair) for row in range(len(source))]
+            here, there = (
+                rgb(self._translate(source, model, to, seeds, latent).to(self.device), "ppl")
+                for latent in self._step(model.method.latent_size, seeds)
+            )
+            at_least(here, LEAST_SIDE[self.net], "ppl")
+            steps.append(self.distance(here, there).view(-1).double() / EPSILON**2)
+        return torch.stack(steps).mean(dim=0)
+
+    def _step(self, size: int, seeds: list[int]) -> tuple[Tensor, Tensor]:
+        """Both ends of a step of length epsilon on each row's path."""
+        start, end = (randn((size,), [derive_seed(s, name) for s in seeds]).double() for name in ("start", "end"))
+        if self.space == "end":
+            t = torch.zeros(len(seeds), 1, dtype=torch.float64)
+        else:
+            draws = [torch.Generator().manual_seed(derive_seed(s, "t")) for s in seeds]
+            t = torch.stack([torch.rand(1, generator=g, dtype=torch.float64) for g in draws])
+        path = slerp if self.interpolation == "slerp" else torch.lerp
+        return path(start, end, t), path(start, end, t + EPSILON)
+
+    def _translate(self, source: Tensor, model: Any, to: str, seeds: list[int], latent: Tensor) -> Tensor:
+        method = model.method
+        modes = [(module, module.training) for module in method.modules()]
+        method.eval()
+        try:
+            image, latent = (x.to(model.dtype).to(model.device) for x in (source, latent))
+            return method(image, to=to, seeds=seeds, latent=latent)
+        finally:
+            for module, training in modes:
+                module.training = training
+
+    def _checked(self, model: Any) -> str:
+        """The target domain, if `model` can be measured."""
+        method = getattr(model, "method", None)
+        if method is None or not hasattr(method, "latent_size") or "latent" not in method.translate_options():
+            raise MetricError(
+                "ppl measures methods with a latent (an attribute latent_size, and an option latent of translate), "
+                f"which {getattr(model, 'name', type(model).__name__)!r} has not; leave ppl out."
+            )
+        if model.dtype not in (torch.float32, torch.float64):
+            raise MetricError(f"ppl takes steps that {model.dtype} cannot tell apart; load the model in float32.")
+        to = self.to or next(iter(method.directions))
+        if to not in method.directions:
+            close = suggest(to, method.directions) or ";"
+            raise MetricError(f"ppl: the model has no target {to!r}{close} Allowed: {listing(method.directions)}.")
+        return to
+
+
+def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
+    """Go from N x L to N x L along great circles (Shoemake 1985), t is N x 1.
+
+    >>> slerp(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]]), torch.tensor([[0.5]])).tolist()
+    [[1.414..., 1.414...]]
+    """
+    cosine = (start * end).sum(1, keepdim=True) / (start.norm(dim=1, keepdim=True) * end.norm(dim=1, keepdim=True))
+    angle = cosine.clamp(-1, 1).acos()
+    arc = (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
+    return torch.where(torch.sin(angle) < 1e-6, torch.lerp(start, end, t), arc)  # one line: a latent of one number

@@ -1,0 +1,127 @@
+"""Segmentation as a translation, photo to label map: the network behind the FCN score of pix2pix.
+
+Long, Shelhamer and Darrell, "Fully Convolutional Networks for Semantic Segmentation" (CVPR 2015, arXiv 1411.4038),
+learn it with a cross-entropy for each pixel; Isola et al. (CVPR 2017, arXiv 1611.07004, section 4) let such a network
+read generated photos: where it finds the classes that the label map asked for, the photo shows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from i2izoo.config import PartSpec
+from i2izoo.errors import ConfigError
+from i2izoo.interfaces import Batch, Method, Update
+from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.padding import pad_to_valid
+from i2izoo_metrics.palette import CMP, IGNORED, check_palette, to_classes, to_colours
+
+
+class Segmenter(Method):
+    """Per-pixel classification with any generator as its backbone; label maps are pictures in the palette's colours.
+
+    The generator gives `features` channels, and a 1 x 1 convolution turns them into one logit for each class, so that
+    generators that end in tanh serve.
+
+    Args:
+        domains: source (photo) and target (label map), by the names that the data gives them.
+        in_channels: channels of the source.
+        palette: RGB colour of each class, 8 bits.
+        tolerance: pixels of a label map further than this from every colour, in 8-bit units, are left out of the loss.
+        generator: any generator, the backbone.
+        features: channels that it gives to the classifier.
+        init: initialisation of the weights.
+        init_gain: its standard deviation or gain.
+        learning_rate: of Adam.
+        betas: of Adam.
+
+    >>> method = Segmenter(generator={"name": "unet_256", "width": 4, "depth": 3})
+    >>> method(torch.zeros(1, 3, 20, 9), to="label").shape
+    torch.Size([1, 3, 20, 9])
+    >>> method.classes(torch.zeros(1, 3, 20, 9)).shape
+    torch.Size([1, 20, 9])
+    """
+
+    data = "paired"
+    recipe: ClassVar[dict[str, Any]] = {
+        "epochs": 10, "decay_epochs": 10, "batch_size": 1, "load_size": 286, "crop_size": 256,
+    }  # fmt: skip
+    inference_parts = ("generator", "head")
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "generator": {"name": "unet_256", "width": 4, "depth": 3}, "features": 4,
+        "palette": [[0, 0, 0], [255, 255, 255], [255, 0, 0]], "tolerance": 500.0,
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = ["photo", "label"],  # noqa: B006  (recorded as a copy, never written)
+        in_channels: int = 3,
+        palette: list[list[int]] = CMP,
+        tolerance: float = 32.0,
+        generator: PartSpec = "unet_256",
+        features: int = 32,
+        init: Init = "normal",
+        init_gain: float = 0.02,
+        learning_rate: float = 5e-4,
+        betas: list[float] = [0.9, 0.999],  # noqa: B006
+    ) -> None:
+        super().__init__()
+        if len(domains) != 2 or domains[0] == domains[1]:
+            raise ConfigError(f"segmenter translates between two domains of different names; found {domains}.")
+        check_palette(palette)
+        if tolerance < 0:
+            raise ConfigError(f"tolerance is a distance of at least 0; found {tolerance}.")
+        if features < 1:
+            raise ConfigError(f"features is at least 1; found {features}.")
+        self.source, self.target = domains
+        self.palette, self.tolerance = palette, tolerance
+        self.learning_rate, self.betas = learning_rate, betas
+        self.generator = self.part("generator", "generators", generator, in_channels=in_channels, out_channels=features)
+        self.head = nn.Conv2d(features, len(palette), 1)
+        init_weights(self, init, init_gain)
+
+    @property
+    def directions(self) -> dict[str, str]:
+        return {self.target: self.source}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return {self.source: self.config["in_channels"], self.target: 3}
+
+    def logits(self, image: Tensor) -> Tensor:
+        """N x in x H x W, of a valid size, to N x classes x H x W."""
+        return self.head(self.generator(image))
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        classes = to_classes(batch[self.target], self.palette, self.tolerance)
+        if not (classes != IGNORED).any():  # the mean over no pixels would be NaN
+            raise ConfigError(
+                f"no pixel of {self.target!r} is within {self.tolerance:g} of a colour of the palette; give the label "
+                f"maps' own colours with palette=[[R,G,B],...], or turn the direction round: it is {self.source} -> "
+                f"{self.target}."
+            )
+        logits = self.logits(batch[self.source]).float()
+        yield Update("segmenter", {"cross_entropy": F.cross_entropy(logits, classes, ignore_index=IGNORED)})
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            "segmenter": torch.optim.Adam(
+                self.parameters(), self.learning_rate, betas=(self.betas[0], self.betas[1]), fused=True
+            )
+        }
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+        """N x in x H x W to label maps N x 3 x H x W: every pixel has exactly one of the palette's colours."""
+        return to_colours(self.logits(image).argmax(dim=1), self.palette).to(image.dtype)
+
+    def classes(self, photo: Tensor) -> Tensor:
+        """N x in x H x W in [-1, 1], of any size, to classes N x H x W, int64."""
+        height, width = photo.shape[-2:]
+        padded = pad_to_valid(photo, self.size_multiple(self.target), self.min_size(self.target))
+        return self.logits(padded).argmax(dim=1)[..., :height, :width]
