@@ -21,6 +21,8 @@ from typing import Any
 from i2izoo.cards import read_card
 from i2izoo.cli.main import main
 from i2izoo.config import PartSpec, describe_type, missing_options, schema
+from i2izoo.evaluation.comparison import from_dict
+from i2izoo.evaluation.tables import render
 from i2izoo.evaluation.weights import Weights
 from i2izoo.interfaces import Metric, SetMetric
 from i2izoo.listing import list_parts
@@ -47,8 +49,8 @@ def fill(markdown: str, base: str = "") -> str:
         base: from the page's address to the root of the site.
     """
     makers = {
-        "gallery": gallery, "parts": parts, "metrics": metrics, "pictures": pictures, "options": options,
-        "help": command_help,
+        "gallery": gallery, "comparison": comparison, "parts": parts, "metrics": metrics, "pictures": pictures,
+        "options": options, "help": command_help,
     }  # fmt: skip
 
     def made(match: re.Match[str]) -> str:
@@ -154,6 +156,16 @@ def _section(card: str, title: str) -> str:
 
 def _cell(text: str) -> str:
     return re.sub(r"\s+", " ", str(text)).replace("|", "\\|")
+
+
+# ------------------------------------------------------------------------------------------------------ comparison
+
+
+def comparison(base: str, name: str) -> str:
+    """The table of `docs/assets/results/NAME.json`, and a link to its report."""
+    content = json.loads((DOCS / "assets" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    report = f"[Open the report with pictures]({base}assets/results/{name}.html){{ .md-button }}"
+    return f"{render(from_dict(content), 'markdown')}\n\n{report}"
 
 
 # ----------------------------------------------------------------------------------------------------------- parts

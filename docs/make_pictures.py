@@ -3,7 +3,7 @@
     python docs/make_pictures.py
 
 Written are, below docs/assets: `home/ENTRY/*` (inputs and their translations, unchosen) and `home.png`, the strip of
-the README. The grids of the gallery are made by benchmarks/facades_quality.py.
+the README. The grids of the gallery are made by docs/make_results.py.
 """
 
 from __future__ import annotations

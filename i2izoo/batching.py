@@ -64,22 +64,29 @@ def in_batches(
         run: rows of one shape -> one result each.
     """
     for window in _windows(pictures):
-        waiting = deque(window)
-        results: dict[tuple[int, int], Any] = {}
-        groups: dict[tuple[tuple[int, ...], ...], list[Row]] = {}
-        for picture in window:
-            if picture.error is None:
-                groups.setdefault(picture.shape, []).extend((picture, j) for j in range(samples))
-        for same in groups.values():
-            size = batch_size or max(1, min(16, BATCH_PIXELS // same[0][0].pixels))
-            for start in range(0, len(same), size):
-                batch = same[start : start + size]
-                results.update(zip(((p.index, j) for p, j in batch), run(batch), strict=True))
-                # given as soon as it is its turn: who is stopped loses one batch, not a window
-                while waiting and (waiting[0].error or (waiting[0].index, samples - 1) in results):
-                    yield _with_results(waiting.popleft(), results, samples)
-        while waiting:
-            yield _with_results(waiting.popleft(), results, samples)
+        yield from _in_window(window, samples, batch_size, run)
+        window.clear()  # before the next is read
+
+
+def _in_window(
+    window: list[Picture], samples: int, batch_size: int | None, run: Callable[[list[Row]], list[Any]]
+) -> Iterator[tuple[Picture, list[Any]]]:
+    waiting = deque(window)
+    results: dict[tuple[int, int], Any] = {}
+    groups: dict[tuple[tuple[int, ...], ...], list[Row]] = {}
+    for picture in window:
+        if picture.error is None:
+            groups.setdefault(picture.shape, []).extend((picture, j) for j in range(samples))
+    for same in groups.values():
+        size = batch_size or max(1, min(16, BATCH_PIXELS // same[0][0].pixels))
+        for start in range(0, len(same), size):
+            batch = same[start : start + size]
+            results.update(zip(((p.index, j) for p, j in batch), run(batch), strict=True))
+            # given as soon as it is its turn: who is stopped loses one batch, not a window
+            while waiting and (waiting[0].error or (waiting[0].index, samples - 1) in results):
+                yield _with_results(waiting.popleft(), results, samples)
+    while waiting:
+        yield _with_results(waiting.popleft(), results, samples)
 
 
 def _with_results(picture: Picture, results: dict[tuple[int, int], Any], samples: int) -> tuple[Picture, list[Any]]:

@@ -148,6 +148,15 @@ def test_fid_does_not_lose_digits_to_a_large_mean() -> None:
     assert frechet_distance(*far) == pytest.approx(frechet_distance(*near), rel=1e-5)
 
 
+def test_memory_of_fid_does_not_grow_with_the_pictures() -> None:
+    sizes = []
+    for n in (300, 3000):
+        held = gaussian(draw(n, 9, 0))
+        held.covariance()
+        sizes.append(sum(t.numel() for t in vars(held).values() if isinstance(t, Tensor)))
+    assert sizes[0] == sizes[1]
+
+
 def test_fid_of_a_set_and_itself_is_zero() -> None:
     same = draw(30, 9, 0)
     assert filled(FID(features="plain"), same, same).compute().value == pytest.approx(0, abs=1e-10)

@@ -29,6 +29,7 @@ class PictureCache:
         self.budget = available_memory() // 4 if budget is None else budget
         self.used = 0
         self._kept: dict[tuple[Path, Half, int | None, int | None], Pixels] = {}
+        self._last: tuple[tuple[Path, int | None, int | None], dict[Half, Pixels]] | None = None
         self._lock = threading.Lock()
 
     def get(self, path: Path, half: Half, size: int | None, channels: int | None) -> Pixels:
@@ -40,9 +41,13 @@ class PictureCache:
         found = self._kept.get((path, half, size, channels))
         if found is not None:
             return found
+        last = self._last
+        if last is not None and last[0] == (path, size, channels) and half in last[1]:
+            return last[1][half]
         picture = to_tensor(path, channels)
-        # decoding is what costs: a side-by-side picture leaves both its halves
+        # decoding is what costs: a side-by-side picture leaves both its halves, the last one beyond the budget, too
         arrays = {h: prepare(take_half(picture, h), size) for h in halves(half)}
+        self._last = ((path, size, channels), arrays) if half is not None else None
         for side, array in arrays.items():
             self._keep((path, side, size, channels), array)
         return arrays[half]

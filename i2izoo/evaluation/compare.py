@@ -111,7 +111,7 @@ def compare(
     settings = {"weights": weights, "batch_size": batch_size, "device": device, "progress": progress}
     try:
         found = {c.name: run.evaluate(c, costs, settings) for c in sorted(entered, key=lambda c: c.kind)}
-        comparison = run.finish({c.name: found[c.name] for c in entered})
+        comparison = run.finish(entered, found)
     except BaseException:
         if out is None:
             shutil.rmtree(place, ignore_errors=True)
@@ -208,17 +208,18 @@ class _Run:
         result.notes = (*result.notes, "Not evaluated again: the results are those of an earlier run in this folder.")
         return result
 
-    def finish(self, found: Mapping[str, Result | Exception]) -> Comparison:
+    def finish(self, entered: Sequence[Contestant], found: Mapping[str, Result | Exception]) -> Comparison:
         """Test the differences between the models that could be evaluated."""
-        failures = [f for f in found.values() if isinstance(f, Exception)]
         if self.protocol is None:
+            first = min(c.kind for c in entered)  # those that come later fail because these did
+            failures = [f for c in entered if c.kind == first and isinstance(f := found[c.name], Exception)]
             said = dict.fromkeys(map(_said, failures))
             if len(said) == 1:
                 raise failures[0]
             raise EvaluationError(f"no model can be evaluated: {' '.join(said)}") from failures[0]
         results = [
-            Result(name, self.protocol, problem=_said(f)) if isinstance(f, Exception) else f
-            for name, f in found.items()
+            Result(c.name, self.protocol, problem=_said(f)) if isinstance(f := found[c.name], Exception) else f
+            for c in entered
         ]
         return Comparison(self.protocol, results, differences(results), self.inputs, self.truths)
 

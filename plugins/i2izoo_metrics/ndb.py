@@ -17,7 +17,7 @@ from i2izoo_metrics.resizing import Resize
 
 LEAST = 10
 """True pictures for each bin on average: fewer say nothing about its share."""
-ITERATIONS = 30
+ITERATIONS = 20
 """Of K-means."""
 
 
@@ -101,7 +101,7 @@ def cluster(rows: Tensor, bins: int, seed: int) -> Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a cluster that runs empty keeps its centre
         draw = np.random.default_rng(seed)
-        centres, _ = kmeans2(rows.double().numpy(), bins, ITERATIONS, minit="++", missing="warn", rng=draw)
+        centres, _ = kmeans2(rows.numpy(), bins, ITERATIONS, minit="++", missing="warn", rng=draw)
     return torch.from_numpy(centres).float()
 
 

@@ -60,7 +60,8 @@ def gather(comparison: Comparison, columns: list[Column], count: int, chosen: Se
     gathered.html = [
         _section(name, pictures, shown, columns, hidden=name not in picked) for name, pictures in embedded.items()
     ]
-    gathered.data = _data(comparison, columns, every, [name for name in picked if name in embedded], embedded, lists, shown)
+    picked = [name for name in picked if name in embedded]
+    gathered.data = _data(comparison, columns, every, picked, embedded, lists, shown, bool(chosen))
     return gathered
 
 
@@ -111,6 +112,7 @@ def _data(
     embedded: dict[str, list[Embedded | None]],
     lists: dict[tuple[int, int, str], list[str]],
     shown: list[Shown],
+    named: bool,
 ) -> dict[str, Any]:
     scored = [k for k, column in enumerate(columns) if any(column.values)]
     step = -(-len(every) // POINTS) or 1  # of very many pictures the scatter draws every second, third ...
@@ -139,6 +141,7 @@ def _data(
         "names": points,
         "left_out": len(every) - len(points),
         "chosen": picked,
+        "named": named,
         "thumbnails": thumbnails,
     }
 

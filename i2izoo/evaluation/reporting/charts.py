@@ -6,6 +6,7 @@ The marks are SVG in per cent of the width, so that they stretch while the text 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from html import escape
 
 from i2izoo.evaluation.reporting.view import Column, number
@@ -81,27 +82,27 @@ def differences(comparison: Comparison, columns: list[Column]) -> str:
 
 
 def _tests(own: list[Difference], column: Column) -> str:
-    reach = max((abs(v) for d in own for v in (d.low, d.high, d.mean) if math.isfinite(v)), default=0.0) or 1.0
+    told = [_told(d, column.higher) for d in sorted(own, key=lambda d: (d.better is None, d.p_adjusted))]
+    finite = [v for d in told for v in (d.low, d.high, d.mean) if math.isfinite(v)]
+    least, most = min(0.0, *finite, 0.0), max(0.0, *finite, 0.0)
+    span = most - least or 1.0
 
     def at(value: float) -> float:
-        return 50 + 46 * min(max(value / reach, -1.0), 1.0)  # 4 % for the dot at the ends
+        return 4 + 92 * (min(max(value, least), most) - least) / span  # 4 % for the dot at the ends
 
     rows = []
-    for d in sorted(own, key=lambda d: (d.better is None, d.p_adjusted)):
-        # told from the better model's side, so that the line reads from left to right
-        first, second, mean, low, high = d.first, d.second, d.mean, d.low, d.high
-        if (mean < 0) == column.higher and mean:
-            first, second, mean, low, high = second, first, -mean, -high, -low
-        verdict = "is better than" if d.better else "is not told from"
+    for d in told:
+        first, second = f"<b>{escape(d.first)}</b>", f"<b>{escape(d.second)}</b>"
+        told_as = f"{first} is better than {second}" if d.better else f"{first} and {second}: no real difference"
         digits = column.decimals
-        marks = _line(50, 50, 0, 20, "zero")
-        if math.isfinite(mean):
-            marks += _line(at(low), at(high), 10) + f'<circle cx="{at(mean):.2f}%" cy="10" r="4"/>'
+        marks = _line(at(0.0), at(0.0), 0, 20, "zero")
+        if math.isfinite(d.mean):
+            marks += _line(at(d.low), at(d.high), 10) + f'<circle cx="{at(d.mean):.2f}%" cy="10" r="4"/>'
         rows.append(
-            f'<div class="test {"real" if d.better else "open"}"><span class="pair"><b>{escape(first)}</b> {verdict} '
-            f'<b>{escape(second)}</b></span><svg height="20" role="img" aria-label="difference">{marks}</svg>'
-            f'<span class="figures"><b>{number(mean, digits, sign=True)}</b> '
-            f'<span class="ci">{number(low, digits, sign=True)} to {number(high, digits, sign=True)}</span> '
+            f'<div class="test {"real" if d.better else "open"}"><span class="pair">{told_as}</span>'
+            f'<svg height="20" role="img" aria-label="difference">{marks}</svg>'
+            f'<span class="figures"><b>{number(d.mean, digits, sign=True)}</b> '
+            f'<span class="ci">{number(d.low, digits, sign=True)} to {number(d.high, digits, sign=True)}</span> '
             f'<span class="p" title="before the correction: {_p(d.p)}">{_p(d.p_adjusted)}</span></span></div>'
         )
     unit = f", {escape(column.unit)}" if column.unit else ""
@@ -111,5 +112,12 @@ def _tests(own: list[Difference], column: Column) -> str:
     )
 
 
+def _told(d: Difference, higher: bool) -> Difference:
+    """The same test from the side of the model with the better mean, so that it reads from left to right."""
+    if d.mean and (d.mean > 0) != higher:
+        return replace(d, first=d.second, second=d.first, mean=-d.mean, low=-d.high, high=-d.low)
+    return d
+
+
 def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.{3 if value < 0.1 else 2}f}"

@@ -21,7 +21,8 @@ class Notes:
 
     def html(self) -> str:
         rows = "".join(
-            f'<li id="note-{n}"><b>{escape(label)}</b> {escape(text)}</li>' for (label, text), n in self._numbers.items()
+            f'<li id="note-{n}"><b>{escape(label)}</b> {escape(text)}</li>'
+            for (label, text), n in self._numbers.items()
         )
         return f'<ol class="notes">{rows}</ol>' if rows else ""
 
@@ -71,10 +72,12 @@ def _cell(column: Column, i: int, result: Result, n: int, notes: Notes) -> str:
     if score is None or score.value is None:
         why = (score.reason if score else None) or result.problem or "not asked for"
         mark = notes.mark(column.label, f"not computed: {why}") if score else ""
-        return f'<td class="none" title="not computed: {escape(why)}">{NONE}{mark}</td>'
+        return f'<td class="none" title="not computed: {escape(why)}"><span class="value">{NONE}<span class="marks">{mark}</span></span></td>'
     marks = "".join(notes.mark(column.label, note) for note in score.notes)
     if result.problem and 0 < score.n < n:
-        marks += notes.mark(column.label, f"over {score.n} of {n} pictures")
+        marks += notes.mark(
+            result.model, f"scored on {score.n} of {n} pictures, so it is out of the running for the best"
+        )
     if i in column.best:
         state, title = "best", "best value"
     elif i in column.ties:
@@ -87,7 +90,8 @@ def _cell(column: Column, i: int, result: Result, n: int, notes: Notes) -> str:
     badge = f'<span class="badge" title="{title}">{state}</span>' if state else ""
     return (
         f'<td class="{state}" data-value="{score.value!r}">'
-        f'<span class="value">{badge}<span title="{score.value!r}">{column.text(score.value)}</span>{marks}</span>{interval}</td>'
+        f'<span class="value">{badge}<span title="{score.value!r}">{column.text(score.value)}</span>'
+        f'<span class="marks">{marks}</span></span>{interval}</td>'
     )
 
 

@@ -21,9 +21,10 @@ function show() {
     cases.get(name).hidden = false;
     document.getElementById("cases").append(cases.get(name));
   }
-  const count = `${names.length} picture${names.length === 1 ? "" : "s"}`;
-  const extreme = () => `${count} with the ${kind.value} ${by.label} of ${data.models[model.value]}, the ${kind.value} first.`;
-  const told = chosen ? `${count} of ${data.names.length + data.left_out}, spread evenly over the data unless named.` : extreme();
+  const total = data.names.length + data.left_out;
+  const told = chosen
+    ? `${names.length} of ${total} pictures, ${data.named ? "the named ones first, the others " : ""}spread evenly over the data.`
+    : `${names.length} of ${total} pictures: the ${kind.value} ${by.label} of ${data.models[model.value]}, the ${kind.value} first.`;
   document.getElementById("told").textContent =
     names.length || chosen ? told : "None of these are in this file, which keeps to a few megabytes.";
 }
