@@ -124,7 +124,7 @@ def around_the_network(args: argparse.Namespace) -> dict[str, float]:
     pictures = torch.rand(args.batch, 3, args.size, args.size, device=args.device) * 2 - 1
     small = torch.rand(args.batch, 3, *extractor.size, device=args.device)
     small = small.contiguous(memory_format=torch.channels_last)
-    trunk, extractor.trunk = extractor.trunk, nn.Identity()
+    trunk, extractor.trunk = extractor.trunk, nn.Sequential()
     calls = {"network": lambda: trunk(small), "before": lambda: extractor(pictures)}
     rows = features(args.n, args.d, 0, args.device)
     metric = FID(features="given")

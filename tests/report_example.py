@@ -115,11 +115,11 @@ def _tests(results: list[Result]) -> list[Difference]:
     for metric in ("psnr", "ssim"):
         for a, b in combinations(results, 2):
             own = _mean([x - y for x, y in zip(a.values[metric], b.values[metric], strict=True)])
-            assert own.value is not None and own.low is not None and own.high is not None
-            real = own.low > 0 or own.high < 0
-            better = (a.model if own.value > 0 else b.model) if real else None
+            mean, low, high = own.value or 0.0, own.low or 0.0, own.high or 0.0
+            real = low > 0 or high < 0
+            better = (a.model if mean > 0 else b.model) if real else None
             p = 0.0001 if real else 0.31
-            found.append(Difference(metric, a.model, b.model, own.value, own.low, own.high, p, min(1.0, 6 * p), better))
+            found.append(Difference(metric, a.model, b.model, mean, low, high, p, min(1.0, 6 * p), better))
     return found
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from evaluating import Mean, Offset, Seen, Spread, make_pairs, register_all
+from evaluating import Drawn, Mean, Offset, Seen, Spread, make_pairs, register_all
 from PIL import Image
 
 import i2izoo
@@ -226,6 +227,37 @@ def test_any_dataset_will_do_and_names_become_those_of_files(tmp_path):
     assert result.names == ["a_picture-0", "a_picture-1", "a_picture-2"]
     assert {p.stem for p in (tmp_path / "out" / "pictures").iterdir()} == set(result.names)
     assert result["mean"].value == 0
+
+
+class Many(Plain):
+    """700 pictures that count how many of them are alive."""
+
+    alive = most = 0
+
+    def __len__(self):
+        return 700
+
+    def sample(self, index, seed):
+        pictures = {domain: torch.full((3, 4, 4), index / 700) for domain in self.domains}
+        Many.alive += 1
+        Many.most = max(Many.most, Many.alive)
+        weakref.finalize(pictures["label"], Many._gone)
+        return pictures
+
+    @staticmethod
+    def _gone():
+        Many.alive -= 1
+
+
+def test_memory_does_not_grow_with_the_pictures():
+    class Blind(Drawn):
+        def update(self, prediction):
+            return prediction.mean(dim=(1, 2, 3)).double()
+
+    i2izoo.register("metrics", "blind")(Blind)
+    result = i2izoo.evaluate(i2izoo.create("offset"), Many(), metrics=["blind", "mean"])
+    assert len(result.values["blind"]) == 700
+    assert Many.most <= 256 + 2 * 16  # those that are read ahead, and a batch on its way
 
 
 # -------------------------------------------------------------------------------------------------------------- metrics

@@ -217,3 +217,15 @@ def test_the_bundled_segmenter_reads_facades():
         assert score.value > least
         assert score.reference > least
         assert upside_down.compute()[name].value < score.low
+
+
+def test_models_are_compared_by_their_pixel_accuracy():
+    """A value for each picture belongs to the first of the three scores."""
+    models = ["pix2pix-facades", "cyclegan-facades"]
+    data = {"name": "synthetic-facades", "count": 8}
+    found = i2izoo.compare(models, data, metrics=["fcn_score"], to="photo", size=128)
+    for result in found.results:
+        assert list(result.values) == ["fcn_score.pixel_accuracy"]
+    (difference,) = found.differences
+    assert difference.metric == "fcn_score.pixel_accuracy"
+    assert difference.better == "pix2pix-facades"  # it has learned from pairs which colour is which part

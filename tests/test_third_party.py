@@ -124,7 +124,7 @@ def test_plugins_reports_what_is_broken_and_why(site: Path, tmp_path: Path) -> N
         assert found[part].startswith("BROKEN: ")
         assert reason in found[part]
     assert malformed.startswith("MALFORMED: ")
-    assert "did you mean 'generators'?" in malformed
+    assert "did you mean 'generators'" in malformed
     _, _, good = done.stdout.partition("i2izoo-regression 0.1.0\n")
     assert [line.strip() for line in good.splitlines()[:3]] == [
         "generator dilated_residual",

@@ -25,7 +25,6 @@ from i2izoo.image_types import quantise
 from i2izoo.images import resize, to_tensor
 from i2izoo.registry import registry
 
-
 CACHE = 1 << 27
 """Bytes of decoded pictures that an evaluation keeps."""
 

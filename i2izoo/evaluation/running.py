@@ -68,10 +68,12 @@ class Run:
     def finish(self) -> Result:
         """The scores of what was measured."""
         for m in self.measurements:
-            self.result.scores.update(m.scores())
+            scores = m.scores()
+            self.result.scores.update(scores)
             if m.values is not None:
-                # where an error cut a batch off, some metrics have seen more of it than others
-                self.result.values[m.label] = m.values[: len(self.result.names)]
+                # of several scores (fcn_score) the values of single pictures are the first's; where an error cut a
+                # batch off, some metrics have seen more of it than others
+                self.result.values[next(iter(scores))] = m.values[: len(self.result.names)]
         if self.folder is not None:
             self.folder.close(self.result)
         return self.result

@@ -97,11 +97,13 @@ def cluster(rows: Tensor, bins: int, seed: int) -> Tensor:
     """Centres of at most `bins` clusters of N x D rows by K-means, started by k-means++; K x D, float32."""
     from scipy.cluster.vq import kmeans2
 
-    bins = min(bins, len(rows.unique(dim=0)))  # pictures that are all the same make one bin
+    draw = np.random.default_rng(seed)
+    some = rows[draw.permutation(len(rows))[: LEAST * bins]].numpy()  # k-means++ takes bins^2 passes over them
+    bins = min(bins, len(np.unique(some, axis=0)))  # pictures that are all the same make one bin
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a cluster that runs empty keeps its centre
-        draw = np.random.default_rng(seed)
-        centres, _ = kmeans2(rows.numpy(), bins, ITERATIONS, minit="++", missing="warn", rng=draw)
+        centres, _ = kmeans2(some, bins, 1, minit="++", missing="warn", rng=draw)
+        centres, _ = kmeans2(rows.numpy(), centres, ITERATIONS, minit="matrix", missing="warn")
     return torch.from_numpy(centres).float()
 
 

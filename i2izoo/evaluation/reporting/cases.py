@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -14,9 +15,11 @@ from i2izoo.evaluation.reporting.view import Column, names
 from i2izoo.evaluation.result import Comparison
 
 EXTREME_BYTES = 4_000_000
-"""So much is spent on the worst and best cases, beyond the ones that are spread evenly."""
+"""So many bytes go to the worst and best cases, beyond the ones that are spread evenly."""
 THUMBNAILS = 800
+"""The scatter's small pictures are embedded while there are no more than these."""
 POINTS = 4000
+"""The scatter draws about so many points at most."""
 
 
 @dataclass
@@ -146,9 +149,9 @@ def _data(
     }
 
 
-def _plain(value: float | None) -> float | str | None:
+def _plain(value: float | None) -> float | None:
     """JSON has no infinity and no NaN; six digits are enough for a point."""
-    if value is None or value != value or value in (float("inf"), float("-inf")):
+    if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.6g}")
 

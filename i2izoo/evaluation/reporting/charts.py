@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 from html import escape
 
+from i2izoo.evaluation.layout import probability
 from i2izoo.evaluation.reporting.view import Column, number
 from i2izoo.evaluation.result import Comparison, Difference
 
@@ -43,10 +44,11 @@ def _panel(comparison: Comparison, column: Column) -> str:
             marks += _line(a, b, 10) + "".join(_line(x, x, 6.5, 13.5) for x in (a, b))
         if score.reference is not None:
             marks += _line(at(score.reference), at(score.reference), 0, 20, "reference")
-        state = "best" if i in column.best else ""
+        state = "best" if i in column.best else "failed" if result.problem else ""
+        text = column.text(score.value)
         rows.append(
-            f'<div class="bar {state}">{name}<svg height="20" role="img" aria-label="{column.text(score.value)}">{marks}'
-            f'</svg><span class="value">{column.text(score.value)}</span></div>'
+            f'<div class="bar {state}">{name}<svg height="20" role="img" aria-label="{text}">{marks}'
+            f'</svg><span class="value">{text}</span></div>'
         )
     reference = next((s.reference for s in column.scores if s and s.reference is not None), None)
     note = f'<p class="key">dashed: true pictures, {column.text(reference)}</p>' if reference is not None else ""
@@ -68,14 +70,14 @@ def differences(comparison: Comparison, columns: list[Column]) -> str:
     if not tests:
         return ""
     real = sum(d.better is not None for d in tests)
-    every = "The difference is" if real == len(tests) == 1 else f"{real} of {len(tests)} differences are"
+    found = f"{real} of {len(tests)} differences {'is' if real == 1 else 'are'}"
     panels = []
     for column in columns:
         own = [d for d in tests if d.metric == column.label]
         if own:
             panels.append(_tests(own, column))
     return (
-        f"<p>{every} real at the 5 % level: paired permutation test over pictures, p after Holm's correction over all "
+        f"<p>{found} real at the 5 % level: paired permutation test over pictures, p after Holm's correction over all "
         "tests of this page. The line is the 95 % interval of the mean difference; where it crosses zero, either model "
         "may be the better one.</p>" + f'<div class="panels">{"".join(panels)}</div>'
     )
@@ -120,4 +122,4 @@ def _told(d: Difference, higher: bool) -> Difference:
 
 
 def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.{3 if value < 0.1 else 2}f}"
+    return "p < 0.0001" if value < 0.0001 else f"p = {probability(value)}"

@@ -11,14 +11,14 @@ from i2izoo.evaluation.protocol import Protocol
 
 def definition_list(protocol: Protocol) -> str:
     """The protocol for readers."""
-    whole = "" if protocol.limit is None else f" (the first {protocol.limit})"
+    pictures = str(protocol.n) if protocol.limit is None else f"the first {protocol.n}"
     kept = "as they are"
     if protocol.size:
-        kept = f"{' × '.join(map(str, protocol.size))} px, {protocol.filter}"
+        kept = f"{' x '.join(map(str, protocol.size))} px, {protocol.filter}"
     items = {
         "data": protocol.data + (f", {protocol.split}" if protocol.split else ""),
         "direction": f"{protocol.source} → {protocol.to}",
-        "pictures": f"{protocol.n}{whole}",
+        "pictures": pictures,
         "size": kept,
         "samples": f"{protocol.samples} of each picture",
         "seed": str(protocol.seed),

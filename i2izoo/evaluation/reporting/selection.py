@@ -19,7 +19,7 @@ def spread(names: Sequence[str], count: int, chosen: Sequence[str] = ()) -> list
         EvaluationError: a chosen name is not among the pictures.
 
     >>> spread([str(i) for i in range(10)], 3), spread(["a", "b", "c"], 2, chosen=["c"])
-    (['1', '5', '8'], ['c', 'a'])
+    (['1', '5', '8'], ['c', 'b'])
     """
     if count < 0:
         raise EvaluationError(f"cases is {count}; give 0 for no pictures, or how many to show.")

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 
-from i2izoo.evaluation.reporting.view import NONE, Column, number
-from i2izoo.evaluation.result import Comparison, Result
+from i2izoo.evaluation.layout import parameters, significant
+from i2izoo.evaluation.reporting.view import NONE, Column
+from i2izoo.evaluation.result import Comparison, Costs, Result
 
 
 class Notes:
-    """Footnotes: the same text about the same metric has one number, whichever models it concerns."""
+    """Footnotes: one text has one number, whichever metrics and models it concerns."""
 
     def __init__(self) -> None:
-        self._numbers: dict[tuple[str, str], int] = {}
+        self._labels: dict[str, list[str]] = {}
 
     def mark(self, label: str, text: str) -> str:
         """The reference to a footnote, which is added where it is new."""
-        n = self._numbers.setdefault((label, text), len(self._numbers) + 1)
+        text = text if text.endswith(".") else f"{text}."
+        labels = self._labels.setdefault(text, [])
+        if label not in labels:
+            labels.append(label)
+        n = list(self._labels).index(text) + 1
         return f'<sup><a href="#note-{n}" title="{escape(text)}">{n}</a></sup>'
 
     def html(self) -> str:
         rows = "".join(
-            f'<li id="note-{n}"><b>{escape(label)}</b> {escape(text)}</li>'
-            for (label, text), n in self._numbers.items()
+            f'<li id="note-{n}"><b>{escape(", ".join(labels))}</b> {escape(text)}</li>'
+            for n, (text, labels) in enumerate(self._labels.items(), start=1)
         )
         return f'<ol class="notes">{rows}</ol>' if rows else ""
 
@@ -45,9 +51,9 @@ def table(comparison: Comparison, columns: list[Column]) -> str:
         for title, unit, _ in costs
     ]
     rows = [
-        f"<tr><th scope='row' class='model'>{_model(result)}</th>"
+        f"<tr><th scope='row' class='model'>{_model(result, notes)}</th>"
         + "".join(_cell(column, i, result, comparison.protocol.n, notes) for column in columns)
-        + "".join(_cost(cost, result) for _, _, cost in costs)
+        + "".join(_cost(cost, result.costs) for _, _, cost in costs)
         + "</tr>"
         for i, result in enumerate(comparison.results)
     ]
@@ -62,9 +68,10 @@ def table(comparison: Comparison, columns: list[Column]) -> str:
     )
 
 
-def _model(result: Result) -> str:
+def _model(result: Result, notes: Notes) -> str:
+    marks = "".join(notes.mark(result.model, note) for note in result.notes)
     problem = f'<span class="problem">{escape(result.problem)}</span>' if result.problem else ""
-    return f'<span class="name">{escape(result.model)}</span>{problem}'
+    return f'<span class="name">{escape(result.model)}</span>{marks}{problem}'
 
 
 def _cell(column: Column, i: int, result: Result, n: int, notes: Notes) -> str:
@@ -72,7 +79,8 @@ def _cell(column: Column, i: int, result: Result, n: int, notes: Notes) -> str:
     if score is None or score.value is None:
         why = (score.reason if score else None) or result.problem or "not asked for"
         mark = notes.mark(column.label, f"not computed: {why}") if score else ""
-        return f'<td class="none" title="not computed: {escape(why)}"><span class="value">{NONE}<span class="marks">{mark}</span></span></td>'
+        value = f'<span class="value">{NONE}<span class="marks">{mark}</span></span>'
+        return f'<td class="none" title="not computed: {escape(why)}">{value}</td>'
     marks = "".join(notes.mark(column.label, note) for note in score.notes)
     if result.problem and 0 < score.n < n:
         marks += notes.mark(
@@ -84,41 +92,40 @@ def _cell(column: Column, i: int, result: Result, n: int, notes: Notes) -> str:
         state, title = "tie", "no real difference from the best"
     else:
         state, title = "", ""
-    interval = ""
+    exact, interval = repr(float(score.value)), ""
     if score.low is not None and score.high is not None:
         interval = f'<span class="ci">{column.text(score.low)} to {column.text(score.high)}</span>'
     badge = f'<span class="badge" title="{title}">{state}</span>' if state else ""
     return (
-        f'<td class="{state}" data-value="{score.value!r}">'
-        f'<span class="value">{badge}<span title="{score.value!r}">{column.text(score.value)}</span>'
+        f'<td class="{state}" data-value="{exact}">'
+        f'<span class="value">{badge}<span title="{exact}">{column.text(score.value)}</span>'
         f'<span class="marks">{marks}</span></span>{interval}</td>'
     )
 
 
-def _parameters(result: Result) -> tuple[float | None, str]:
-    count = result.costs.parameters if result.costs else 0
-    return (count, f"{number(count / 1e6, 1 if count >= 1e6 else 3)} M") if count else (None, NONE)
+def _parameters(costs: Costs) -> tuple[float | None, str]:
+    return costs.parameters or None, parameters(costs.parameters)
 
 
-def _time(result: Result) -> tuple[float | None, str]:
-    seconds = result.costs.seconds if result.costs else None
-    if seconds is None:
-        return None, NONE
-    return seconds, number(seconds * 1e3, 0 if seconds >= 0.1 else 1)
+def _time(costs: Costs) -> tuple[float | None, str]:
+    return costs.seconds, significant(costs.seconds, 1e3)
 
 
-def _memory(result: Result) -> tuple[float | None, str]:
-    size = result.costs.memory if result.costs else None
-    return (size, number(size / 2**20, 0)) if size is not None else (None, NONE)
+def _memory(costs: Costs) -> tuple[float | None, str]:
+    return costs.memory, significant(costs.memory, 1e-6)
 
 
-COSTS = (("parameters", "", _parameters), ("time", "ms / picture", _time), ("memory", "MiB", _memory))
+COSTS: tuple[tuple[str, str, Callable[[Costs], tuple[float | None, str]]], ...] = (
+    ("parameters", "", _parameters),
+    ("time", "ms / picture", _time),
+    ("memory", "MB", _memory),
+)
 
 
-def _cost(cost, result: Result) -> str:  # type: ignore[no-untyped-def]
-    value, text = cost(result)
+def _cost(cost: Callable[[Costs], tuple[float | None, str]], costs: Costs | None) -> str:
+    value, text = cost(costs) if costs else (None, NONE)
     if value is None:
-        why = "not measured" if result.costs is None or result.costs.parameters else "a folder of pictures"
+        why = "a folder of pictures" if costs and not costs.parameters else "not measured"
         return f'<td class="cost none" title="{why}">{text}</td>'
     return f'<td class="cost" data-value="{value!r}" title="{value!r}">{text}</td>'
 

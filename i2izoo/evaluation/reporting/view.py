@@ -65,14 +65,27 @@ def number(value: float | None, decimals: int, sign: bool = False) -> str:
     return plus + (f"{value:.1e}" if tiny else f"{value:.{decimals}f}").replace("-", MINUS, int(value < 0))
 
 
-def decimals(values: Iterable[float | None]) -> int:
-    """Digits after the point that show four digits of the largest value, 0 to 6.
+def decimals(scores: Iterable[Score | None]) -> int:
+    """Digits after the point, 0 to 6: so many that half of the narrowest confidence interval has two.
 
-    >>> decimals([13.2, 9.8]), decimals([0.0123]), decimals([12345.0]), decimals([])
+    Without an interval: four digits of the largest value.
+
+    >>> decimals([Score(13.2), Score(9.8)]), decimals([Score(0.0123)]), decimals([Score(12345.0)]), decimals([None])
     (2, 5, 0, 2)
+    >>> decimals([Score(0.2492, 0.2243, 0.2811), Score(0.0672, 0.0259, 0.0902)])
+    3
     """
-    largest = max((abs(v) for v in values if v is not None and math.isfinite(v)), default=0.0)
-    return min(max(3 - math.floor(math.log10(largest)), 0), 6) if largest else 2
+    found = [score for score in scores if score is not None]
+    halves = [(s.high - s.low) / 2 for s in found if s.low is not None and s.high is not None]
+    narrowest = min((half for half in halves if 0 < half < math.inf), default=None)
+    if narrowest is not None:
+        return _digits(narrowest, 2)
+    largest = max((abs(s.value) for s in found if s.value is not None and math.isfinite(s.value)), default=0.0)
+    return _digits(largest, 4) if largest else 2
+
+
+def _digits(size: float, significant: int) -> int:
+    return min(max(significant - 1 - math.floor(math.log10(size)), 0), 6)
 
 
 def columns(comparison: Comparison) -> list[Column]:
@@ -109,7 +122,7 @@ def _column(comparison: Comparison, label: str) -> Column:
         higher=told.higher_is_better,
         scores=scores,
         values=[dict(zip(r.names, r.values.get(label, []), strict=False)) for r in results],
-        decimals=decimals(v for s in scores if s for v in (s.value, s.low, s.high)),
+        decimals=decimals(scores),
         best=best,
         ties=frozenset(i for i in ranked if results[i].model in tied),
     )

@@ -54,7 +54,7 @@ function draw() {
   const [xd, yd] = same ? [domain([...xs, ...ys]), domain([...xs, ...ys])] : [domain(xs), domain(ys)];
   const px = v => left + (v - xd[0]) / (xd[1] - xd[0]) * (right - left);
   const py = v => bottom - (v - yd[0]) / (yd[1] - yd[0]) * (bottom - top);
-  const svg = element("svg", {width, height, tabindex: 0, role: "img",
+  const svg = element("svg", {viewBox: `0 0 ${width} ${height}`, tabindex: 0, role: "img",
     "aria-label": `${all.length} pictures: ${x.label} of ${x.model} against ${y.label} of ${y.model}; arrow keys walk through them`});
   const tx = ticks(...xd), ty = ticks(...yd);
   for (const v of tx.found) {
