@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,9 @@ from i2izoo.config import Configurable, PartSpec
 from i2izoo.errors import ConfigError, MetricError, listing, suggest
 from i2izoo.evaluation.weights import Weights
 from i2izoo.registry import registry
+
+Latent: TypeAlias = Tensor
+"""In the signature of `Method.translate`: a latent for each row, N x L, and not a picture."""
 
 # --------------------------------------------------------------------------------------------------------- parts
 
@@ -399,7 +402,8 @@ class Method(Configurable, nn.Module, ABC):
         """Translate N x C x H x W in [-1, 1] of the source of `to`, sides already of a valid size.
 
         Further keyword options with defaults are the method's own (`steps=20`, `mask: Tensor | None = None`); the
-        translator passes them on, reading pictures for those annotated with Tensor.
+        translator passes them on, reading pictures for those annotated with Tensor, and for those annotated with
+        Latent the numbers of a vector, N x L.
 
         Args:
             image: the batch.
@@ -419,7 +423,7 @@ class Method(Configurable, nn.Module, ABC):
         height, width = image.shape[-2:]
         fit = (self.size_multiple(to), self.min_size(to))
         padded = {
-            k: pad_to_valid(v, *fit) if isinstance(v, Tensor) and v.shape[-2:] == (height, width) else v
+            k: pad_to_valid(v, *fit) if isinstance(v, Tensor) and v.ndim == 4 and v.shape[-2:] == (height, width) else v
             for k, v in options.items()
         }
         seeds = [0] * len(image) if seeds is None else seeds

@@ -169,7 +169,7 @@ class Translator:
             batch_size: pictures of one size that run together; None: as many as make about a megapixel.
             progress: show a progress bar on stderr.
             options: the method's own (`steps=20`); those that are pictures (`mask=`) are read as `image` is, and
-                may be a list with one for each picture.
+                may be a list with one for each picture; a latent (`latent=`) is a vector, or one for each picture.
 
         Returns:
             PIL for a path or PIL image, otherwise an array or tensor of the input's dtype, range, layout and device;
@@ -250,13 +250,13 @@ class Translator:
         channels = self.method.channels[self.directions[to]]
         alone = isinstance(sources, list) and len(sources) == 1
         each = {k: v for k, v in options.items() if isinstance(v, (list, tuple))}
-        shared = {k: read(v, name=f"option {k!r}")[0] for k, v in options.items() if k not in each}
+        shared = {k: _read_option(v, f"option {k!r}") for k, v in options.items() if k not in each}
         for index, source in enumerate(sources):
             if short := [k for k, v in each.items() if len(v) <= index]:
                 raise ConfigError(f"option {short[0]!r} has {len(each[short[0]])} pictures, fewer than are translated.")
             try:
                 image, form = read(source, channels, name="the picture" if alone else f"picture {index}")
-                own = {k: read(v[index], name=f"picture {index} of option {k!r}")[0] for k, v in each.items()}
+                own = {k: _read_option(v[index], f"picture {index} of option {k!r}") for k, v in each.items()}
                 yield Picture(index, source, image, form, shared | own)
             except ImageError as error:
                 if not tolerant:
@@ -309,7 +309,9 @@ class Translator:
                     f"Allowed: {listing(['to', 'samples', 'seed', 'batch_size', 'progress', *allowed])}."
                 )
         annotations = {n: str(p.annotation) for n, p in inspect.signature(self.method.translate).parameters.items()}
-        pictures = {k: v for k, v in options.items() if "Tensor" in annotations.get(k, "") and v is not None}
+        given = {k: v for k, v in options.items() if v is not None}
+        latents = {k: _latents(k, v) for k, v in given.items() if "Latent" in annotations.get(k, "")}
+        pictures = {k: v for k, v in given.items() if "Tensor" in annotations.get(k, "")} | latents
         return {k: v for k, v in options.items() if k not in pictures}, pictures
 
     # ------------------------------------------------------------------------------------------------------ keeping
@@ -371,6 +373,29 @@ class Translator:
         if card is None:
             card = cards.render_card({**base, **facts}, name=name)
         return storage.save_folder(self.method, folder, name=self.name, card=card, dtype=dtype, **facts)
+
+
+class _Vector(Tensor):
+    """A latent, told from pictures by its class."""
+
+
+def _latents(name: str, value: Any) -> _Vector | list[_Vector]:
+    """One vector for all pictures, or a list with one for each."""
+    try:
+        numbers = torch.as_tensor(value, dtype=torch.float32).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise OptionTypeError(f"option {name!r} wants numbers, one vector or one for each picture: {error}.") from error
+    if numbers.ndim not in (1, 2) or not torch.isfinite(numbers).all():
+        raise OptionTypeError(
+            f"option {name!r} wants finite numbers: a vector of L, or N x L with one for each picture; found "
+            f"{tuple(numbers.shape)}."
+        )
+    vectors = numbers.as_subclass(_Vector)
+    return vectors if numbers.ndim == 1 else list(vectors)
+
+
+def _read_option(value: Any, name: str) -> Tensor:
+    return value.as_subclass(Tensor) if isinstance(value, _Vector) else read(value, name=name)[0]
 
 
 def _called(picture: Picture) -> str:

@@ -105,19 +105,23 @@ class Mean(SetMetric):
 
 
 class Spread(Metric):
-    """Largest difference between the samples of a picture, in levels."""
+    """Range of the samples of a picture, in levels: the mean over pictures, and the least."""
 
     higher_is_better = True
     inputs = ("samples", "prediction")
     got: ClassVar[list[dict[str, Tensor]]] = []
 
+    def __init__(self) -> None:
+        self.values: Tensor | None = None
+
     def update(self, samples: Tensor, prediction: Tensor) -> Tensor:
         type(self).got.append({"samples": samples, "prediction": prediction})
-        self.values = (samples.amax(1) - samples.amin(1)).mean(dim=(1, 2, 3)).double() * 127.5
-        return self.values
+        values = (samples.amax(1) - samples.amin(1)).mean(dim=(1, 2, 3)).double() * 127.5
+        self.values = torch.cat([*([self.values] if self.values is not None else []), values])
+        return values
 
     def compute(self) -> dict[str, Score]:
-        return {"largest": Score(float(self.values.max())), "least": Score(float(self.values.min()))}
+        return {"mean": Score(float(self.values.mean())), "least": Score(float(self.values.min()))}
 
 
 class Failing(Metric):

@@ -16,7 +16,7 @@ import i2izoo
 from i2izoo import hub
 from i2izoo.batching import BATCH_PIXELS
 from i2izoo.errors import ConfigError, ImageError, OptionTypeError, StorageError, UnknownNameError
-from i2izoo.interfaces import Method
+from i2izoo.interfaces import Latent, Method  # noqa: F401  (Latent: in an annotation)
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo.pretrained import PretrainedEntry
 from i2izoo.registry import registry
@@ -480,3 +480,21 @@ def test_push_hands_a_complete_folder_to_the_hub(saved, monkeypatch):
     assert pushed.options == {
         "private": True, "token": "t", "revision": None, "create_pr": False, "commit_message": "m"
     }  # fmt: skip
+
+
+def test_latents_are_numbers_and_reach_the_method_row_by_row() -> None:
+    class Shifted(Negative):
+        def translate(self, image, *, to, seeds, latent: "Latent | None" = None):
+            return image * 0 if latent is None else image * 0 + latent.sum(dim=1)[:, None, None, None]
+
+    model = i2izoo.Translator(Shifted(), {"method": "shifted"})
+    images = torch.zeros(3, 3, 8, 8)
+    assert model(images[:1], latent=[0.25, 0.5])[0, 0, 0, 0] == 0.75
+    each = model(images, latent=torch.tensor([[0.0, 0.1], [0.2, 0.0], [0.0, 0.3]]), batch_size=2)
+    assert torch.allclose(each[:, 0, 0, 0], torch.tensor([0.1, 0.2, 0.3]))
+    with pytest.raises(OptionTypeError, match="finite numbers"):
+        model(images, latent=[float("nan")])
+    with pytest.raises(OptionTypeError, match="numbers"):
+        model(images, latent="label.png")
+    with pytest.raises(ConfigError, match="has 2 pictures, fewer"):
+        model(images, latent=torch.zeros(2, 2))

@@ -85,9 +85,10 @@ class Measurement:
             except MetricError as error:
                 self.stop(error)
             else:
-                if isinstance(found, Score):
-                    return {self.label: self._complete(self._with_interval(found))}
-                return {f"{self.label}.{key}": self._complete(score) for key, score in found.items()}
+                named = {self.label: found} if isinstance(found, Score) else _under(self.label, found)
+                first = next(iter(named), None)  # whose values those of single pictures are
+                with_intervals = {k: self._with_interval(s) if k == first else s for k, s in named.items()}
+                return {label: self._complete(score) for label, score in with_intervals.items()}
         return {self.label: self._complete(Score(None, reason=self.reason))}
 
     def _with_interval(self, score: Score) -> Score:
@@ -106,6 +107,11 @@ class Measurement:
         if score.value is not None and n < kind.advised_samples and str(kind.advised_samples) not in " ".join(notes):
             notes = (*notes, f"{n} pictures: {self.label} wants {kind.advised_samples} or more to be comparable.")
         return replace(score, n=n, notes=notes, higher_is_better=kind.higher_is_better, unit=score.unit or kind.unit)
+
+
+def _under(label: str, scores: Mapping[str, Score]) -> dict[str, Score]:
+    """The scores of a metric that has several, by names that begin with its own."""
+    return {f"{label}.{key}": score for key, score in scores.items()}
 
 
 def build(metrics: Iterable[PartSpec] | None, seed: int) -> dict[str, Metric]:

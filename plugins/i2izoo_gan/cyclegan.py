@@ -12,6 +12,7 @@ from i2izoo.config import PartSpec, merge
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.optim import adam
 from i2izoo.training.pool import ReplayPool
 from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
 
@@ -137,9 +138,7 @@ class CycleGAN(Method):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {
-            name: torch.optim.Adam(
-                network.parameters(), self.learning_rate, betas=(self.betas[0], self.betas[1]), fused=True
-            )
+            name: adam(network.parameters(), self.learning_rate, self.betas)
             for name, network in {"generator": self.generator, "discriminator": self.discriminator}.items()
         }
 

@@ -12,6 +12,7 @@ from i2izoo.config import PartSpec, merge
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.optim import adam
 from i2izoo.nn.random import derive_seed, seeded
 from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
 
@@ -135,12 +136,7 @@ class Pix2Pix(Method):
         networks = {"generator": self.generator, "discriminator": self.discriminator}
         if not self.gan_weight:
             del networks["discriminator"]
-        return {
-            name: torch.optim.Adam(
-                network.parameters(), self.learning_rate, betas=(self.betas[0], self.betas[1]), fused=True
-            )
-            for name, network in networks.items()
-        }
+        return {name: adam(network.parameters(), self.learning_rate, self.betas) for name, network in networks.items()}
 
     def translate(
         self, image: Tensor, *, to: str, seeds: list[int], mode: Literal["deterministic", "paper"] | None = None

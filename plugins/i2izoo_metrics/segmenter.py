@@ -18,6 +18,7 @@ from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Method, Update
 from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.optim import adam
 from i2izoo.nn.padding import pad_to_valid
 from i2izoo_metrics.palette import CMP, IGNORED, check_palette, to_classes, to_colours
 
@@ -110,11 +111,7 @@ class Segmenter(Method):
         yield Update("segmenter", {"cross_entropy": F.cross_entropy(logits, classes, ignore_index=IGNORED)})
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return {
-            "segmenter": torch.optim.Adam(
-                self.parameters(), self.learning_rate, betas=(self.betas[0], self.betas[1]), fused=True
-            )
-        }
+        return {"segmenter": adam(self.parameters(), self.learning_rate, self.betas)}
 
     def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
         """N x in x H x W to label maps N x 3 x H x W: every pixel has exactly one of the palette's colours."""
