@@ -210,7 +210,7 @@ def _prose(part: type) -> str:
 
 
 def _metric_facts(metric: type[Metric]) -> str:
-    low, high = (f"{bound:g}" if math.isfinite(bound) else "∞" if bound > 0 else "−∞" for bound in metric.bounds)
+    low, high = (f"{bound:g}" if math.isfinite(bound) else "∞" if bound > 0 else "-∞" for bound in metric.bounds)
     weights = [f"`{w.file}` ({w.licence})" for w in _weights(metric)]
     reference = ["all truths"] if issubclass(metric, SetMetric) else []
     rows = {
@@ -221,7 +221,9 @@ def _metric_facts(metric: type[Metric]) -> str:
         "Weights": ", ".join(weights) or "none",
     }
     if metric.qualifier is not None:
-        rows["Variants"] = f"option `{metric.qualifier}`, in brackets: default `{schema(metric)[metric.qualifier].default}`"
+        rows["Variants"] = (
+            f"option `{metric.qualifier}`, in brackets: default `{schema(metric)[metric.qualifier].default}`"
+        )
     if others := [f"`{n}` = `{json.dumps(p.default)}`" for n, p in schema(metric).items() if n != metric.qualifier]:
         rows["Options"] = ", ".join(others)
     return "\n".join(["| | |", "|---|---|", *(f"| {k} | {_cell(v)} |" for k, v in rows.items())])

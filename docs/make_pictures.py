@@ -17,6 +17,7 @@ import i2izoo
 
 DOCS = Path(__file__).parent
 EXAMPLES = DOCS.parent / "examples" / "pictures"
+STRIP = ("cyclegan-facades", "pix2pix-facades")
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
                 picture, result = Image.open(path).convert("RGB"), model(path, to=to)
                 picture.save(home / f"{number}-{source}-in.png", optimize=True)
                 result.save(home / f"{number}-{to}-out.png", optimize=True)
-                if path.stem in ("label", "photo"):
+                if path.stem in ("label", "photo") and name in STRIP:
                     strip += [picture, result]
     _row(strip).save(DOCS / "assets" / "home.png", optimize=True)
 

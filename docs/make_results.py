@@ -29,7 +29,7 @@ DOCS = Path(__file__).parent
 SIDES, SIZE, ROWS = ["photo", "label"], 256, 8
 METRICS = {
     "photo": ["psnr", "ssim", "ms_ssim", "delta_e2000", "fid[segmenter]", "kid[segmenter]", "fcn_score"],
-    "label": ["psnr", "ssim", "ms_ssim", "delta_e2000"],
+    "label": ["psnr", "ssim", "delta_e2000", "label_score"],
 }
 
 
@@ -47,7 +47,15 @@ def main() -> None:
         models = {n: n for n in entries} | {f"{n} {to}": str(trivial / n) for n in ("mean", "nearest")}
         place = arguments.out / to
         found = i2izoo.compare(
-            models, arguments.data, metrics=metrics, to=to, split="val", sides=SIDES, size=SIZE, out=place, progress=True
+            models,
+            arguments.data,
+            metrics=metrics,
+            to=to,
+            split="val",
+            sides=SIDES,
+            size=SIZE,
+            out=place,
+            progress=True,
         )
         for result in found.results:
             if result.model in entries:

@@ -194,6 +194,7 @@ class Metric(Configurable, ABC):
     bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     unit: ClassVar[str] = ""
     inputs: ClassVar[tuple[str, ...]] = ("prediction", "target")
+    known_inputs: ClassVar[tuple[str, ...]] = ("prediction", "target", "source", "samples", "model")
     min_samples: ClassVar[int] = 1
     advised_samples: ClassVar[int] = 1
     qualifier: ClassVar[str | None] = None

@@ -194,7 +194,7 @@ def test_a_segmenter_is_needed():
         prepared("pix2pix-facades")
     with pytest.raises(ConfigError, match="resamples is at least 1"):
         FCNScore(resamples=0)
-    with pytest.raises(MetricError, match="has seen no picture"):
+    with pytest.raises(MetricError, match="no picture was added"):
         FCNScore().compute()
 
 

@@ -21,7 +21,7 @@ from i2izoo.evaluation.reporting.view import columns
 from i2izoo.evaluation.result import Comparison, Result
 from i2izoo.interfaces import Score
 
-VOID = {"meta", "img", "input", "br", "link", "path", "rect", "line", "circle"}
+VOID = {"meta", "img", "input", "br", "wbr", "link", "path", "rect", "line", "circle"}
 HOSTILE = """<b>a&b</b>"'</script><script>alert(1)</script>"""
 
 

@@ -74,7 +74,7 @@ def test_markdown(comparison):
         "\n"
         "- (a) it diverged.\n"
         "- (b) fid: 100 pictures: FID wants 2048.\n"
-        "- (c) fid was not computed: needs X.\n"
+        "- (c) fid: not computed: needs X.\n"
         "- (d) Time and memory were measured on cpu (4 threads).\n"
         "- [low, high]: bootstrap 95 % confidence interval of the mean.\n"
         "- ≈: not significantly different from the best (paired permutation test, Holm, p >= 0.05).\n"

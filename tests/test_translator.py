@@ -16,7 +16,7 @@ import i2izoo
 from i2izoo import hub
 from i2izoo.batching import BATCH_PIXELS
 from i2izoo.errors import ConfigError, ImageError, OptionTypeError, StorageError, UnknownNameError
-from i2izoo.interfaces import Latent, Method  # noqa: F401  (Latent: in an annotation)
+from i2izoo.interfaces import Latent, Method
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo.pretrained import PretrainedEntry
 from i2izoo.registry import registry

@@ -5,15 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from i2izoo.cli.options import parse_options
 from i2izoo.config import schema
-from i2izoo.errors import ConfigError, listing, suggest
+from i2izoo.errors import ConfigError
 from i2izoo.registry import registry
-
-if TYPE_CHECKING:
-    from i2izoo.data.interface import Dataset
 
 EXAMPLES = """
   i2izoo train pix2pix --data ./facades --sides photo,label --to photo --out runs/facades
@@ -50,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Train to the end; the trained model is in DIR/model."""
     method = registry("methods").get(args.method)
 
+    from i2izoo.data.domains import choose_domains
     from i2izoo.data.open import open_dataset
     from i2izoo.evaluation.weights import weights_in
     from i2izoo.nn.random import derive_seed, seeded
@@ -88,33 +86,3 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.flush()
         os._exit(0)
     return 0
-
-
-def choose_domains(data: Dataset, to: str | None, wanted: list[str] | None) -> list[str]:
-    """Source and target for a method, by the names that the data gives them.
-
-    Args:
-        data: the data.
-        to: the target that the user asked for.
-        wanted: the option `domains` if the user gave it.
-
-    Raises:
-        ConfigError: a domain is not in the data, or the direction of paired data is not said.
-    """
-    found = list(data.domains)
-    for domain in [*(wanted or []), *([to] if to else [])]:
-        if domain not in found:
-            halves = "; name the halves with --sides LEFT,RIGHT" if found == ["A", "B"] else ""
-            raise ConfigError(
-                f"the data has no domain {domain!r}{suggest(domain, found)}; it has {listing(found)}{halves}."
-            )
-    if wanted:
-        if to not in (None, wanted[-1]):
-            raise ConfigError(f"--to {to} and domains={','.join(wanted)} disagree: the last domain is the target.")
-        return wanted
-    if to:
-        return [*(d for d in found if d != to), to]
-    if data.kind == "paired":  # a folder's order is the alphabet's, and a long run the wrong way round is dear
-        choices = " or ".join(f"--to {domain}" for domain in found)
-        raise ConfigError(f"the data has the domains {listing(found)}; say which is the target: {choices}.")
-    return found

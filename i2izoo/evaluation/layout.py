@@ -110,9 +110,9 @@ def _two_digits(size: float) -> int:
 def _metric(column: Column, notes: _Footnotes) -> tuple[Cell, list[Cell]]:
     decimals = digits(column)
     texts = [number(s.value if s else None, decimals) for s in column.scores]
-    said = [_about(column.label, s) for s in column.scores]
+    said = [_about(s) for s in column.scores]
     unit = f" ({column.unit})" if column.unit else ""
-    head, cells = notes.column(f"{column.label}{unit} {column.arrow}", texts, said)
+    head, cells = notes.column(f"{column.label}{unit} {column.arrow}", texts, said, about=column.label)
     for i, (cell, score) in enumerate(zip(cells, column.scores, strict=True)):
         cell.best, cell.tie = i in column.best, i in column.ties
         if score and score.value is not None and score.low is not None and score.high is not None:
@@ -120,11 +120,11 @@ def _metric(column: Column, notes: _Footnotes) -> tuple[Cell, list[Cell]]:
     return head, cells
 
 
-def _about(label: str, score: Score | None) -> list[str] | None:
+def _about(score: Score | None) -> list[str] | None:
     if score is None:
         return None
-    missing = [f"{label} was not computed: {score.reason}"] if score.value is None and score.reason else []
-    return [*missing, *(f"{label}: {note}" for note in score.notes)]
+    missing = [f"not computed: {score.reason}"] if score.value is None and score.reason else []
+    return [*missing, *score.notes]
 
 
 def _remarks(result: Result) -> list[str]:
@@ -200,25 +200,42 @@ def _title(comparison: Comparison) -> str:
 
 
 class _Footnotes:
-    """Sentences with letters, each sentence once."""
+    """Sentences with letters, each once, after the columns that it is about."""
 
     def __init__(self) -> None:
-        self._letters: dict[str, str] = {}
+        self._about: dict[str, list[str]] = {}
 
-    def column(self, title: str, texts: Iterable[str], said: Sequence[list[str] | None]) -> tuple[Cell, list[Cell]]:
-        """A header and cells; what is said of every cell is said once, at the header. None: a cell without a say."""
+    def column(
+        self, title: str, texts: Iterable[str], said: Sequence[list[str] | None], about: str = ""
+    ) -> tuple[Cell, list[Cell]]:
+        """A header and cells; what is said of every cell is said once, at the header.
+
+        Args:
+            title: of the header.
+            texts: of the cells.
+            said: the sentences of each cell; None: a cell without a say.
+            about: what they are about, a metric; "": no need to say.
+        """
         told = [sentences for sentences in said if sentences is not None]
         common = [s for s in told[0] if all(s in others for others in told)] if len(told) > 1 else []
-        head = Cell(title, marks=self._marks(common))
+        head = Cell(title, marks=self._marks(common, about))
         rest = [[s for s in sentences or [] if s not in common] for sentences in said]
-        return head, [Cell(text, marks=self._marks(s)) for text, s in zip(texts, rest, strict=True)]
+        return head, [Cell(text, marks=self._marks(s, about)) for text, s in zip(texts, rest, strict=True)]
 
-    def _marks(self, sentences: Iterable[str]) -> list[str]:
-        whole = [s if s.endswith(".") else f"{s}." for s in sentences]
-        return [self._letters.setdefault(s, _letter(len(self._letters))) for s in whole]
+    def _marks(self, sentences: Iterable[str], about: str) -> list[str]:
+        marks = []
+        for sentence in (s if s.endswith(".") else f"{s}." for s in sentences):
+            subjects = self._about.setdefault(sentence, [])
+            if about and about not in subjects:
+                subjects.append(about)
+            marks.append(_letter(list(self._about).index(sentence)))
+        return marks
 
     def all(self) -> list[tuple[str, str]]:
-        return [(letter, sentence) for sentence, letter in self._letters.items()]
+        return [
+            (_letter(index), f"{', '.join(about)}: {sentence}" if about else sentence)
+            for index, (sentence, about) in enumerate(self._about.items())
+        ]
 
 
 def _letter(index: int) -> str:

@@ -21,8 +21,6 @@ from i2izoo.registry import registry
 DEFAULT = ("psnr", "ssim", "lpips", "fid", "kid")
 """What is measured where nothing is asked for."""
 
-INPUTS = ("prediction", "target", "source", "samples", "model")
-
 
 class Measurement:
     """One metric in one evaluation.
@@ -71,7 +69,8 @@ class Measurement:
                     f"metric {self.label!r} gave values of shape {tuple(values.shape)} for {count} pictures; "
                     "`update` returns one for each, or None."
                 )
-            self.values = [*(self.values or []), *values.tolist()]
+            self.values = self.values or []
+            self.values += values.tolist()
         self.seen += count
 
     def scores(self) -> dict[str, Score]:
@@ -133,9 +132,9 @@ def build(metrics: Iterable[PartSpec] | None, seed: int) -> dict[str, Metric]:
         if "seed" in schema(registry("metrics").get(options["name"])):
             options = {"seed": seed, **options}
         metric: Metric = registry("metrics").build(options)
-        if unknown := [name for name in type(metric).inputs if name not in INPUTS]:
+        if unknown := [name for name in type(metric).inputs if name not in Metric.known_inputs]:
             raise ConfigError(
-                f"metric {options['name']!r} wants {unknown[0]!r}; an evaluation has {', '.join(INPUTS)}."
+                f"metric {options['name']!r} wants {unknown[0]!r}; an evaluation has {', '.join(Metric.known_inputs)}."
             )
         label = _label(options["name"], metric)
         if label in built:

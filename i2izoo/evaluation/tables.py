@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from i2izoo.errors import ConfigError, listing, suggest
-from i2izoo.evaluation.layout import TIE, Cell, lay_out
+from i2izoo.evaluation.layout import TIE, Cell, Layout, lay_out
 from i2izoo.evaluation.result import Comparison, Result
 
 
@@ -40,7 +40,7 @@ def render(found: Result | Comparison, form: str = "table", *, width: int | None
 # ------------------------------------------------------------------------------------------------------- terminal
 
 
-def terminal(found: Result | Comparison, *, width: int | None = None, colour: bool = False) -> str:
+def terminal(found: Result | Comparison | Layout, *, width: int | None = None, colour: bool = False) -> str:
     """For a terminal."""
     from rich import box
     from rich.console import Console
@@ -50,7 +50,7 @@ def terminal(found: Result | Comparison, *, width: int | None = None, colour: bo
     def text(cell: Cell) -> Text:
         return Text.assemble((cell.text, "bold" if cell.best else ""), _tail(cell))
 
-    layout = lay_out(found)
+    layout = found if isinstance(found, Layout) else lay_out(found)
     # a fixed colour system, and not legacy_windows: the text may go into a file or a pipe
     settings = {"force_terminal": colour, "color_system": "standard" if colour else None, "legacy_windows": False}
     console = Console(file=io.StringIO(), width=width or 10_000, highlight=False, markup=False, **settings)  # type: ignore[arg-type]
@@ -75,9 +75,9 @@ def _tail(cell: Cell) -> str:
 # ------------------------------------------------------------------------------------------------------- markdown
 
 
-def markdown(found: Result | Comparison) -> str:
+def markdown(found: Result | Comparison | Layout) -> str:
     """For a README or a page."""
-    layout = lay_out(found)
+    layout = found if isinstance(found, Layout) else lay_out(found)
 
     def text(cell: Cell) -> str:
         value = _markdown(cell.text)
@@ -147,9 +147,9 @@ SYMBOLS = {
 }
 
 
-def latex(found: Result | Comparison) -> str:
+def latex(found: Result | Comparison | Layout) -> str:
     """For a paper: booktabs."""
-    layout = lay_out(found)
+    layout = found if isinstance(found, Layout) else lay_out(found)
 
     def text(cell: Cell) -> str:
         value = _latex(cell.text)

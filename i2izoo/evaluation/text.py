@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ def remarks(result: Result) -> list[str]:
     """All that a reader must know beside the numbers, one sentence each: problems first, then what was not computed."""
     lines = [result.problem] if result.problem else []
     lines += result.notes
-    lines += [f"{label}: not computed: {s.reason}" for label, s in result.scores.items() if s.value is None]
-    lines += [f"{label}: {note}" for label, s in result.scores.items() for note in s.notes]
+    lines += _said((label, f"not computed: {s.reason}") for label, s in result.scores.items() if s.value is None)
+    lines += _said((label, note) for label, s in result.scores.items() for note in s.notes)
     lines += [
         f"{label}: the true pictures have {s.reference:.4g}"
         for label, s in result.scores.items()
@@ -38,6 +39,14 @@ def remarks(result: Result) -> list[str]:
             f"costs: {costs.parameters:,} parameters, {1000 * costs.seconds:.4g} ms a picture{memory} on {costs.device}"
         )
     return [line if line.endswith(".") else f"{line}." for line in lines]
+
+
+def _said(remarks: Iterable[tuple[str, str]]) -> list[str]:
+    """Each remark once, after all the labels that it is about."""
+    labels: dict[str, list[str]] = {}
+    for label, remark in remarks:
+        labels.setdefault(remark, []).append(label)
+    return [f"{', '.join(about)}: {remark}" for remark, about in labels.items()]
 
 
 def title(result: Result) -> str:

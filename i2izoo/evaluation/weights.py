@@ -169,7 +169,13 @@ def advice(weights: Weights) -> str:
     """What to do where the file cannot be fetched: `put it into ...`."""
     if on_hub := _hub_address(weights):
         return _put_into_named(on_hub[0], 1)
-    return f"put it into {torch_folder()}, or name its folder with --weights or I2IZOO_WEIGHTS"
+    return f"put it into {_shown(torch_folder())}, or name its folder with --weights or I2IZOO_WEIGHTS"
+
+
+def _shown(folder: Path) -> str:
+    """A folder as one writes it to others: below one's home, from `~`."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home).as_posix()}" if folder.is_relative_to(home) else str(folder)
 
 
 # ------------------------------------------------------------------------------------------------------------ places

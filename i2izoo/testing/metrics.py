@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from i2izoo.config import schema
 from i2izoo.errors import MetricError, listing
 from i2izoo.evaluation.weights import Weights, weights_in
-from i2izoo.interfaces import Batch, ImageMetric, Method, Score, SetMetric, Update
+from i2izoo.interfaces import Batch, ImageMetric, Method, Metric, Score, SetMetric, Update
 from i2izoo.nn.random import randn, seeded
 from i2izoo.testing.subject import NotApplicable, Subject, require
 from i2izoo.translator import Translator
 
-INPUTS = ("prediction", "target", "source", "samples", "model")
 MOST = 256
 """Pictures that a rule computes with at most; a metric that wants more is not checked by it."""
 
@@ -190,8 +189,8 @@ def declares_what_it_measures(subject: Subject) -> None:
     least, advised = part.min_samples, part.advised_samples
     require(isinstance(least, int) and least >= 1 and isinstance(advised, int), f"found {least!r} and {advised!r}")
     require(part.qualifier is None or part.qualifier in schema(part), f"qualifier {part.qualifier!r} is no option")
-    unknown = [name for name in part.inputs if name not in INPUTS]
-    require(part.inputs and not unknown, f"inputs are {part.inputs!r}; known are {listing(INPUTS)}")
+    unknown = [name for name in part.inputs if name not in Metric.known_inputs]
+    require(part.inputs and not unknown, f"inputs are {part.inputs!r}; known are {listing(Metric.known_inputs)}")
     for function in (part.update, part.score) if issubclass(part, ImageMetric) else (part.update,):
         taken = list(inspect.signature(function).parameters.values())[1:]
         names = {p.name for p in taken if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}

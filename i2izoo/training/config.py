@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from i2izoo.config import Configurable
+from i2izoo.config import Configurable, merge
 from i2izoo.errors import ConfigError
 
 
@@ -97,6 +98,26 @@ class TrainingOptions(Configurable):
             raise ConfigError(f"load_size ({load_size}) must not be smaller than crop_size ({crop_size}).")
         for name, value in self.config.items():
             setattr(self, name, value)
+
+    @classmethod
+    def of(cls, recipe: Mapping[str, Any], given: Mapping[str, Any]) -> TrainingOptions:
+        """What is given, and a method's recipe for the rest, less what the given options make meaningless.
+
+        >>> TrainingOptions.of({"epochs": 100, "load_size": 286, "crop_size": 256}, {"crop_size": 128}).load_size
+        143
+        """
+        recipe = dict(recipe)
+        if given.get("steps") is not None:
+            if both := [name for name in ("epochs", "decay_epochs") if name in given]:
+                raise ConfigError(f"'steps' and {both[0]!r} both say how long to train; give one of them.")
+            recipe = {k: v for k, v in recipe.items() if k not in ("epochs", "decay_epochs")}
+        elif "epochs" in given or "decay_epochs" in given:
+            recipe = {k: v for k, v in recipe.items() if k not in ("steps", "decay_steps")}
+        crop = given.get("crop_size", recipe.get("crop_size"))
+        if "load_size" not in given and "crop_size" in given and recipe.get("load_size"):
+            # 286 to 256, as they are; the whole picture at its own size where nothing is cropped
+            recipe["load_size"] = round(crop * recipe["load_size"] / recipe["crop_size"]) if crop else None
+        return cls(**merge(recipe, dict(given)))
 
     # declared for readers and type checkers; set from the config above
     epochs: int

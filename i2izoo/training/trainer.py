@@ -11,7 +11,6 @@ from typing import Any, Literal, cast
 
 import torch
 
-from i2izoo.config import merge
 from i2izoo.data.interface import Dataset
 from i2izoo.data.loader import Loader
 from i2izoo.data.open import open_dataset
@@ -86,7 +85,7 @@ class Trainer:
         self.model = model
         self.method: Method = model.method
         self.name: str = model.config["method"]
-        self.options = o = TrainingOptions(**merge(self._recipe(options), options))
+        self.options = o = TrainingOptions.of(self.method.recipe, options)
         self.out = Path(out) if out is not None else None
         self.progress = progress
         if self.out is None and resume is not None:
@@ -251,21 +250,6 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         return self.plan.factor(step) * self.method.rate(step)
-
-    def _recipe(self, given: dict[str, Any]) -> dict[str, Any]:
-        """The method's defaults, less what the given options make meaningless."""
-        recipe = dict(self.method.recipe)
-        if given.get("steps") is not None:
-            if both := [name for name in ("epochs", "decay_epochs") if name in given]:
-                raise ConfigError(f"'steps' and {both[0]!r} both say how long to train; give one of them.")
-            recipe = {k: v for k, v in recipe.items() if k not in ("epochs", "decay_epochs")}
-        elif "epochs" in given or "decay_epochs" in given:
-            recipe = {k: v for k, v in recipe.items() if k not in ("steps", "decay_steps")}
-        crop = given.get("crop_size", recipe.get("crop_size"))
-        if "load_size" not in given and "crop_size" in given and recipe.get("load_size"):
-            # 286 to 256, as they are; the whole picture at its own size where nothing is cropped
-            recipe["load_size"] = round(crop * recipe["load_size"] / recipe["crop_size"]) if crop else None
-        return recipe
 
     def _open(self, data: Any, given: dict[str, Any]) -> Dataset:
         o, kind = self.options, cast(Any, self.method.data)

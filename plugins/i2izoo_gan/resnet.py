@@ -7,11 +7,13 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.interfaces import Generator
 from i2izoo.nn.blur import BlurDown, BlurUp
+from i2izoo.nn.latent import LatentAt, the_latent
 from i2izoo.nn.norm import Norm, make_norm
 
 
@@ -28,6 +30,10 @@ class ResNetGenerator(Generator):
         norm: "batch", "instance" (no affine, no running statistics) or "none".
         dropout: probability of dropout inside the residual blocks; CycleGAN has none.
         antialias: blur before subsampling and after upsampling, as CUT does.
+        latent: length L of the latent vector that `forward` then takes after the image, N x L; 0: none.
+        latent_at: where it enters: "input" at conv_in, "bottleneck" in each residual block, "all" at conv_in, down1,
+            down2 and in each residual block. A repeated latent before a convolution is an offset of each channel, which
+            the instance norm behind it would remove whole; so the offset, a learned linear map, comes after the norm.
 
     >>> import torch
     >>> ResNet6(width=4)(torch.zeros(1, 3, 16, 16)).shape
@@ -49,8 +55,12 @@ class ResNetGenerator(Generator):
         norm: Norm = "instance",
         dropout: float = 0.0,
         antialias: bool = False,
+        latent: int = 0,
+        latent_at: LatentAt = "all",
     ) -> None:
         super().__init__()
+        if latent < 0:
+            raise ConfigError(f"latent is the length of a vector, or 0 for none; found {latent}.")
         bias = norm != "batch"
         blocks = self.default_blocks if blocks is None else blocks
         layers: OrderedDict[str, nn.Module] = OrderedDict()
@@ -81,9 +91,30 @@ class ResNetGenerator(Generator):
         layers["conv_out"] = nn.Conv2d(width, out_channels, 7)
         layers["tanh"] = nn.Tanh()
         self.layers = nn.Sequential(layers)
+        self.latent = latent
+        outer, inner = ["conv_in_norm", "down1_norm", "down2_norm"], [f"block{i}" for i in range(1, blocks + 1)]
+        places = {"input": outer[:1], "all": outer + inner, "bottleneck": inner}[latent_at] if latent else []
+        if latent and not places:
+            raise ConfigError("a generator without residual blocks has no bottleneck; take latent_at='input' or 'all'.")
+        channels = dict(zip(outer, (width, 2 * width, 4 * width), strict=True))
+        self.offsets = nn.ModuleDict({name: nn.Linear(latent, channels.get(name, 4 * width)) for name in places})
 
     def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
-        return self.layers(image)
+        if not self.latent:
+            return self.layers(image)
+        latent = the_latent(conditions, self.latent)
+        x = image
+        for name, layer in self.layers.named_children():
+            offset = self.offsets[name](latent)[:, :, None, None] if name in self.offsets else None
+            if isinstance(layer, ResidualBlock):
+                x = layer(x, offset)
+            else:
+                x = layer(x) if offset is None else layer(x) + offset
+        return x
+
+    def example_inputs(self, batch: int = 2, size: int | None = None) -> tuple[Tensor, ...]:
+        images = super().example_inputs(batch, size)
+        return (*images, torch.randn(batch, self.latent)) if self.latent else images
 
     def features(self, image: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """Outputs of the named layers (CUT taps pad_in, down1, down2, block1, block5); later layers are not run.
@@ -120,7 +151,7 @@ class ResNet9(ResNetGenerator):
 
 
 class ResidualBlock(nn.Module):
-    """x + conv(relu(conv(x))), 3 x 3 with reflected edges."""
+    """x + conv(relu(conv(x))), 3 x 3 with reflected edges; an offset (N x C x 1 x 1) is added before the ReLU."""
 
     def __init__(self, channels: int, norm: Norm, dropout: float) -> None:
         super().__init__()
@@ -132,5 +163,7 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=bias, padding_mode="reflect")
         self.norm2 = make_norm(norm, channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.norm2(self.conv2(self.dropout(self.relu(self.norm1(self.conv1(x))))))
+    def forward(self, x: Tensor, offset: Tensor | None = None) -> Tensor:
+        inner = self.norm1(self.conv1(x))
+        inner = inner if offset is None else inner + offset
+        return x + self.norm2(self.conv2(self.dropout(self.relu(inner))))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Generator
+from i2izoo.nn.latent import LatentAt, the_latent, tile
 from i2izoo.nn.norm import Norm, make_norm
 
 
@@ -30,8 +31,13 @@ class UNet(Generator):
         dropout: probability; 0 switches it off.
         dropout_levels: "paper" puts it on d1, d2, d3 (as the authors' first code); "pytorch" on d2, d3, d4, as the
             authors' PyTorch code, which skips the innermost level and never reaches the full-width boundary.
+        latent: length L of the latent vector that `forward` then takes after the image, N x L; 0: none.
+        latent_at: where it is concatenated, repeated over all pixels: "input" before e1, "all" before each of e1..en
+            (BicycleGAN, section 3.4), "bottleneck" before en.
 
     >>> UNet(width=4, depth=3)(torch.zeros(1, 3, 16, 8)).shape
+    torch.Size([1, 3, 16, 8])
+    >>> UNet(width=4, depth=3, latent=8)(torch.zeros(1, 3, 16, 8), torch.zeros(1, 8)).shape
     torch.Size([1, 3, 16, 8])
     """
 
@@ -49,12 +55,19 @@ class UNet(Generator):
         norm: Norm = "batch",
         dropout: float = 0.5,
         dropout_levels: Literal["paper", "pytorch"] = "paper",
+        latent: int = 0,
+        latent_at: LatentAt = "all",
     ) -> None:
         super().__init__()
         depth = self.default_depth if depth is None else depth
         if depth < 2:
             raise ConfigError(f"a U-Net needs a depth of at least 2 levels; found {depth}.")
+        if latent < 0:
+            raise ConfigError(f"latent is the length of a vector, or 0 for none; found {latent}.")
         self.size_multiple = self.min_size = 2**depth
+        self.latent = latent
+        levels = {"input": range(1), "all": range(depth), "bottleneck": range(depth - 1, depth)}[latent_at]
+        self.latent_levels = levels if latent else range(0)  # 0 is e1
         bias = norm != "batch"
         widest = 8 * width if max_width is None else max_width
         widths = [min(width * 2**level, widest) for level in range(depth)]  # of e1..en
@@ -65,7 +78,7 @@ class UNet(Generator):
             self.down.append(
                 nn.Sequential(
                     nn.Identity() if outer else nn.LeakyReLU(0.2),
-                    nn.Conv2d(before, channels, 4, 2, 1, bias=bias),
+                    nn.Conv2d(before + latent * (level in self.latent_levels), channels, 4, 2, 1, bias=bias),
                     nn.Identity() if outer or inner else make_norm(norm, channels),
                 )
             )
@@ -90,13 +103,19 @@ class UNet(Generator):
         return range(min(3, depth - 1)) if where == "paper" else range(1, max(1, depth - 4))
 
     def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        latent = the_latent(conditions, self.latent) if self.latent else None
         skips = [image]
-        for down in self.down:
-            skips.append(down(skips[-1]))
+        for level, down in enumerate(self.down):
+            x = skips[-1]
+            skips.append(down(x if latent is None or level not in self.latent_levels else tile(x, latent)))
         x = skips.pop()
         for step, up in enumerate(self.up):
             x = up(x if step == 0 else torch.cat([skips.pop(), x], dim=1))
         return x
+
+    def example_inputs(self, batch: int = 2, size: int | None = None) -> tuple[Tensor, ...]:
+        images = super().example_inputs(batch, size)
+        return (*images, torch.randn(batch, self.latent)) if self.latent else images
 
 
 class UNet128(UNet):

@@ -9,11 +9,8 @@ from torch import Tensor
 
 from i2izoo.errors import MetricError
 from i2izoo.interfaces import ImageMetric
+from i2izoo.nn.colour import srgb_to_lab
 from i2izoo_metrics.rgb import to_unit
-
-# sRGB (IEC 61966-2-1) to XYZ, and the white point D65 of the 2 degree observer
-XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
-WHITE = (0.95047, 1.0, 1.08883)
 
 
 class DeltaE2000(ImageMetric):
@@ -33,23 +30,7 @@ class DeltaE2000(ImageMetric):
     def score(self, *, prediction: Tensor, target: Tensor) -> Tensor:
         if (channels := prediction.shape[1]) != 3:
             raise MetricError(f"delta_e2000 compares colours of 3 channels, red, green and blue; found {channels}.")
-        return ciede2000(lab(to_unit(prediction)), lab(to_unit(target))).mean(dim=(1, 2))
-
-
-def lab(image: Tensor) -> Tensor:
-    """sRGB N x 3 x H x W in [0, 1] to CIE L*a*b* under D65: L in [0, 100], a and b about -110 ... 110.
-
-    >>> [round(x, 2) for x in lab(torch.tensor([1.0, 0.0, 0.0]).view(1, 3, 1, 1)).flatten().tolist()]
-    [53.24, 80.09, 67.2]
-    """
-    linear = torch.where(image <= 0.04045, image / 12.92, ((image.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)
-    matrix = torch.tensor(XYZ, dtype=image.dtype, device=image.device)
-    white = torch.tensor(WHITE, dtype=image.dtype, device=image.device).view(3, 1, 1)
-    ratio = torch.einsum("ij,njhw->nihw", matrix, linear) / white
-    edge = 6 / 29
-    f = torch.where(ratio > edge**3, ratio.clamp(min=edge**3) ** (1 / 3), ratio / (3 * edge**2) + 4 / 29)
-    x, y, z = f.unbind(1)
-    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], dim=1)
+        return ciede2000(srgb_to_lab(to_unit(prediction)), srgb_to_lab(to_unit(target))).mean(dim=(1, 2))
 
 
 def ciede2000(first: Tensor, second: Tensor) -> Tensor:

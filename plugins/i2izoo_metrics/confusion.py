@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from i2izoo.errors import MetricError
+from i2izoo.interfaces import Score
 from i2izoo_metrics.palette import IGNORED
 
 MEASURES = ("pixel_accuracy", "class_accuracy", "class_iou")
@@ -68,3 +70,47 @@ def bootstrap(confusions: Tensor, resamples: int, seed: int = 0) -> tuple[Tensor
     values = measures((times @ confusions.double().flatten(1)).unflatten(1, confusions.shape[1:]))
     low, high = values.nanquantile(torch.tensor([0.025, 0.975], dtype=torch.float64), dim=0)
     return low, high
+
+
+def scores(
+    found: list[Tensor], pixels: int, resamples: int, reference: list[Tensor] | None = None, notes: tuple[str, ...] = ()
+) -> dict[str, Score]:
+    """`pixel_accuracy`, `class_accuracy` and `class_iou`, in [0, 1], over all pixels of all pictures.
+
+    Each has a 95 % interval, from drawing pictures anew, where there are two or more.
+
+    Args:
+        found: a confusion matrix for each picture, K x K.
+        pixels: number of all their pixels, the ignored ones too.
+        resamples: draws of the bootstrap.
+        reference: the matrices of the true pictures, where there are any.
+        notes: of the scores, before those about classes and pixels that do not count.
+
+    Raises:
+        MetricError: there is no picture, or no pixel counts.
+    """
+    if not found:
+        raise MetricError("no picture was added.")
+    confusions = torch.stack(found)
+    values = measures(confusions.sum(0))
+    if values.isnan().any():
+        raise MetricError("no pixel of the label maps has a colour of the palette.")
+    ends = bootstrap(confusions, resamples) if len(found) > 1 else None
+    references = None if reference is None else measures(torch.stack(reference).sum(0))
+    counts = confusions.sum((0, 2))
+    absent, left_out = int((counts == 0).sum()), 1 - counts.sum().item() / pixels
+    if absent:
+        notes += (f"{absent} of {len(counts)} classes do not occur in these label maps and do not count",)
+    if left_out >= 0.005:
+        notes += (f"{left_out:.0%} of the pixels, whose colour is no class's, do not count",)
+    return {
+        name: Score(
+            values[i].item(),
+            None if ends is None else ends[0][i].item(),
+            None if ends is None else ends[1][i].item(),
+            n=len(found),
+            reference=None if references is None else references[i].item(),
+            notes=notes,
+        )
+        for i, name in enumerate(MEASURES)
+    }

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from i2izoo.errors import ConfigError, I2IZooError, MetricError
 from i2izoo.interfaces import Metric, Score
-from i2izoo_metrics.confusion import MEASURES, bootstrap, confusion_matrix, measures
+from i2izoo_metrics.confusion import confusion_matrix, measures, scores
 from i2izoo_metrics.palette import IGNORED, to_classes
 from i2izoo_metrics.segmenter import Segmenter
 
@@ -122,33 +122,6 @@ class FCNScore(Metric):
         return truth
 
     def compute(self) -> dict[str, Score]:
-        """`pixel_accuracy`, `class_accuracy` and `class_iou`, in [0, 1], over all pixels of all pictures.
-
-        Each has a 95 % interval, from drawing pictures anew, where there are two or more.
-        """
-        if not self.generated:
-            raise MetricError("FCNScore has seen no picture.")
-        generated, real = torch.stack(self.generated), torch.stack(self.real)
-        values, references = measures(generated.sum(0)), measures(real.sum(0))
-        if values.isnan().any():
-            raise MetricError("no pixel of the label maps has a colour of the segmenter's palette.")
-        low: list[float | None] = [None] * 3
-        high: list[float | None] = [None] * 3
-        if len(generated) > 1:
-            low, high = (ends.tolist() for ends in bootstrap(generated, self.resamples))
-        return {
-            name: Score(
-                values[i].item(), low[i], high[i], n=len(generated), reference=references[i].item(), notes=self._notes()
-            )
-            for i, name in enumerate(MEASURES)
-        }
-
-    def _notes(self) -> tuple[str, ...]:
-        counts = torch.stack(self.generated).sum((0, 2))
-        absent, left_out = int((counts == 0).sum()), 1 - counts.sum().item() / self.pixels
-        notes = [f"read by the segmenter {self.name!r}"]
-        if absent:
-            notes.append(f"{absent} of {len(counts)} classes do not occur in these label maps and do not count")
-        if left_out >= 0.005:
-            notes.append(f"{left_out:.0%} of the pixels, whose colour is no class's, do not count")
-        return tuple(notes)
+        """`pixel_accuracy`, `class_accuracy` and `class_iou`; see `i2izoo_metrics.confusion.scores`."""
+        notes = (f"read by the segmenter {self.name!r}",)
+        return scores(self.generated, self.pixels, self.resamples, self.real, notes)

@@ -42,7 +42,7 @@ def table(comparison: Comparison, columns: list[Column]) -> str:
         unit = f" <small>{escape(column.unit)}</small>" if column.unit else ""
         heads.append(
             f'<th scope="col" data-first="{"descending" if column.higher else "ascending"}">'
-            f'<button type="button" title="{column.direction}">{escape(column.label)}{unit} '
+            f'<button type="button" title="{column.direction}">{_breakable(column.label)}{unit} '
             f'<span aria-label="{column.direction}">{column.arrow}</span></button></th>'
         )
     heads += [
@@ -66,6 +66,11 @@ def table(comparison: Comparison, columns: list[Column]) -> str:
         + f'<p class="legend">{_legend(comparison, columns)}</p>'
         + notes.html()
     )
+
+
+def _breakable(label: str) -> str:
+    """A long name breaks after its dots: `fcn_score.` `pixel_accuracy`."""
+    return escape(label).replace(".", ".<wbr>")
 
 
 def _model(result: Result, notes: Notes) -> str:

@@ -1,0 +1,183 @@
+"""What a sweep is: a grid of options as data, and the runs that it stands for."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from i2izoo.config import Configurable
+from i2izoo.errors import ConfigError
+from i2izoo.sweeps.layers import Given, flat
+
+KEY = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
+
+
+class Sweep(Configurable):
+    """A grid of runs that differ in a few options, and what they are measured with.
+
+    Args:
+        method: what is trained; None where `grid` or `runs` say it.
+        to: target domain.
+        options: of all runs: the method's, its parts' and the training's, with the keys of the command line
+            (`generator.width: 8`) or nested.
+        grid: option -> its values; every combination is trained.
+        runs: options that go together, a mapping with a `name` for each; each is trained in every cell of the grid.
+        seeds: of the training; each cell is trained with each of them. None: once, with the option `seed`.
+        metrics: as of `i2izoo.evaluate`; None: its default.
+        val: held-out pictures: a folder, a CSV or a dataset's name; None: the split "val" of the data.
+        size: side, or height and width, that the held-out pictures are resized to; None: their own size.
+        limit: only the first so many of them; None: all.
+        samples: translations of each picture, for methods that sample.
+
+    >>> sweep = Sweep(method="pix2pix", grid={"generator.width": [8, 16], "gan_loss": ["vanilla", "hinge"]})
+    >>> [cell.name for cell in sweep.cells()][:2]
+    ['generator.width=8,gan_loss=vanilla', 'generator.width=8,gan_loss=hinge']
+    """
+
+    def __init__(
+        self,
+        *,
+        method: str | None = None,
+        to: str | None = None,
+        options: dict[str, Any] = {},  # noqa: B006  (recorded as a copy, never written)
+        grid: dict[str, list[Any]] = {},  # noqa: B006
+        runs: list[dict[str, Any]] = [],  # noqa: B006
+        seeds: list[int] | None = None,
+        metrics: list[str | dict[str, Any]] | None = None,
+        val: str | None = None,
+        size: int | list[int] | None = None,
+        limit: int | None = None,
+        samples: int = 1,
+    ) -> None:
+        self.method, self.to, self.options, self.grid, self.runs, self.seeds = method, to, options, grid, runs, seeds
+        self.metrics, self.val, self.size, self.limit, self.samples = metrics, val, size, limit, samples
+        for key, values in grid.items():
+            if not values:
+                raise ConfigError(f"grid.{key} has no values.")
+        for place, row in enumerate(runs):
+            if not isinstance(row.get("name"), str) or not row["name"].strip():
+                raise ConfigError(f"runs[{place}] needs a 'name'; found {row.get('name')!r}.")
+        if seeds is not None and (not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds)):
+            raise ConfigError(f"seeds are different whole numbers from 0; found {seeds}.")
+        if seeds is not None and any(g.key == "seed" for cell in self.cells() for g in cell.given):
+            raise ConfigError("'seeds' and the option 'seed' both say the seed; give one of them.")
+        _check_names([cell.name for cell in self.cells()])
+
+    def cells(self) -> Iterator[Cell]:
+        """Every run of `runs` in every combination of `grid`, in that order."""
+        common = [Given(f"options.{key}", key, value) for key, value in flat(self.options, "options")]
+        if self.method is not None:
+            common = [Given("method", "method", self.method), *common]
+        for place, row in enumerate(self.runs or [{}]):
+            own = {k: v for k, v in row.items() if k != "name"}
+            named = [Given(f"runs[{place}].{key}", key, value) for key, value in flat(own, f"runs[{place}]")]
+            for values in itertools.product(*self.grid.values()):
+                chosen = dict(zip(self.grid, values, strict=True))
+                words = [row["name"].strip()] if row else []
+                words += [f"{key}={label(value)}" for key, value in chosen.items()]
+                crossed = [
+                    Given(f"grid.{key}", inner, v) for key, value in chosen.items() for inner, v in flat({key: value})
+                ]
+                yield Cell(",".join(words) or self.method or "run", [*common, *named, *crossed], bool(row))
+
+    @property
+    def varied(self) -> list[str]:
+        """The options that `runs` and `grid` mention."""
+        common = {g.place for cell in self.cells() for g in cell.given if g.place.startswith("options.")}
+        keys = (g.key for cell in self.cells() for g in cell.given if g.place not in common | {"method"})
+        return list(dict.fromkeys(keys))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the table: options that are trained once with each seed.
+
+    Attributes:
+        name: unique.
+        given: its options, in the order in which they are laid over each other.
+        named: has it a name of the user's?
+    """
+
+    name: str
+    given: list[Given]
+    named: bool
+
+
+def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[Sweep, str]:
+    """A sweep and what messages call it: of a YAML file, or of the same as a mapping.
+
+    Raises:
+        ConfigError: the file cannot be read, is not YAML, or is no sweep; names the file and the key.
+    """
+    if isinstance(source, Mapping):
+        where, content = "the sweep", dict(source)
+    else:
+        where = os.fspath(source)
+        content = _yaml(Path(source).expanduser(), where)
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ConfigError(f"{where}: a sweep is a mapping with keys such as method, options and grid.")
+    try:
+        return Sweep(**content), where
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+
+
+def _yaml(path: Path, where: str) -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML where a key is there once, and 1e-4 is a number as in YAML 1.2 and JSON."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            if twice := [key for place, key in enumerate(keys) if key in keys[:place]]:
+                raise ConfigError(f"{where}: line {node.start_mark.line + 1}: the key {twice[0]!r} is there twice.")
+            return super().construct_mapping(node, deep)
+
+    number = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader)  # a SafeLoader
+    except OSError as error:
+        raise ConfigError(f"{where}: cannot be read ({(error.strerror or str(error)).lower()}).") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{where}: this is not YAML: {' '.join(str(error).split())}.") from error
+
+
+def label(value: Any) -> str:
+    """A value in the name of a run.
+
+    >>> label(8), label("hinge"), label({"name": "resnet_9blocks", "blocks": 6}), label([0.5, 0.9])
+    ('8', 'hinge', 'resnet_9blocks(blocks=6)', '0.5-0.9')
+    """
+    if isinstance(value, dict):
+        inner = ",".join(f"{key}={label(v)}" for key, v in value.items() if key != "name")
+        return f"{value.get('name', '')}({inner})" if inner else str(value.get("name", "{}"))
+    if isinstance(value, list):
+        return "-".join(map(label, value))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def folder_of(name: str) -> str:
+    """A name that every file system takes.
+
+    >>> folder_of("generator=resnet_9blocks(blocks=6),gan_loss=hinge")
+    'generator=resnet_9blocks_blocks=6_,gan_loss=hinge'
+    """
+    return re.sub(r"[^\w.=,+-]+", "_", name).strip(".") or "run"
+
+
+def _check_names(names: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        folder = folder_of(name).lower()
+        if folder in seen:
+            both = "twice" if seen[folder] == name else f"as {seen[folder]!r} and {name!r}, which share a folder"
+            raise ConfigError(f"two runs have one name: {name!r} is there {both}.")
+        seen[folder] = name

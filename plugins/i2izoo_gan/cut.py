@@ -1,0 +1,220 @@
+"""CUT and FastCUT: unpaired translation in one direction (Park et al., ECCV 2020, arXiv 2007.15651)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from i2izoo.config import PartSpec, merge
+from i2izoo.errors import ConfigError
+from i2izoo.interfaces import AdversarialLoss, Batch, Generator, Method, Update
+from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.optim import adam
+from i2izoo_gan.import_cut import cut_from_original
+from i2izoo_gan.patchnce import Negatives, PatchSampler, patch_nce, random_positions
+
+ANTIALIASED_RESNET: PartSpec = {"name": "resnet_9blocks", "antialias": True}
+ANTIALIASED_PATCHGAN: PartSpec = {"name": "patchgan", "antialias": True}
+
+
+class CUT(Method):
+    """L_GAN(G, D, X, Y) + lambda_X L_PatchNCE(G, H, X) + lambda_Y L_PatchNCE(G, H, Y) (eq. 5).
+
+    The second term ties every patch of G(x) to its place in x; the third does so for G(y) and y, the identity loss.
+
+    Args:
+        domains: source and target, by the names that the data gives them.
+        channels: channels of the images of both; the generator encodes its own output too, so they are equal.
+        generator: any generator with a method `features(image, names)`; the paper's is an anti-aliased ResNet.
+        discriminator: any discriminator, unconditional; the paper's is an anti-aliased PatchGAN.
+        gan_loss: any adversarial loss; the paper's is "lsgan".
+        gan_weight: weight of the adversarial term; 0 trains without a discriminator.
+        nce_weight: lambda_X. None: 1 (CUT) or 10 (FastCUT). The authors' code halves both terms of CUT, which the
+            paper does not: for that, set this and `identity_weight` to 0.5.
+        identity_weight: lambda_Y. None: 1 (CUT) or 0 (FastCUT), which switches it off.
+        flip_equivariance: mirror every second picture on its way into the generator, at random, and its features back
+            before they are compared. None: not in CUT, in FastCUT.
+        layers: names of the generator's layers whose features are compared. The default are those of the paper: the
+            pixels, both downsampling convolutions, and the first and the fifth residual block.
+        patches: number of positions of each layer, drawn anew for each picture.
+        projection: length of the vectors that are compared.
+        temperature: tau of the contrastive loss.
+        negatives: "image": patches are told from others of the same picture; "batch": also from those of other
+            pictures of the batch.
+        discriminator_steps: discriminator updates for each generator update.
+        init: initialisation of the weights.
+        init_gain: its standard deviation or gain.
+        learning_rate: of Adam, for all.
+        betas: of Adam.
+
+    >>> method = CUT(generator={"name": "resnet_6blocks", "width": 4})
+    >>> method(torch.zeros(1, 3, 20, 9), to="target").shape
+    torch.Size([1, 3, 20, 9])
+    """
+
+    data = "unpaired"
+    recipe: ClassVar[dict[str, Any]] = {
+        "epochs": 200, "decay_epochs": 200, "batch_size": 1, "load_size": 286, "crop_size": 256,
+    }  # fmt: skip
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "generator": {"name": "resnet_9blocks", "width": 4, "blocks": 1},
+        "discriminator": {"name": "patchgan", "width": 4, "layers": 2},
+        "layers": ["pad_in", "down1", "block1"],
+        "patches": 16,
+        "projection": 8,
+    }
+    settings: ClassVar[dict[str, Any]] = {"nce_weight": 1.0, "identity_weight": 1.0, "flip_equivariance": False}
+    """What the options that are None stand for: the paper's two sets of hyper-parameters."""
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        channels: int = 3,
+        generator: PartSpec = ANTIALIASED_RESNET,
+        discriminator: PartSpec = ANTIALIASED_PATCHGAN,
+        gan_loss: PartSpec = "lsgan",
+        gan_weight: float = 1.0,
+        nce_weight: float | None = None,
+        identity_weight: float | None = None,
+        flip_equivariance: bool | None = None,
+        layers: list[str] = ["pad_in", "down1", "down2", "block1", "block5"],  # noqa: B006
+        patches: int = 256,
+        projection: int = 256,
+        temperature: float = 0.07,
+        negatives: Negatives = "image",
+        discriminator_steps: int = 1,
+        init: Init = "xavier",
+        init_gain: float = 0.02,
+        learning_rate: float = 2e-4,
+        betas: list[float] = [0.5, 0.999],  # noqa: B006
+    ) -> None:
+        super().__init__()
+        # recorded as numbers, so that a later change of the settings changes no saved model
+        self.config |= {k: v for k, v in self.settings.items() if self.config[k] is None}
+        self.nce_weight: float = self.config["nce_weight"]
+        self.identity_weight: float = self.config["identity_weight"]
+        self.flip_equivariance: bool = self.config["flip_equivariance"]
+        if len(domains) != 2 or domains[0] == domains[1]:
+            raise ConfigError(f"CUT translates between two domains of different names; found {domains}.")
+        if not layers or len(set(layers)) < len(layers):
+            raise ConfigError(f"CUT compares features of one or more different layers; found {layers}.")
+        if min(patches, projection, discriminator_steps) < 1 or temperature <= 0:
+            raise ConfigError(
+                "patches, projection and discriminator_steps are at least 1 and temperature is above 0; found "
+                f"{patches}, {projection}, {discriminator_steps} and {temperature}."
+            )
+        if not (gan_weight or self.nce_weight or self.identity_weight):
+            raise ConfigError("gan_weight, nce_weight and identity_weight are all 0: there is nothing to learn from.")
+        self.source, self.target = domains
+        self.generator = self.part("generator", "generators", generator, in_channels=channels, out_channels=channels)
+        self.discriminator = self.part("discriminator", "discriminators", discriminator, in_channels=channels)
+        self.sampler = PatchSampler(_feature_channels(self.generator, layers, channels), projection)
+        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
+        self.gan_weight, self.discriminator_steps = gan_weight, discriminator_steps
+        self.layers, self.patches, self.temperature, self.negatives = layers, patches, temperature, negatives
+        self.learning_rate, self.betas = learning_rate, betas
+        for network in (self.generator, self.discriminator, self.sampler):
+            init_weights(network, init, init_gain)
+
+    @property
+    def directions(self) -> dict[str, str]:
+        return {self.target: self.source}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return dict.fromkeys((self.source, self.target), self.config["channels"])
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        G, D = self.generator, self.discriminator
+        x, y = batch[self.source], batch[self.target]
+        mirrored = self.flip_equivariance and bool(torch.rand(()) < 0.5)
+        fake = G(x.flip(3) if mirrored else x)
+
+        if self.gan_weight:
+            d_loss = self.gan_loss.discriminator(D(y), D(fake.detach()))
+            losses = {"d_gan": 0.5 * self.gan_weight * d_loss}
+            penalty = self.gan_loss.penalty(D, y, fake.detach())
+            if penalty is not None:  # halved with the rest, so that its weight stays relative to the loss
+                losses["d_penalty"] = 0.5 * self.gan_weight * penalty
+            yield Update("discriminator", losses)
+            if (batch.step + 1) % self.discriminator_steps:
+                return
+
+        losses = {}
+        if self.gan_weight:
+            losses["gan"] = self.gan_weight * self.gan_loss.generator(D(fake))
+        if self.nce_weight:
+            losses["nce"] = self.nce_weight * self._patch_nce(fake, x, mirrored)
+        if self.identity_weight:
+            same = G(y.flip(3) if mirrored else y)
+            losses["identity"] = self.identity_weight * self._patch_nce(same, y, mirrored)
+        yield Update(("generator", "sampler") if self._contrasts else "generator", losses)
+
+    def _patch_nce(self, translation: Tensor, source: Tensor, mirrored: bool) -> Tensor:
+        """L_PatchNCE (eq. 4): the mean over layers and positions, a scalar."""
+        encoded = self.generator.features(translation, self.layers)
+        queries = [encoded[name].flip(3) if mirrored else encoded[name] for name in self.layers]
+        with torch.no_grad():
+            encoded = self.generator.features(source, self.layers)
+            keys = [encoded[name] for name in self.layers]
+            positions = random_positions(keys, self.patches)
+            keys = self.sampler(keys, positions)
+        queries = self.sampler(queries, positions)
+        terms = [
+            patch_nce(query, key, self.temperature, self.negatives).mean()
+            for query, key in zip(queries, keys, strict=True)
+        ]
+        return torch.stack(terms).mean()
+
+    @property
+    def _contrasts(self) -> bool:
+        return bool(self.nce_weight or self.identity_weight)
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        networks = {"generator": self.generator}
+        if self._contrasts:
+            networks["sampler"] = self.sampler
+        if self.gan_weight:
+            networks["discriminator"] = self.discriminator
+        return {name: adam(network.parameters(), self.learning_rate, self.betas) for name, network in networks.items()}
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+        """N x C x H x W of the source to the target."""
+        return self.generator(image)
+
+    @classmethod
+    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> CUT:
+        """Build from the authors' `latest_net_G.pth` and, if given, `..._F.pth` (the MLPs) and `..._D.pth`."""
+        read, weights = cut_from_original(files, options.get("layers"))
+        method = cls(**merge(read, options))
+        for part, tensors in weights.items():
+            getattr(method, part).load_state_dict(tensors)
+        return method
+
+
+class FastCUT(CUT):
+    """CUT without the identity loss, which makes it faster and lighter; the contrastive loss weighs more instead, and
+    pictures are mirrored for flip equivariance (section 4.1).
+    """
+
+    recipe: ClassVar[dict[str, Any]] = CUT.recipe | {"epochs": 150, "decay_epochs": 50}
+    settings: ClassVar[dict[str, Any]] = {"nce_weight": 10.0, "identity_weight": 0.0, "flip_equivariance": True}
+
+
+def _feature_channels(generator: Generator, layers: list[str], channels: int) -> list[int]:
+    """Channels of the named layers, found with a picture of the smallest size."""
+    if not callable(getattr(generator, "features", None)):
+        raise ConfigError(
+            f"CUT compares features of its generator, and {type(generator).__name__} has no method "
+            "features(image, names); take 'resnet_9blocks', or give it one."
+        )
+    side = generator.min_size + -generator.min_size % generator.size_multiple
+    training = generator.training
+    with torch.no_grad():
+        features = generator.eval().features(torch.zeros(1, channels, side, side), layers)  # type: ignore[operator]
+    generator.train(training)
+    return [features[name].shape[1] for name in layers]

@@ -1,0 +1,239 @@
+"""UNIT: unpaired translation through a shared latent space (Liu, Breuel and Kautz, NIPS 2017, arXiv 1703.00848)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from i2izoo.config import PartSpec
+from i2izoo.errors import ConfigError, listing
+from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
+from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.optim import adam
+from i2izoo.nn.random import randn
+from i2izoo_gan.unit_nets import CodeGenerator
+
+
+class UNIT(Method):
+    """Two VAEs with one latent space, a GAN for each domain, and the cycles between them (eq. 2).
+
+    E_x and E_y encode a picture of their domain as the mean of a Gaussian code of unit variance, G_x and G_y decode a
+    code; x is translated by G_y(E_x(x)). The last layers of the encoders are one, and the first of the decoders are
+    (section 3, "weight-sharing"), so that corresponding pictures are to have the same code.
+
+    The Kullback-Leibler divergence of N(mean, 1) from N(0, 1), half the sum of mean^2, enters as the mean of mean^2 over
+    code and batch, and a reconstruction error as the mean over pixels: the authors' code does so, and their weights are
+    meant for it. Its perceptual (VGG) loss, which the paper does not have, needs a download and is left out.
+
+    Args:
+        domains: the two domains, by the names that the data gives them.
+        channels: channels of the images of each.
+        generator: a generator that encodes and decodes ("unit", "unit_public"); one is built for each domain.
+        discriminator: any discriminator, unconditional; one is built for each domain.
+        shared: share the residual blocks on both sides of the code. False: nothing is shared, as in the authors' later
+            public code, which trusts the common prior and the cycles alone.
+        gan_loss: any adversarial loss; "vanilla" in the paper, "lsgan" in the later code.
+        gan_weight: lambda_0, 10 in the paper; 1 in the later code.
+        kl_weight: lambda_1, 0.1 in the paper; 0.01 in the later code.
+        reconstruction_loss: of a picture by its own domain's VAE and by the cycle; "l1" is the paper's Laplacian.
+        reconstruction_weight: lambda_2, 100 in the paper; 10 in the later code.
+        kl_cycle_weight: lambda_3, of the codes of translations, 0.1 in the paper; 0.01 in the later code.
+        cycle_weight: lambda_4, 100 in the paper; 10 in the later code.
+        discriminator_steps: discriminator updates for each generator update.
+        init: initialisation of the weights.
+        init_gain: its standard deviation or gain.
+        learning_rate: of Adam.
+        betas: of Adam.
+        weight_decay: of Adam: an L2 penalty in the gradient.
+        halve_every: the learning rate halves every so many steps; 0: never. 100000 in the later code.
+
+    >>> import torch
+    >>> method = UNIT(domains=["label", "photo"], generator={"name": "unit", "width": 4})
+    >>> image = torch.zeros(1, 3, 20, 9)
+    >>> method(image, to="photo").shape, method.reconstruct(image, "photo").shape
+    (torch.Size([1, 3, 20, 9]), torch.Size([1, 3, 20, 9]))
+    """
+
+    data = "unpaired"
+    inference_parts = ("generator", "shared")
+    recipe: ClassVar[dict[str, Any]] = {"steps": 500_000, "batch_size": 1, "load_size": 286, "crop_size": 256}
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "generator": {"name": "unit", "width": 4, "blocks": 2},
+        "discriminator": {"name": "unit", "width": 4, "layers": 2, "scales": 2},
+    }
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        channels: list[int] = [3, 3],  # noqa: B006
+        generator: PartSpec = "unit",
+        discriminator: PartSpec = "unit",
+        shared: bool = True,
+        gan_loss: PartSpec = "vanilla",
+        gan_weight: float = 10.0,
+        kl_weight: float = 0.1,
+        reconstruction_loss: PartSpec = "l1",
+        reconstruction_weight: float = 100.0,
+        kl_cycle_weight: float = 0.1,
+        cycle_weight: float = 100.0,
+        discriminator_steps: int = 1,
+        init: Init = "normal",
+        init_gain: float = 0.02,
+        learning_rate: float = 1e-4,
+        betas: list[float] = [0.5, 0.999],  # noqa: B006
+        weight_decay: float = 1e-4,
+        halve_every: int = 0,
+    ) -> None:
+        super().__init__()
+        if len(domains) != 2 or domains[0] == domains[1] or len(channels) != 2:
+            raise ConfigError(f"UNIT has two domains of different names; found {domains} with channels {channels}.")
+        if discriminator_steps < 1 or halve_every < 0:
+            raise ConfigError(
+                f"discriminator_steps is at least 1 and halve_every at least 0; found {discriminator_steps} and "
+                f"{halve_every}."
+            )
+        # keyed `of_<domain>`, since a domain may be called as a method of ModuleDict is
+        self.generator = nn.ModuleDict()
+        self.discriminator = nn.ModuleDict()
+        for domain, size in self.channels.items():
+            vae = self.part(
+                "generator", "generators", generator, CodeGenerator,
+                in_channels=size, out_channels=size, shared_blocks=int(shared),
+            )  # fmt: skip
+            self.generator[f"of_{domain}"] = vae
+            self.discriminator[f"of_{domain}"] = self.part(
+                "discriminator", "discriminators", discriminator, in_channels=size
+            )
+        # beside the generators and not inside both, so that each tensor has one name: optimisers, EMA and files go by it
+        self.shared = nn.ModuleDict(zip(("encoder", "decoder"), vae.shared_layers(), strict=True))
+        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
+        self.reconstruction_loss = self.part("reconstruction_loss", "losses", reconstruction_loss, ReconstructionLoss)
+        self.gan_weight = gan_weight
+        self.kl_weight, self.reconstruction_weight = kl_weight, reconstruction_weight
+        self.kl_cycle_weight, self.cycle_weight = kl_cycle_weight, cycle_weight
+        self.discriminator_steps, self.halve_every = discriminator_steps, halve_every
+        self.learning_rate, self.betas, self.weight_decay = learning_rate, betas, weight_decay
+        for network in (self.generator, self.shared, self.discriminator):
+            init_weights(network, init, init_gain)
+
+    @property
+    def directions(self) -> dict[str, str]:
+        x, y = self.config["domains"]
+        return {y: x, x: y}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return dict(zip(self.config["domains"], self.config["channels"], strict=True))
+
+    def encode(self, image: Tensor, domain: str) -> Tensor:
+        """The mean of q(z|x): the code of N x C x H x W of `domain`, N x 4 width x H/4 x W/4 for our generators."""
+        return self.shared["encoder"](self.generator[f"of_{domain}"].encode(image))
+
+    def decode(self, code: Tensor, domain: str) -> Tensor:
+        """N x C x H x W of `domain`, from a code of either."""
+        return self.generator[f"of_{domain}"].decode(self.shared["decoder"](code))
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        real = {domain: batch[domain] for domain in self.domains}
+
+        with torch.no_grad():
+            code = {domain: _sample(self.encode(image, domain)) for domain, image in real.items()}
+            fake = {to: self.decode(code[source], to) for to, source in self.directions.items()}
+        losses = {}
+        for domain in self.domains:
+            critic = self.discriminator[f"of_{domain}"]
+            loss = self.gan_loss.discriminator(critic(real[domain]), critic(fake[domain]))
+            losses[f"d_{domain}"] = self.gan_weight * loss
+            penalty = self.gan_loss.penalty(critic, real[domain], fake[domain])
+            if penalty is not None:
+                losses[f"d_penalty_{domain}"] = self.gan_weight * penalty
+        yield Update("discriminator", losses)
+        if (batch.step + 1) % self.discriminator_steps:
+            return
+
+        mean = {domain: self.encode(image, domain) for domain, image in real.items()}
+        code = {domain: _sample(m) for domain, m in mean.items()}
+        losses = {}
+        for domain in self.domains:  # each VAE: eq. 3
+            same = self.decode(code[domain], domain)
+            losses[f"kl_{domain}"] = self.kl_weight * _kl(mean[domain])
+            losses[f"reconstruction_{domain}"] = self.reconstruction_weight * self.reconstruction_loss(
+                same, real[domain]
+            )
+        for to, source in self.directions.items():
+            translation = self.decode(code[source], to)
+            judged = self.discriminator[f"of_{to}"](translation)
+            losses[f"gan_{to}"] = self.gan_weight * self.gan_loss.generator(judged)  # eq. 5: translations only
+            back = self.encode(translation, to)  # the cycle, a VAE of its own: eq. 6
+            losses[f"kl_cycle_{source}"] = self.kl_cycle_weight * _kl(back)
+            losses[f"cycle_{source}"] = self.cycle_weight * self.reconstruction_loss(
+                self.decode(_sample(back), source), real[source]
+            )
+        yield Update("generator", losses)
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        networks = {"generator": (self.generator, self.shared), "discriminator": (self.discriminator,)}
+        return {
+            name: adam(
+                [p for network in group for p in network.parameters()], self.learning_rate, self.betas,
+                self.weight_decay,
+            )
+            for name, group in networks.items()
+        }  # fmt: skip
+
+    def rate(self, step: int) -> float:
+        return 0.5 ** (step // self.halve_every) if self.halve_every else 1.0
+
+    def translate(
+        self,
+        image: Tensor,
+        *,
+        to: str,
+        seeds: list[int],
+        source: str | None = None,
+        mode: Literal["mean", "sample"] = "mean",
+    ) -> Tensor:
+        """N x C x H x W of the other domain, or of `source`, to the domain `to`.
+
+        Args:
+            image: the batch.
+            to: the target domain.
+            seeds: one for each row; only mode "sample" draws.
+            source: the domain that `image` is from; None: the other one; `to` itself: the picture is reconstructed.
+            mode: "mean" decodes the mean of the code, as the authors test; "sample" adds the noise of training to it,
+                which changes little: UNIT learns one answer for each picture.
+
+        Raises:
+            ConfigError: there is no such domain or mode, or the picture does not have the channels of its domain.
+        """
+        source = self.directions[to] if source is None else source
+        if source not in self.channels:
+            raise ConfigError(f"source is one of {listing(map(repr, self.channels))}; found {source!r}.")
+        if image.shape[1] != self.channels[source]:
+            raise ConfigError(
+                f"pictures of {source!r} have {self.channels[source]} channels, found {image.shape[1]}; "
+                "give another picture or source."
+            )
+        if mode not in ("mean", "sample"):
+            raise ConfigError(f"mode is 'mean' or 'sample'; found {mode!r}.")
+        code = self.encode(image, source)
+        if mode == "sample":
+            code = code + randn(code.shape[1:], seeds, code.device).to(code.dtype)
+        return self.decode(code, to)
+
+    def reconstruct(self, image: Tensor, domain: str) -> Tensor:
+        """Encode N x C x H x W of `domain`, of any size, and decode it into the same domain."""
+        return self(image, to=domain, source=domain)
+
+
+def _sample(mean: Tensor) -> Tensor:
+    """A draw from N(mean, 1)."""
+    return mean + torch.randn_like(mean)
+
+
+def _kl(mean: Tensor) -> Tensor:
+    return mean.float().square().mean()
