@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from i2izoo.evaluation.evaluate import evaluate
     from i2izoo.listing import list_models, list_parts
     from i2izoo.registry import register
+    from i2izoo.sweeps.sweep import sweep
     from i2izoo.training.trainer import Trainer
     from i2izoo.translator import Translator, create, load
 
@@ -32,6 +33,7 @@ _PLACES = {
     "load": "i2izoo.translator",
     "open_dataset": "i2izoo.data.open",
     "register": "i2izoo.registry",
+    "sweep": "i2izoo.sweeps.sweep",
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "load",
     "open_dataset",
     "register",
+    "sweep",
 ]
 
 

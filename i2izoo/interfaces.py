@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
@@ -355,12 +355,15 @@ class Method(Configurable, nn.Module, ABC):
         recipe: defaults of the trainer's options, as the paper trains: `{"epochs": 100, ...}`.
         inference_parts: names of the sub-modules that translation needs; only these are in `model.safetensors`.
         samples: can it give several different translations of one picture?
+        dataset: the dataset that makes what it learns from out of a user's pictures, which it takes as `root`, as
+            `{"name": ..., option: value}`; None: the pictures are what it learns from.
     """
 
     data: ClassVar[str] = "paired"
     recipe: ClassVar[dict[str, Any]] = {}
     inference_parts: ClassVar[tuple[str, ...]] = ("generator",)
     samples: ClassVar[bool] = False
+    dataset: dict[str, Any] | None = None
 
     def part(self, option: str, kind: str, spec: PartSpec, interface: type | None = None, **context: Any) -> Any:
         """Build the part that option `option` asks for, and record all its options in `self.config`.
@@ -448,8 +451,13 @@ class Method(Configurable, nn.Module, ABC):
 
     def translate_options(self) -> dict[str, Any]:
         """The options that `translate` takes beyond image, `to` and `seeds`: name -> default."""
-        parameters = inspect.signature(self.translate).parameters
+        parameters = inspect.signature(self.translation).parameters
         return {n: p.default for n, p in parameters.items() if n not in ("image", "to", "seeds")}
+
+    @property
+    def translation(self) -> Callable[..., Tensor]:
+        """The function whose options a translation takes: `translate`, or that of a method that this one wraps."""
+        return self.translate
 
     def inference_state(self) -> dict[str, Tensor]:
         """What `model.safetensors` holds: the parameters and buffers of `inference_parts`, prefixed by part."""

@@ -122,8 +122,8 @@ class Translator:
     @property
     def num_parameters(self) -> int:
         """Number of parameters that translation needs."""
-        parts = self.method.inference_parts
-        return sum(p.numel() for name, p in self.method.named_parameters() if name.split(".")[0] in parts)
+        needed = self.method.inference_state()
+        return sum(p.numel() for name, p in self.method.named_parameters() if name in needed)
 
     @property
     def device(self) -> torch.device:
@@ -308,7 +308,7 @@ class Translator:
                     f"translating with {self.name!r} has no option {name!r}{suggest(name, allowed) or ';'} "
                     f"Allowed: {listing(['to', 'samples', 'seed', 'batch_size', 'progress', *allowed])}."
                 )
-        annotations = {n: str(p.annotation) for n, p in inspect.signature(self.method.translate).parameters.items()}
+        annotations = {n: str(p.annotation) for n, p in inspect.signature(self.method.translation).parameters.items()}
         given = {k: v for k, v in options.items() if v is not None}
         latents = {k: _latents(k, v) for k, v in given.items() if "Latent" in annotations.get(k, "")}
         pictures = {k: v for k, v in given.items() if "Tensor" in annotations.get(k, "")} | latents

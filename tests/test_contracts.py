@@ -24,6 +24,7 @@ def contracts() -> configparser.ConfigParser:
         ("importlinter", "root_packages"),
         ("importlinter:contract:core", "forbidden_modules"),
         ("importlinter:contract:plugins", "source_modules"),
+        ("importlinter:contract:apart", "modules"),
         ("importlinter:contract:hub", "source_modules"),
     ],
 )

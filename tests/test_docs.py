@@ -6,7 +6,8 @@ A page runs from top to bottom in one namespace, in an empty folder that holds `
 - bash, console: `i2izoo` commands run in this process, other commands in a shell, both must exit with 0. In a console
   block, which shows a session, what follows a command is what it prints (`...` stands for anything), and a command
   that prints `i2izoo: ...` must exit with 2. Commands that change the machine (`SKIPPED`) do not run.
-- json, toml, csv: must parse. text: shown only.
+- json, toml, csv, yaml: must parse; a yaml block whose first line is `# NAME.yaml` is that file for what follows.
+- text: shown only.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
@@ -101,12 +103,20 @@ def parses(reader: Callable[[str], Any]) -> Callable[[Example], None]:
     return evaluate
 
 
+def write_yaml(example: Example) -> None:
+    text = str(example.parsed)
+    yaml.safe_load(text)
+    if name := re.match(r"# ([\w-]+\.yaml)\n", text):
+        Path(name[1]).write_text(text, encoding="utf-8")
+
+
 LANGUAGES: dict[str, Callable[[Example], str | None]] = {
     "bash": run_bash,
     "console": run_console,
     "json": parses(json.loads),
     "toml": parses(tomllib.loads),
     "csv": parses(lambda text: list(csv.reader(text.splitlines(), strict=True))),
+    "yaml": write_yaml,
     "text": lambda example: None,
 }
 PARSERS = [

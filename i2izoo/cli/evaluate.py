@@ -148,6 +148,5 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
         return {}
     from i2izoo.translator import load
 
-    method = type(load(args.model).method)
-    allowed = function_options(method.translate, without=("image", "to", "seeds"))
+    allowed = function_options(load(args.model).method.translation, without=("image", "to", "seeds"))
     return parse_options(args.words, allowed, where=f"translating with {args.model!r}")[0]

@@ -17,6 +17,7 @@ EXAMPLES = """
   i2izoo train cyclegan --data ./horse2zebra --out runs/zebra generator.width=32 epochs=50
   i2izoo train pix2pix --data ./facades --to photo --out runs/best --metrics psnr,ssim --every 2000 --val ./facades/val
   i2izoo train pix2pix --data synthetic-facades --to photo --out runs/try steps=100 crop_size=64
+  i2izoo train pix2pix --task colorization --data ./colour-pictures --out runs/colour degrade=light
 """
 
 
@@ -32,6 +33,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the method, its parts and the training")
     parser.add_argument("--data", required=True, metavar="PATH", help="a folder, a CSV file or the name of a dataset")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument("--task", metavar="NAME", help="what METHOD learns: colorization, which makes the grey input")
     parser.add_argument("--to", metavar="DOMAIN", help="target domain")
     parser.add_argument("--resume", metavar="WHERE", help="'auto', or the folder of a checkpoint")
     parser.add_argument("--split", default="train", help="part of the data (default: train)")
@@ -55,7 +57,16 @@ def run(args: argparse.Namespace) -> int:
     from i2izoo.training.trainer import Trainer
     from i2izoo.translator import create
 
-    options, training = parse_options(args.words, schema(method), schema(TrainingOptions), where=repr(args.method))
+    asked, where = args.method, repr(args.method)
+    if args.task is None:
+        options, training = parse_options(args.words, schema(method), schema(TrainingOptions), where=where)
+    else:  # a method that has another one learn
+        inside, asked, method = schema(method), args.task, registry("methods").get(args.task)
+        if "base" not in schema(method):
+            raise ConfigError(f"{asked!r} is no task that another method can be given; train it as a method.")
+        own = {option: parameter for option, parameter in schema(method).items() if option != "base"}
+        options, inner, training = parse_options(args.words, own, inside, schema(TrainingOptions), where=where)
+        options["base"] = {"name": args.method, **inner}
     training.setdefault("split", args.split)
     if args.sides:
         training["sides"] = sides = args.sides.split(",")
@@ -67,13 +78,16 @@ def run(args: argparse.Namespace) -> int:
     ):
         if value is not None and training.setdefault(name, value) != value:
             raise ConfigError(f"{flag} and {name}= disagree; give one of them.")
-    if "domains" in schema(method):
+    if method.dataset is not None:  # it makes the source of what is there
+        source, target = options.get("domains") or schema(method)["domains"].default
+        options["domains"] = [source, args.to or target]
+    elif "domains" in schema(method):
         data = open_dataset(args.data, kind=method.data, split=training["split"], sides=training.get("sides"))
         options["domains"] = choose_domains(data, args.to, options.get("domains"))
     elif args.to:
         raise ConfigError(f"method {args.method!r} has no domains to choose; leave --to out.")
     with seeded(derive_seed(training.get("seed", 0), "weights")):
-        model = create(args.method, **options)
+        model = create(asked, **options)
     print("training", ", ".join(f"{source} -> {to}" for to, source in model.directions.items()))
     with weights_in(args.weights):
         trainer = Trainer(model, args.data, val=args.val, out=args.out, resume=args.resume, **training)

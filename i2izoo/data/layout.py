@@ -66,7 +66,7 @@ def find_layout(
         raise DataError(f"there is no folder and no CSV file {str(root)!r}; check the path.")
     folder, prefix = _pick_split(root, split)
     if kind == "single":
-        return _single(folder, domains)
+        return _single(folder, domains, sides)
     singles = pictures_in(folder)
     folders = {d.name.removeprefix(prefix): d for d in _subfolders(folder) if d.name.startswith(prefix)}
     if singles and folders and domains is None and sides is None:
@@ -126,11 +126,16 @@ def _flat_split(root: Path, split: str | None) -> None:
         )
 
 
-def _single(folder: Path, domains: Sequence[str] | None) -> Layout:
-    """Whole pictures of one domain: in the folder of its name, or directly in `folder`."""
+def _single(folder: Path, domains: Sequence[str] | None, sides: Sequence[str] | None) -> Layout:
+    """Pictures of one domain: in the folder of its name, directly in `folder`, or one half of those there."""
     if domains is not None and len(domains) != 1:
         raise DataError(f"data of kind 'single' has one domain; found domains={tuple(domains)!r}.")
     domain = domains[0] if domains else "image"
+    if sides is not None:
+        both = _side_by_side(folder, pictures_in(folder), sides, None, "single").pictures
+        if domain not in both:
+            raise DataError(f"the halves of the pictures in {str(folder)!r} are {listing(both)}, none is {domain!r}.")
+        return Layout("side-by-side", "single", {domain: both[domain]})
     place = folder / domain if (folder / domain).is_dir() else folder
     if not (found := pictures_in(place)):
         raise DataError(f"there are no pictures directly in {str(place)!r}; name their folder with domains=(...).")

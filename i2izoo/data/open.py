@@ -86,3 +86,18 @@ def open_dataset(
 
     options.pop("seed", None)  # pictures in files are what they are
     return PictureDataset(root=str(source), **options)
+
+
+def through(dataset: Mapping[str, Any] | None, data: Any) -> Any:
+    """`data` as a method learns from it: as the root of the dataset that the method names (`Method.dataset`), if any.
+
+    What is a dataset already, or names that one itself, stays as it is.
+
+    >>> through({"name": "colorization"}, "./photos")
+    {'name': 'colorization', 'root': './photos'}
+    """
+    if dataset is None or isinstance(data, Dataset):
+        return data
+    if isinstance(data, Mapping):
+        return data if data.get("name") == dataset["name"] else {**dataset, "root": dict(data)}
+    return {**dataset, "root": os.fspath(data)}

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.config import schema
+from i2izoo.data.colorization import ColorizationDataset
 from i2izoo.data.interface import Dataset
 from i2izoo.data.layout import splits_in
 from i2izoo.data.open import open_dataset
@@ -154,6 +155,8 @@ def _unique(names: list[str]) -> list[str]:
 
 
 def _fingerprint(data: Dataset, domain: str, index: int) -> list[Any]:
+    if isinstance(data, ColorizationDataset):  # of the files: the last bits of what is computed differ between machines
+        return _fingerprint(data.pictures, domain if domain in data.pictures.domains else data.colour, index)
     if isinstance(data, PictureDataset):
         path, half = data.pictures[domain][index]
         status = path.stat()
@@ -250,8 +253,11 @@ def _held_out(splits: list[str]) -> str | None:
 
 
 def _splits_of(spec: Mapping[str, Any]) -> list[str]:
-    """The splits of a dataset of the registry: the folders of its root, or those that its option names."""
-    if spec.get("root") and Path(spec["root"]).is_dir():
-        return splits_in(Path(spec["root"]))
+    """The splits of a dataset of the registry: those of its root, or those that its option names."""
+    root = spec.get("root")
+    if isinstance(root, Mapping) or (root and root in registry("datasets")):  # it is made of another one
+        return _splits_of(root if isinstance(root, Mapping) else {"name": root})
+    if root and Path(root).is_dir():
+        return splits_in(Path(root))
     option = schema(registry("datasets").get(spec["name"])).get("split")
     return [] if option is None else [a for a in get_args(option.annotation) if isinstance(a, str)]

@@ -13,6 +13,7 @@ import torch
 
 from i2izoo.config import PartSpec
 from i2izoo.data.interface import Dataset
+from i2izoo.data.open import through
 from i2izoo.errors import ConfigError, EvaluationError, OptionTypeError, listing, suggest
 from i2izoo.evaluation.cases import Cases, open_data
 from i2izoo.evaluation.measuring import build, spec_of
@@ -78,7 +79,7 @@ def set_up(
     translator = None if elsewhere else _translator(model, device)  # type: ignore[arg-type]
     source, to = (None, asked["to"]) if translator is None else _direction(translator, asked["to"])
     opened = open_data(
-        data,
+        data if translator is None else through(translator.method.dataset, data),
         domains=None if source is None else tuple(dict.fromkeys((source, to))),
         split=asked["split"],
         sides=asked["sides"],

@@ -44,21 +44,26 @@ def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:
 
     The noise comes from torch's global random state, which the trainer seeds.
     """
+    mean, log_variance = _full(mean), _full(log_variance)
     return mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     """KL(N(mean, exp(log_variance)) || N(0, I)): *summed* over all dimensions of a latent, *mean* over the batch.
 
-    -1/2 sum(1 + log_variance - mean^2 - exp(log_variance)) (Kingma and Welling 2014, appendix B), a scalar in float32.
+    -1/2 sum(1 + log_variance - mean^2 - exp(log_variance)) (Kingma and Welling 2014, appendix B), a scalar.
 
     >>> kl_divergence(torch.ones(2, 8), torch.zeros(2, 8))
     tensor(4.)
     """
-    if mean.dtype not in (torch.float32, torch.float64):
-        mean, log_variance = mean.float(), log_variance.float()
+    mean, log_variance = _full(mean), _full(log_variance)
     terms = 1 + log_variance - mean.square() - log_variance.exp()
     return -0.5 * terms.flatten(1).sum(dim=1).mean()
+
+
+def _full(x: Tensor) -> Tensor:
+    """In float32 at least: an exponential in half precision overflows."""
+    return x if x.dtype == torch.float64 else x.float()
 
 
 def lerp(start: Tensor, end: Tensor, t: float | Tensor) -> Tensor:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from inspect import Parameter
 from typing import Any
 
-from i2izoo.config import merge, schema
+from i2izoo.config import schema
 from i2izoo.errors import ConfigError, listing, suggest
+from i2izoo.registry import KINDS, registry
 
 
 @dataclass(frozen=True)
@@ -59,18 +61,35 @@ def resolve(given: Iterable[Given], method: type, training: type, where: str) ->
             raise ConfigError(f"{where} has no option {name!r}{suggest(name, names) or '.'} Options: {listing(names)}.")
         for step in reversed(path):
             value = {step: value}
-        before = found[owner].get(name)
-        if isinstance(before, dict) and isinstance(value, str):
-            value = {"name": value}
-        if isinstance(value, dict) and name in found[owner]:
-            value = merge({"name": before} if isinstance(before, str) else before or {}, value)
-        found[owner][name] = value
-    for known, options in zip(schemas, found, strict=True):
-        for name, value in options.items():
-            default = known[name].default
-            if isinstance(value, dict) and "name" not in value:  # a part that is named by its default
-                base = {"name": default} if isinstance(default, str) else default if isinstance(default, dict) else {}
-                if isinstance(default, (bool, int, float, list)):
-                    raise ConfigError(f"option {name!r} of {where} is one value and has no {listing(value)} inside.")
-                options[name] = merge(base, value)
-    return found
+        found[owner][name] = _laid_over(found[owner].get(name), value, f"option {name!r} of {where}")
+    return _with_defaults(found[0], schemas[0], where), _with_defaults(found[1], schemas[1], where)
+
+
+def _with_defaults(options: dict[str, Any], known: Mapping[str, Parameter], where: str) -> dict[str, Any]:
+    """Options of a part without its name are those of the default part; of a method inside a method, too."""
+    complete = {}
+    for name, value in options.items():
+        default = known[name].default if name in known else None  # a name that is unknown is found on building
+        if isinstance(value, dict) and "name" not in value and not _is_word(default):
+            value = _laid_over(default, value, f"option {name!r} of {where}")
+        if isinstance(value, dict) and (inner := value.get("name")) in registry("methods").names():
+            value = _with_defaults(value, schema(registry("methods").get(inner)), repr(inner))
+        complete[name] = value
+    return complete
+
+
+def _laid_over(under: Any, over: Any, what: str) -> Any:
+    """One value of an option over another; a part's name and its options combine."""
+    if isinstance(under, dict) and isinstance(over, str):
+        over = {"name": over}
+    if not isinstance(over, dict) or under in (None, Parameter.empty):
+        return over
+    under = {"name": under} if isinstance(under, str) else under
+    if not isinstance(under, dict):
+        raise ConfigError(f"{what} is one value and has no {listing(over)} inside.")
+    return {**under, **{key: _laid_over(under.get(key), value, what) for key, value in over.items()}}
+
+
+def _is_word(value: Any) -> bool:
+    """Is it text that names no part, such as a mode that a mapping may stand in for?"""
+    return isinstance(value, str) and not any(value in registry(kind) for kind in KINDS)

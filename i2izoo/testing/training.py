@@ -88,7 +88,8 @@ def what_translates_is_trained(subject: Subject) -> None:
     """Every parameter of the inference parts that wants a gradient is in an optimiser."""
     method: Method = subject.build()
     owned = {id(p) for o in method.optimizers().values() for g in o.param_groups for p in g["params"]}
-    parameters = [(n, p) for n, p in method.named_parameters() if n.split(".")[0] in method.inference_parts]
+    needed = method.inference_state()
+    parameters = [(n, p) for n, p in method.named_parameters() if n in needed]
     left = [n for n, p in parameters if p.requires_grad and id(p) not in owned]
     require(not left, f"in no optimiser: {listing(left, 5)}; train them or set requires_grad=False")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.data.interface import Dataset
-from i2izoo.data.open import open_dataset
+from i2izoo.data.open import open_dataset, through
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.evaluation.cases import open_data
 from i2izoo.interfaces import Method
@@ -29,6 +29,7 @@ def open_held_out(val: Any, training: Any, method: Method, *, split: str | None,
         ConfigError: `val` is None and the training data has no split "val" beside its own.
         DataError: `val` cannot be read.
     """
+    val, training = (None if data is None else through(method.dataset, data) for data in (val, training))
     if isinstance(val, Dataset):
         return val
     if val is not None:
@@ -57,6 +58,7 @@ def _open(
         spec = {"name": data} if isinstance(data, str) else dict(data)
         if split is not None:
             spec.pop("split", None)
-        return open_data(spec, domains=method.domains, split=split, sides=None).data
+        halves = sides if method.dataset is not None and spec["name"] == method.dataset["name"] else None
+        return open_data(spec, domains=method.domains, split=split, sides=halves).data
     beside = sides if not Path(data).expanduser().is_file() else None  # a CSV names the domains itself
     return open_data(data, domains=method.domains, split=split, sides=beside).data

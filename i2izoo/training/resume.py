@@ -63,17 +63,22 @@ def check_same_run(place: Path, saved: Mapping[str, Any], now: Mapping[str, Any]
     Raises:
         TrainingError: they differ in more than `FREE`; names each difference.
     """
-    before, after = _flat(saved), _flat(now)
-    different = [
-        f"{key[-1]} was {before.get(key)!r}, is {after.get(key)!r}"
-        for key in dict.fromkeys([*after, *before])
-        if after.get(key) != before.get(key)
-    ]
+    different = differences(saved, now)
     if different:
         raise TrainingError(
             f"{place} belongs to a run with other options: {listing(different, 5)}. Give the same, or change them on "
             f"purpose with resume={str(place)!r}."
         )
+
+
+def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two runs in more than `FREE`, in words."""
+    before, after = _flat(saved), _flat(now)
+    return [
+        f"{key[-1]} was {before.get(key)!r}, is {after.get(key)!r}"
+        for key in dict.fromkeys([*after, *before])
+        if after.get(key) != before.get(key)
+    ]
 
 
 def _flat(run: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:

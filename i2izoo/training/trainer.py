@@ -13,7 +13,7 @@ import torch
 
 from i2izoo.data.interface import Dataset
 from i2izoo.data.loader import Loader
-from i2izoo.data.open import open_dataset
+from i2izoo.data.open import open_dataset, through
 from i2izoo.errors import ConfigError, NonFiniteLossError, TrainingError, listing
 from i2izoo.interfaces import Batch, Discriminator, Method
 from i2izoo.nn.random import derive_seed
@@ -98,9 +98,7 @@ class Trainer:
         self.rank, self.world = self.processes.process_index, self.processes.num_processes
         if self.world > 1:
             self.device = self.processes.device
-        ways = self.method.directions
-        critics = [part.min_size for part in self.method.modules() if isinstance(part, Discriminator)]
-        self._sizes = max(map(self.method.size_multiple, ways)), max([*map(self.method.min_size, ways), *critics])
+        self._sizes = training_sides(self.method)
         self.layout = choose_layout(o.channels_last, self.device)
 
         self.data = self._open(data, options)
@@ -253,6 +251,7 @@ class Trainer:
 
     def _open(self, data: Any, given: dict[str, Any]) -> Dataset:
         o, kind = self.options, cast(Any, self.method.data)
+        data = through(self.method.dataset, data)
         if not isinstance(data, Dataset):
             domains = list(self.method.domains) if kind == "single" else None  # the data cannot know its name
             data = open_dataset(
@@ -367,3 +366,10 @@ class Trainer:
         if self.out is not None and self.main:
             self.model.save_pretrained(self.out / "model")
         self.processes.wait_for_everyone()
+
+
+def training_sides(method: Method) -> tuple[int, int]:
+    """Multiple and least of the sides, in pixels, that the pictures may have that a method trains on."""
+    ways = method.directions
+    critics = [part.min_size for part in method.modules() if isinstance(part, Discriminator)]
+    return max(map(method.size_multiple, ways)), max([*map(method.min_size, ways), *critics])

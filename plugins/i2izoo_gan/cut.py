@@ -39,7 +39,7 @@ class CUT(Method):
             before they are compared. None: not in CUT, in FastCUT.
         layers: names of the generator's layers whose features are compared. The default are those of the paper: the
             pixels, both downsampling convolutions, and the first and the fifth residual block.
-        patches: number of positions of each layer, drawn anew for each picture.
+        patches: number of positions of each layer, drawn anew in each step.
         projection: length of the vectors that are compared.
         temperature: tau of the contrastive loss.
         negatives: "image": patches are told from others of the same picture; "batch": also from those of other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ class ResNetEncoder(VectorEncoder):
         self.min_size = 2 ** (blocks + 1)
         widths = [width * min(level, 4) for level in range(1, blocks + 2)]
         layers: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, 2, 1)]
-        layers += [DownBlock(before, after, norm) for before, after in zip(widths, widths[1:], strict=False)]
+        layers += [DownBlock(before, after, norm) for before, after in itertools.pairwise(widths)]
         self.finish([*layers, nn.LeakyReLU(0.2)], widths[-1], latent)
 
 
@@ -90,7 +91,7 @@ class CNNEncoder(VectorEncoder):
         self.min_size = 2 ** (layers + 1)  # an instance norm of a single pixel leaves nothing
         widths = [width * min(2**level, 4) for level in range(layers)]
         modules: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in itertools.pairwise(widths):
             modules += [
                 nn.Conv2d(before, after, 4, 2, 1, bias=norm != "batch"),
                 make_norm(norm, after),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
-from i2izoo.errors import ConfigError
+from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.interfaces import Generator
 from i2izoo.nn.latent import LatentAt, the_latent, tile
 from i2izoo.nn.norm import Norm, make_norm
@@ -34,6 +35,8 @@ class UNet(Generator):
         latent: length L of the latent vector that `forward` then takes after the image, N x L; 0: none.
         latent_at: where it is concatenated, repeated over all pixels: "input" before e1, "all" before each of e1..en
             (BicycleGAN, section 3.4), "bottleneck" before en.
+        upsample: "transposed" convolution as in the paper, or "bilinear" with a 3 x 3 convolution behind it, which
+            leaves no checkerboard (an option of BicycleGAN's code).
 
     >>> UNet(width=4, depth=3)(torch.zeros(1, 3, 16, 8)).shape
     torch.Size([1, 3, 16, 8])
@@ -57,6 +60,7 @@ class UNet(Generator):
         dropout_levels: Literal["paper", "pytorch"] = "paper",
         latent: int = 0,
         latent_at: LatentAt = "all",
+        upsample: Literal["transposed", "bilinear"] = "transposed",
     ) -> None:
         super().__init__()
         depth = self.default_depth if depth is None else depth
@@ -91,7 +95,7 @@ class UNet(Generator):
             self.up.append(
                 nn.Sequential(
                     nn.ReLU(),
-                    nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias or last),
+                    _up(before, after, upsample, bias or last),
                     nn.Tanh() if last else make_norm(norm, after),
                     nn.Dropout(dropout) if step in dropped else nn.Identity(),
                 )
@@ -113,9 +117,37 @@ class UNet(Generator):
             x = up(x if step == 0 else torch.cat([skips.pop(), x], dim=1))
         return x
 
+    def features(self, image: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """Outputs of the encoder's levels e1 to en by name, as CUT compares them; without a latent.
+
+        Raises:
+            ConfigError: there is no such level, or the network takes a latent.
+        """
+        known = [f"e{level}" for level in range(1, len(self.down) + 1)]
+        if unknown := [n for n in names if n not in known]:
+            raise ConfigError(f"no layer {unknown[0]!r}{suggest(unknown[0], known) or '.'} Layers: {listing(known)}.")
+        if self.latent:
+            raise ConfigError("the features of a U-Net that takes a latent are not those of a picture alone.")
+        found: dict[str, Tensor] = {}
+        x = image
+        for name, down in zip(known, self.down, strict=True):
+            if len(found) == len(set(names)):
+                break
+            x = down(x)
+            if name in names:
+                found[name] = x
+        return found
+
     def example_inputs(self, batch: int = 2, size: int | None = None) -> tuple[Tensor, ...]:
         images = super().example_inputs(batch, size)
         return (*images, torch.randn(batch, self.latent)) if self.latent else images
+
+
+def _up(before: int, after: int, kind: str, bias: bool) -> nn.Module:
+    if kind == "transposed":
+        return nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias)
+    resize = nn.Upsample(scale_factor=2, mode="bilinear")
+    return nn.Sequential(resize, nn.Conv2d(before, after, 3, 1, 1, bias=bias, padding_mode="reflect"))
 
 
 class UNet128(UNet):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,15 +18,17 @@ from i2izoo_gan.unit_nets import CodeGenerator
 
 
 class UNIT(Method):
-    """Two VAEs with one latent space, a GAN for each domain, and the cycles between them (eq. 2).
+    """Two VAEs with one latent space, a GAN for each domain, and the cycles between them: L_VAE + L_GAN + L_CC (eq. 2).
 
     E_x and E_y encode a picture of their domain as the mean of a Gaussian code of unit variance, G_x and G_y decode a
     code; x is translated by G_y(E_x(x)). The last layers of the encoders are one, and the first of the decoders are
     (section 3, "weight-sharing"), so that corresponding pictures are to have the same code.
 
-    The Kullback-Leibler divergence of N(mean, 1) from N(0, 1), half the sum of mean^2, enters as the mean of mean^2 over
-    code and batch, and a reconstruction error as the mean over pixels: the authors' code does so, and their weights are
-    meant for it. Its perceptual (VGG) loss, which the paper does not have, needs a download and is left out.
+    The Kullback-Leibler divergence of N(mean, 1) from N(0, 1), half the sum of mean^2, enters as the mean of mean^2
+    over code and batch, and a reconstruction error as the mean over pixels: the authors' code does so, and their
+    weights are meant for it. L_CC holds the divergences of both codes of a cycle, so that of the first counts twice;
+    the authors' code counts it once, which is `kl_weight=0.0` here. The perceptual (VGG) loss of their later code needs
+    a download and is left out.
 
     Args:
         domains: the two domains, by the names that the data gives them.
@@ -37,10 +39,10 @@ class UNIT(Method):
             public code, which trusts the common prior and the cycles alone.
         gan_loss: any adversarial loss; "vanilla" in the paper, "lsgan" in the later code.
         gan_weight: lambda_0, 10 in the paper; 1 in the later code.
-        kl_weight: lambda_1, 0.1 in the paper; 0.01 in the later code.
+        kl_weight: lambda_1, 0.1 in the paper; 0 counts divergences as the authors' code does.
         reconstruction_loss: of a picture by its own domain's VAE and by the cycle; "l1" is the paper's Laplacian.
         reconstruction_weight: lambda_2, 100 in the paper; 10 in the later code.
-        kl_cycle_weight: lambda_3, of the codes of translations, 0.1 in the paper; 0.01 in the later code.
+        kl_cycle_weight: lambda_3, of the codes of a picture and of its translation; 0.01 in the later code.
         cycle_weight: lambda_4, 100 in the paper; 10 in the later code.
         discriminator_steps: discriminator updates for each generator update.
         init: initialisation of the weights.
@@ -100,16 +102,16 @@ class UNIT(Method):
         self.generator = nn.ModuleDict()
         self.discriminator = nn.ModuleDict()
         for domain, size in self.channels.items():
-            vae = self.part(
+            self.generator[f"of_{domain}"] = self.part(
                 "generator", "generators", generator, CodeGenerator,
                 in_channels=size, out_channels=size, shared_blocks=int(shared),
             )  # fmt: skip
-            self.generator[f"of_{domain}"] = vae
             self.discriminator[f"of_{domain}"] = self.part(
                 "discriminator", "discriminators", discriminator, in_channels=size
             )
-        # beside the generators and not inside both, so that each tensor has one name: optimisers, EMA and files go by it
-        self.shared = nn.ModuleDict(zip(("encoder", "decoder"), vae.shared_layers(), strict=True))
+        # beside the generators and not inside both, so that each tensor has one name: optimisers, EMA, files go by it
+        encoder, decoder = self.vae(domains[0]).shared_layers()
+        self.shared = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
         self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
         self.reconstruction_loss = self.part("reconstruction_loss", "losses", reconstruction_loss, ReconstructionLoss)
         self.gan_weight = gan_weight
@@ -129,13 +131,17 @@ class UNIT(Method):
     def channels(self) -> dict[str, int]:
         return dict(zip(self.config["domains"], self.config["channels"], strict=True))
 
+    def vae(self, domain: str) -> CodeGenerator:
+        """The layers of encoder and decoder that `domain` has to itself."""
+        return cast(CodeGenerator, self.generator[f"of_{domain}"])
+
     def encode(self, image: Tensor, domain: str) -> Tensor:
         """The mean of q(z|x): the code of N x C x H x W of `domain`, N x 4 width x H/4 x W/4 for our generators."""
-        return self.shared["encoder"](self.generator[f"of_{domain}"].encode(image))
+        return self.shared["encoder"](self.vae(domain).encode(image))
 
     def decode(self, code: Tensor, domain: str) -> Tensor:
         """N x C x H x W of `domain`, from a code of either."""
-        return self.generator[f"of_{domain}"].decode(self.shared["decoder"](code))
+        return self.vae(domain).decode(self.shared["decoder"](code))
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         real = {domain: batch[domain] for domain in self.domains}
@@ -158,7 +164,7 @@ class UNIT(Method):
         mean = {domain: self.encode(image, domain) for domain, image in real.items()}
         code = {domain: _sample(m) for domain, m in mean.items()}
         losses = {}
-        for domain in self.domains:  # each VAE: eq. 3
+        for domain in self.domains:  # L_VAE
             same = self.decode(code[domain], domain)
             losses[f"kl_{domain}"] = self.kl_weight * _kl(mean[domain])
             losses[f"reconstruction_{domain}"] = self.reconstruction_weight * self.reconstruction_loss(
@@ -167,9 +173,9 @@ class UNIT(Method):
         for to, source in self.directions.items():
             translation = self.decode(code[source], to)
             judged = self.discriminator[f"of_{to}"](translation)
-            losses[f"gan_{to}"] = self.gan_weight * self.gan_loss.generator(judged)  # eq. 5: translations only
-            back = self.encode(translation, to)  # the cycle, a VAE of its own: eq. 6
-            losses[f"kl_cycle_{source}"] = self.kl_cycle_weight * _kl(back)
+            losses[f"gan_{to}"] = self.gan_weight * self.gan_loss.generator(judged)  # L_GAN: of translations only
+            back = self.encode(translation, to)  # L_CC
+            losses[f"kl_cycle_{source}"] = self.kl_cycle_weight * (_kl(mean[source]) + _kl(back))
             losses[f"cycle_{source}"] = self.cycle_weight * self.reconstruction_loss(
                 self.decode(_sample(back), source), real[source]
             )

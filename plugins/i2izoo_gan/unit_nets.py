@@ -1,6 +1,6 @@
-"""The networks of UNIT (Liu, Breuel and Kautz, NIPS 2017, arXiv 1703.00848): auto-encoders whose layers next to the code
-two domains can share, and a multi-scale discriminator. Sizes are those of the authors' code for the paper (its branch
-version_02); `UNITPublic` is the generator of their later code (its branch master)."""
+"""The networks of UNIT (Liu, Breuel and Kautz, NIPS 2017, arXiv 1703.00848): auto-encoders whose layers next to the
+code two domains can share, and a multi-scale discriminator. Sizes are those of the authors' code for the paper (its
+branch version_02); `UNITPublic` is the generator of their later code (its branch master)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from i2izoo_gan.resnet import ResidualBlock
 class CodeGenerator(Generator):
     """A generator that encodes a picture into a code, a small feature map, and decodes that.
 
-    Residual blocks stand on both sides of the code. `shared_blocks` of them on each side, those next to the code, can be
-    left out: UNIT holds them once for two such generators, as `shared_layers` builds them.
+    Residual blocks stand on both sides of the code. `shared_blocks` of them on each side, those next to the code, can
+    be left out: UNIT holds them once for two such generators, as `shared_layers` builds them.
 
     A subclass builds `encoder` and `decoder` without the shared layers.
     """
@@ -191,14 +191,14 @@ class UNITDiscriminator(Discriminator):
             for before, after in itertools.pairwise(widths):
                 blocks += [nn.Conv2d(before, after, kernel, 2, 1), nn.LeakyReLU(0.2)]
             self.scales.append(nn.Sequential(*blocks, nn.Conv2d(widths[-1], 1, 1)))
-        self.half = BlurDown(in_channels)
+        self.downsample = BlurDown(in_channels)
         self.min_size = 2 ** (layers + scales - 1)
 
     def forward(self, image: Tensor) -> list[Tensor]:
         logits = []
         for index, scale in enumerate(self.scales):
             if index:
-                image = self.half(image)
+                image = self.downsample(image)
             logits.append(scale(image))
         return logits
 

@@ -1,0 +1,143 @@
+"""A dataset that makes its grey input from colour pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from i2izoo.data.degrade import Preset, degradation
+from i2izoo.data.interface import Dataset
+from i2izoo.data.open import open_dataset
+from i2izoo.errors import DataError, listing
+from i2izoo.nn.colour import XYZ_OF_RGB
+from i2izoo.nn.random import derive_seed
+from i2izoo.registry import registry
+
+
+class ColorizationDataset(Dataset):
+    """Pairs of a grey and a colour picture, of which only the colour pictures have to be there.
+
+    The grey picture is the one of equal CIE lightness L*: a black-and-white photograph by the luminance of the colours.
+    It is made of the colour picture, unless the data has grey pictures of its own (a folder `grey` beside `colour`). In
+    training it can be degraded, as age and scanning degrade old photographs; the colour picture stays as it is, and so
+    does everything in validation.
+
+    Args:
+        root: a folder of colour pictures (or of splits of such); the name of a dataset, or its `{"name": ...}`.
+        domains: names of the grey and of the colour pictures. Where the data has domains (`photo` and `label`), the
+            second is the one whose pictures are taken.
+        split: "train", "val" or "test", where the data is divided.
+        sides: for side-by-side pictures, the domains of the left and the right half.
+        degrade: what happens to the grey pictures in training: "none", "light", "strong", or strengths such as
+            `{"noise": 0.05, "blur": 1.0}`, see `i2izoo.data.degrade.Degradation`.
+        channels: of the grey pictures, 1 or 3 equal ones; alone or by domain. Those of colour are 3.
+        kind: "paired", which it is.
+        load_size, crop_size, flip, limit, cache_bytes: see `PictureDataset`.
+
+    Raises:
+        DataError: the data has no domain of the second name, or cannot be used.
+        ConfigError: a degradation that does not exist.
+
+    >>> data = ColorizationDataset(root="synthetic-facades", domains=["grey", "photo"], crop_size=32, limit=4)
+    >>> {domain: tuple(image.shape) for domain, image in data.sample(0, seed=1).items()}
+    {'grey': (1, 32, 32), 'photo': (3, 32, 32)}
+    """
+
+    kind = "paired"
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "root": {"name": "synthetic-facades", "count": 4, "size": 32}, "domains": ["grey", "photo"],
+        "degrade": "strong",
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        root: str | dict[str, Any],
+        domains: list[str] = ["grey", "colour"],  # noqa: B006  (recorded as a copy, never written)
+        split: str | None = None,
+        sides: list[str] | None = None,
+        degrade: Preset | dict[str, Any] = "none",
+        channels: int | dict[str, int] | None = None,
+        kind: Literal["paired"] = "paired",
+        load_size: int | None = None,
+        crop_size: int | None = None,
+        flip: bool = True,
+        limit: int | None = None,
+        cache_bytes: int | None = None,
+    ) -> None:
+        if len(domains) != 2 or domains[0] == domains[1]:
+            raise DataError(f"colourisation has two domains, grey and colour, of different names; found {domains}.")
+        self.domains = self.grey, self.colour = domains[0], domains[1]
+        wanted = channels if isinstance(channels, dict) else {self.grey: channels}
+        self._grey_channels = wanted.get(self.grey) or 1
+        if self._grey_channels not in (1, 3) or wanted.get(self.colour, 3) != 3:
+            raise DataError(f"grey pictures have 1 or 3 channels, colour pictures 3; found channels={channels}.")
+        self.degradation = degradation(degrade)
+        self.load_size, self.crop_size, self.flip = load_size, crop_size, flip
+        options: dict[str, Any] = {
+            "split": split, "load_size": load_size, "crop_size": crop_size, "limit": limit,
+        }  # fmt: skip
+        if isinstance(root, dict) or root in registry("datasets"):
+            spec = {"name": root} if isinstance(root, str) else root
+            options |= {} if cache_bytes is None else {"cache_bytes": cache_bytes}
+            given = {k: v for k, v in {**options, "channels": {self.colour: 3}}.items() if v is not None}
+            self.pictures = open_dataset({**spec, **given}, sides=sides, flip=flip)
+        else:
+            from i2izoo.data.pictures import PictureDataset
+
+            found = [self.grey, self.colour] if self._has_grey(Path(root), split, sides) else [self.colour]
+            self.pictures = PictureDataset(
+                root=root, kind="paired" if len(found) == 2 else "single", domains=found, sides=sides, flip=flip,
+                channels=3, cache_bytes=cache_bytes, **options,
+            )  # fmt: skip
+        if self.colour not in self.pictures.domains:
+            raise DataError(
+                f"the data has no domain {self.colour!r} to take colour pictures from; it has "
+                f"{listing(self.pictures.domains)}: name one of them as the target (--to, or the last of domains)."
+            )
+
+    @property
+    def title(self) -> str:
+        """What it is, for the card."""
+        root = self.config["root"]
+        name = root["name"] if isinstance(root, dict) else Path(root).name
+        return f"{name}, grey made of the colours"
+
+    def __len__(self) -> int:
+        return self.pictures.count(self.colour)
+
+    def name(self, index: int) -> str:
+        return self.pictures.name(index)
+
+    def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
+        found = self.pictures.sample(index, seed)
+        grey = grey_of((found.get(self.grey, found[self.colour]).numpy() + 1) / 2)
+        if seed is not None:
+            grey = self.degradation(grey, derive_seed(seed, "degrade"))
+        planes = torch.from_numpy(np.ascontiguousarray(grey * 2 - 1)).clamp_(-1, 1)
+        return {self.grey: planes.repeat(self._grey_channels, 1, 1), self.colour: found[self.colour]}
+
+    def _has_grey(self, root: Path, split: str | None, sides: list[str] | None) -> bool:
+        if sides is not None:
+            return self.grey in sides
+        return root.suffix.lower() == ".csv" or any((p / self.grey).is_dir() for p in (root, root / (split or "")))
+
+
+def grey_of(colour: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+    """The grey picture, H x W in [0, 1], of the same luminance and so the same L* as sRGB 3 x H x W in [0, 1].
+
+    In numpy, as everything that runs in the loader's thread.
+
+    >>> grey_of(np.array([1, 0, 0], np.float32).reshape(3, 1, 1)).round(3)
+    array([[0.499]], dtype=float32)
+    """
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    red, green, blue = XYZ_OF_RGB[1]
+    luminance = red * linear[0] + green * linear[1] + blue * linear[2]
+    encoded = np.where(luminance <= 0.0031308, luminance * 12.92, 1.055 * luminance ** (1 / 2.4) - 0.055)
+    return encoded.astype(np.float32)

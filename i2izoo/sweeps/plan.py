@@ -1,0 +1,183 @@
+"""The runs of a sweep, all checked before the first is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+
+from i2izoo.config import schema
+from i2izoo.data.domains import choose_domains
+from i2izoo.data.interface import Dataset
+from i2izoo.data.open import open_dataset
+from i2izoo.errors import ConfigError, I2IZooError
+from i2izoo.evaluation.measuring import build as build_metrics
+from i2izoo.evaluation.setup import _check_counts, _size
+from i2izoo.interfaces import Method
+from i2izoo.registry import registry
+from i2izoo.sweeps.layers import Given, resolve
+from i2izoo.sweeps.spec import Cell, Sweep, folder_of
+from i2izoo.training.config import TrainingOptions
+from i2izoo.training.held_out import open_held_out
+from i2izoo.training.trainer import training_sides
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of a sweep.
+
+    Attributes:
+        name: unique; that of its cell, with the seed where there are several.
+        cell: name of its cell.
+        method: name.
+        options: of the method, as given.
+        training: options of the training, as given.
+        facts: the `run.json` that the run will have, as far as it is known before: method and all options.
+        varied: option -> value, for the options that the sweep varies; "-" where the run has no such option.
+        parameters: number that translation needs.
+        trained: number of all the networks of the training.
+    """
+
+    name: str
+    cell: str
+    method: str
+    options: dict[str, Any]
+    training: dict[str, Any]
+    facts: dict[str, Any]
+    varied: dict[str, Any]
+    parameters: int
+    trained: int
+
+    @property
+    def folder(self) -> str:
+        """Name of the folder of the run."""
+        return folder_of(self.name)
+
+
+def plan(sweep: Sweep, data: Any, where: str) -> tuple[list[Run], Dataset]:
+    """All runs, and the pictures that they are evaluated on.
+
+    Raises:
+        ConfigError: an option is unknown or has a bad value, or the data does not fit; names the file and the key.
+    """
+    try:
+        build_metrics(sweep.metrics, 0)
+    except I2IZooError as error:
+        raise ConfigError(f"{where}: metrics: {error}") from error
+    try:
+        _size(sweep.size)
+        _check_counts({"samples": sweep.samples, "limit": sweep.limit, "seed": 0})
+    except I2IZooError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    planner = _Planner(sweep, data)
+    runs = [run for cell in sweep.cells() for run in planner.of_cell(cell, where)]
+    first = runs[0]
+    try:
+        held_out = open_held_out(
+            sweep.val, data, _build(first.method, first.options),
+            split=first.training.get("split"), sides=first.training.get("sides"),
+        )  # fmt: skip
+    except I2IZooError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    return runs, held_out
+
+
+class _Planner:
+    def __init__(self, sweep: Sweep, data: Any) -> None:
+        self.sweep, self.data = sweep, data
+        self.opened: dict[str, Dataset] = {}
+
+    def of_cell(self, cell: Cell, where: str) -> Iterator[Run]:
+        for seed in self.sweep.seeds or (None,):
+            given = [*cell.given, *([] if seed is None else [Given("seeds", "seed", seed)])]
+            try:
+                yield self.run(cell.name if seed is None else f"{cell.name},seed={seed}", cell.name, given)
+            except I2IZooError as error:
+                faults = [one.place for one in given if self.is_fault(one, given)]
+                faults = faults or [g.place for g in given if g.key == "method" and g.value not in registry("methods")]
+                said = faults[0] if len(faults) == 1 else f"run {cell.name!r}"
+                raise ConfigError(f"{where}: {said}: {error}") from error
+
+    def is_fault(self, one: Given, given: list[Given]) -> bool:
+        """Is all well without this option?"""
+        try:
+            self.run("", "", [other for other in given if other is not one])
+        except I2IZooError:
+            return False
+        return True
+
+    def run(self, name: str, cell: str, given: list[Given]) -> Run:
+        method = next((g.value for g in reversed(given) if g.key == "method"), None)
+        if not isinstance(method, str):
+            raise ConfigError(f"a sweep needs 'method: NAME', beside its options, in its grid or runs; found {method}.")
+        kind: type[Method] = registry("methods").get(method)
+        own = [g for g in given if g.key != "method"]
+        options, training = resolve(own, kind, TrainingOptions, repr(method))
+        if not isinstance(self.data, Dataset):
+            training.setdefault("split", "train")
+        if kind.dataset is not None:  # it makes the source of what is there
+            source, target = options.get("domains") or schema(kind)["domains"].default
+            options["domains"] = [source, self.sweep.to or target]
+        elif "domains" in schema(kind):
+            options["domains"] = choose_domains(self.open(kind, training), self.sweep.to, options.get("domains"))
+        built = _build(method, options)
+        facts: dict[str, Any] = {
+            "method": method,
+            "options": built.config,
+            "training": TrainingOptions.of(built.recipe, training).config,
+        }
+        crop = facts["training"]["crop_size"]
+        if self.sweep.samples > 1 and not built.samples:
+            raise ConfigError(f"{method!r} has one answer for each picture; leave 'samples' out.")
+        multiple, least = training_sides(built)
+        if crop and (crop % multiple or crop < least):
+            raise ConfigError(
+                f"{method!r} trains on sides that are multiples of {multiple} and at least {least} pixels, and "
+                f"crop_size is {crop}; set it, or other parts."
+            )
+        sizes = {name: p.numel() for name, p in built.named_parameters()}
+        return Run(
+            name, cell, method, options, training, facts,
+            varied={key: _value(facts, key) for key in self.sweep.varied},
+            parameters=sum(n for name, n in sizes.items() if name.split(".")[0] in built.inference_parts),
+            trained=sum(sizes.values()),
+        )  # fmt: skip
+
+    def open(self, kind: type[Method], training: Mapping[str, Any]) -> Dataset:
+        if isinstance(self.data, Dataset):
+            return self.data
+        settings = {"kind": kind.data, "split": training["split"], "sides": training.get("sides")}
+        key = repr(settings)
+        if key not in self.opened:
+            self.opened[key] = open_dataset(self.data, **cast(Any, settings))
+        return self.opened[key]
+
+
+def _build(method: str, options: Mapping[str, Any]) -> Method:
+    """The method without memory for its weights; one that needs the numbers is built in full."""
+    spec = {"name": method, **options}
+    try:
+        with torch.device("meta"):
+            return registry("methods").build(spec)
+    except I2IZooError:
+        raise
+    except Exception:
+        try:
+            return registry("methods").build(spec)
+        except I2IZooError:
+            raise
+        except Exception as error:
+            raise ConfigError(f"method {method!r} cannot be built: {type(error).__name__}: {error}") from error
+
+
+def _value(facts: Mapping[str, Any], key: str) -> Any:
+    """What a run has for a dotted option, also where that is a default."""
+    if key == "method":
+        return facts["method"]
+    name, *path = key.split(".")
+    value = facts["options"].get(name, facts["training"].get(name, "-"))
+    for step in path:
+        value = value.get(step, "-") if isinstance(value, Mapping) else "-"
+    return value["name"] if isinstance(value, Mapping) and "name" in value else value

@@ -1,0 +1,348 @@
+"""BicycleGAN and its halves cVAE-GAN and cLR-GAN: one picture, many translations, chosen by a latent vector
+(Zhu et al., "Toward Multimodal Image-to-Image Translation", NIPS 2017, arXiv 1711.11586)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from i2izoo.config import PartSpec
+from i2izoo.errors import ConfigError
+from i2izoo.interfaces import AdversarialLoss, Batch, Latent, Method, ReconstructionLoss, Update
+from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.latent import kl_divergence, reparameterise
+from i2izoo.nn.optim import adam
+from i2izoo.nn.random import derive_seed, randn
+from i2izoo_gan.import_bicyclegan import options_and_weights
+
+UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "all"}
+ADAM_BETAS = [0.5, 0.999]
+DOMAINS = ["source", "target"]
+
+
+class BicycleGAN(Method):
+    """The hybrid of section 3.3, eq. 9: both ways round the cycle between a latent z and a target B.
+
+    - cVAE-GAN, B -> z -> B': the encoder reads z off B, and the generator makes B' of A and z. B' is like B (L1), is
+      taken for real, and z is near N(0, I) (KL), so that at test time it can be drawn from there.
+    - cLR-GAN, z -> B' -> z': the generator makes B' of A and a drawn z. B' is taken for real, and the encoder can read
+      z off it again. This term trains the generator only: else the two agree to hide z in B', as section 4 warns.
+
+    Args:
+        domains: source A and target B, by the names that the data gives them.
+        in_channels: channels of the source.
+        out_channels: channels of the target.
+        latent: length of z; the paper compares 2, 8 and 256.
+        generator: any generator with an option `latent`; `latent_at` says where z enters it.
+        encoder: any encoder to a vector; it sees the target only.
+        discriminator: any discriminator; one of encoded, one of random translations.
+        gan_loss: any adversarial loss; the paper's is "lsgan".
+        gan_weight: weight of the adversarial term of encoded translations; 0 trains without that discriminator.
+        random_gan_weight: the same for translations with a random z.
+        reconstruction_loss: "l1" as in the paper, or any reconstruction loss.
+        reconstruction_weight: lambda, of B' against B.
+        latent_weight: lambda_latent, of z' against z (mean absolute difference).
+        kl_weight: lambda_KL; the divergence is summed over z and averaged over the batch.
+        conditional: show the source to the discriminators, as the paper's equations do. Its experiments and the
+            authors' code do not, which section 4 finds better, so False is the default.
+        half_batch: True gives each way half of the batch, as the authors' code: with pairs (A1, B1), (A2, B2), z is
+            read off B1, both ways translate A1, and the random one is compared with B2. False gives both all of it.
+        discriminator_steps: discriminator updates for each generator update.
+        init: initialisation of the weights; the authors' code has "xavier".
+        init_gain: its gain or standard deviation; theirs is 0.02, from which the encoder wakes slowly: short runs
+            want 1.
+        learning_rate: of Adam, for all.
+        betas: of Adam.
+        inference: "sample" draws z from N(0, I) by the seed; "zero" takes its mode, for one answer.
+
+    >>> method = BicycleGAN(generator={"name": "unet_256", "width": 4, "depth": 3}, encoder={"name": "cnn_encoder"})
+    >>> method(torch.zeros(1, 3, 20, 9), to="target", seeds=[0], latent=torch.zeros(1, 8)).shape
+    torch.Size([1, 3, 20, 9])
+    """
+
+    data = "paired"
+    samples = True
+    inference_parts = ("generator", "encoder")
+    recipe: ClassVar[dict[str, Any]] = {
+        "epochs": 200, "decay_epochs": 200, "batch_size": 2, "load_size": 286, "crop_size": 256,
+    }  # fmt: skip
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "latent": 4,
+        "generator": {"name": "unet_256", "width": 4, "depth": 3, "norm": "instance", "dropout": 0.0},
+        "encoder": {"name": "resnet_encoder", "width": 4, "blocks": 2},
+        "discriminator": {"name": "multiscale", "width": 4, "layers": 1},
+        "init_gain": 0.5,
+    }
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = DOMAINS,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        latent: int = 8,
+        generator: PartSpec = UNET,
+        encoder: PartSpec = "resnet_encoder",
+        discriminator: PartSpec = "multiscale",
+        gan_loss: PartSpec = "lsgan",
+        gan_weight: float = 1.0,
+        random_gan_weight: float = 1.0,
+        reconstruction_loss: PartSpec = "l1",
+        reconstruction_weight: float = 10.0,
+        latent_weight: float = 0.5,
+        kl_weight: float = 0.01,
+        conditional: bool = False,
+        half_batch: bool = True,
+        discriminator_steps: int = 1,
+        init: Init = "xavier",
+        init_gain: float = 0.02,
+        learning_rate: float = 2e-4,
+        betas: list[float] = ADAM_BETAS,
+        inference: Literal["sample", "zero"] = "sample",
+    ) -> None:
+        super().__init__()
+        if len(domains) != 2 or domains[0] == domains[1]:
+            raise ConfigError(f"{type(self).__name__} has two domains of different names; found {domains}.")
+        if discriminator_steps < 1 or latent < 1:
+            raise ConfigError(f"discriminator_steps ({discriminator_steps}) and latent ({latent}) are at least 1.")
+        self.encodes = bool(gan_weight or reconstruction_weight)  # is there the way B -> z -> B'?
+        self.draws = bool(random_gan_weight or latent_weight)  # is there the way z -> B' -> z'?
+        if not self.encodes and not latent_weight:
+            raise ConfigError("nothing trains the encoder: give it a reconstruction, a gan or a latent weight above 0.")
+        self.source, self.target = domains
+        self.latent_size = latent
+        self.generator = self.part(
+            "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels, latent=latent
+        )
+        self.encoder = self.part("encoder", "encoders", encoder, in_channels=out_channels, latent=latent)
+        self.discriminator = nn.ModuleDict()
+        for way, weight in (("encoded", gan_weight), ("random", random_gan_weight)):
+            judged = out_channels + (in_channels if conditional else 0)
+            critic = self.part("discriminator", "discriminators", discriminator, in_channels=judged)
+            if weight:
+                self.discriminator[way] = critic
+        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
+        self.reconstruction_loss = self.part("reconstruction_loss", "losses", reconstruction_loss, ReconstructionLoss)
+        self.gan_weight = {"encoded": gan_weight, "random": random_gan_weight}
+        self.reconstruction_weight, self.latent_weight, self.kl_weight = reconstruction_weight, latent_weight, kl_weight
+        self.conditional, self.half_batch, self.discriminator_steps = conditional, half_batch, discriminator_steps
+        self.learning_rate, self.betas, self.inference = learning_rate, betas, inference
+        for network in (self.generator, self.encoder, self.discriminator):
+            init_weights(network, init, init_gain)
+
+    @property
+    def directions(self) -> dict[str, str]:
+        return {self.target: self.source}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return {self.source: self.config["in_channels"], self.target: self.config["out_channels"]}
+
+    # ---------------------------------------------------------------------------------------------------- learning
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        G, E, D = self.generator, self.encoder, self.discriminator
+        x, y = batch[self.source], batch[self.target]
+        split = self.half_batch and self.encodes and self.draws and len(x) > 1  # one pair serves both ways
+        half = len(x) // 2 if split else len(x)
+        (a, b), (other_a, other_b) = (x[:half], y[:half]), (x[-half:], y[-half:])
+
+        fakes, losses = {}, {}
+        if self.encodes:
+            mean, log_variance = E(b)
+            fakes["encoded"] = G(a, reparameterise(mean, log_variance))
+        if self.draws:
+            z = torch.randn(len(a), self.latent_size, device=a.device, dtype=a.dtype)
+            fakes["random"] = G(a, z)
+
+        if (batch.step + 1) % self.discriminator_steps == 0:
+            for way in D:
+                gan = self.gan_loss.generator(D[way](self._judged(a, fakes[way])))
+                losses[f"gan_{way}"] = self.gan_weight[way] * gan
+            if self.encodes and self.reconstruction_weight:
+                losses["reconstruction"] = self.reconstruction_weight * self.reconstruction_loss(fakes["encoded"], b)
+            if self.encodes and self.kl_weight:
+                losses["kl"] = self.kl_weight * kl_divergence(mean, log_variance)
+            if not self.latent_weight:
+                yield Update(("encoder", "generator"), losses)
+            else:
+                latent = {"latent": self.latent_weight * F.l1_loss(E(fakes["random"])[0].to(z.dtype), z)}
+                if self.encodes:  # the latent term goes to the generator only; then both step
+                    yield Update(("encoder", "generator"), losses, step=False, retain_graph=True)
+                    yield Update("generator", latent, step=("encoder", "generator"))
+                else:  # cLR-GAN, whose encoder nothing else trains
+                    yield Update(("encoder", "generator"), losses | latent)
+
+        losses = {}
+        for way, pair in (("encoded", (a, b)), ("random", (other_a, other_b))):
+            if way in D:
+                real, fake = self._judged(*pair), self._judged(a, fakes[way].detach())
+                losses[f"d_{way}"] = self.gan_loss.discriminator(D[way](real), D[way](fake))
+                penalty = self.gan_loss.penalty(D[way], real, fake)
+                if penalty is not None:
+                    losses[f"d_penalty_{way}"] = penalty
+        if losses:
+            yield Update("discriminator", losses)
+
+    def _judged(self, x: Tensor, y: Tensor) -> Tensor:
+        """What a discriminator sees."""
+        return torch.cat([x, y.to(x.dtype)], dim=1) if self.conditional else y
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        networks = {"encoder": self.encoder, "generator": self.generator, "discriminator": self.discriminator}
+        return {
+            name: adam(network.parameters(), self.learning_rate, self.betas)
+            for name, network in networks.items()
+            if list(network.parameters())
+        }
+
+    # ------------------------------------------------------------------------------------------------- translating
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """The latent that the encoder reads off pictures of the target domain: N x out x H x W to N x L, the mean.
+
+        Raises:
+            ConfigError: the pictures have another number of channels; one channel counts as grey.
+        """
+        wanted, found = self.config["out_channels"], picture.shape[1]
+        if found not in (1, wanted):
+            raise ConfigError(f"style is a picture of the domain {self.target!r}, {wanted} channels; found {found}.")
+        return self.encoder(picture.expand(-1, wanted, -1, -1))[0]
+
+    def forward(self, image: Tensor, *, to: str, seeds: list[int] | None = None, **options: Any) -> Tensor:
+        if options.get("style") is not None and options.get("latent") is None:
+            options["latent"] = self.encode(options.pop("style"))  # before it would be padded as the image is
+        return super().forward(image, to=to, seeds=seeds, **options)
+
+    def translate(
+        self,
+        image: Tensor,
+        *,
+        to: str,
+        seeds: list[int],
+        latent: Latent | None = None,
+        style: Tensor | None = None,
+        mode: Literal["sample", "zero"] | None = None,
+    ) -> Tensor:
+        """N x in x H x W to N x out x H x W.
+
+        Args:
+            image: the batch.
+            to: the target domain.
+            seeds: one for each row; z is drawn from N(0, I) by them.
+            latent: z itself, N x L, in place of a draw.
+            style: a picture of the target domain for each row, of any size; z is what the encoder reads off it.
+            mode: "sample" or "zero", overrides the method's option `inference`.
+        """
+        mode = mode or self.inference
+        if mode not in ("sample", "zero"):
+            raise ConfigError(f"mode is 'sample' or 'zero'; found {mode!r}.")
+        if latent is not None and style is not None:
+            raise ConfigError("latent and style both decide the translation; give one of them.")
+        if style is not None:
+            latent = self.encode(style)
+        elif latent is None:
+            keys = [derive_seed(seed, "latent") for seed in seeds]
+            latent = randn((self.latent_size,), keys, image.device).to(image.dtype)
+            if mode == "zero":
+                latent = torch.zeros_like(latent)
+        return self.generator(image, latent)
+
+    @classmethod
+    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> BicycleGAN:
+        """Build from the authors' `..._net_G.pth`, `..._net_E.pth` and, if given, `..._net_D.pth` and `..._net_D2.pth`.
+
+        D judges encoded translations and D2 random ones.
+        """
+        read, weights = options_and_weights(files, options)
+        method = cls(**read)
+        critics = {f"discriminator.{way}" for way in method.discriminator}
+        if not critics <= weights.keys() and any(place.startswith("discriminator") for place in weights):
+            raise ConfigError(f"{cls.__name__} imports all of its discriminators or none; found {sorted(files)}.")
+        for place in weights.keys() & {"generator", "encoder", *critics}:
+            method.get_submodule(place).load_state_dict(weights[place])
+        return method
+
+
+class CVAEGAN(BicycleGAN):
+    """The half B -> z -> B' alone (section 3.2, eq. 5): every z that it was trained with was read off a picture.
+
+    Args: those of `BicycleGAN` that have a meaning here.
+
+    >>> method = CVAEGAN(generator={"name": "unet_256", "width": 4, "depth": 3}, encoder={"name": "cnn_encoder"})
+    >>> list(method.discriminator)
+    ['encoded']
+    """
+
+    recipe: ClassVar[dict[str, Any]] = {**BicycleGAN.recipe, "batch_size": 1}
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = DOMAINS,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        latent: int = 8,
+        generator: PartSpec = UNET,
+        encoder: PartSpec = "resnet_encoder",
+        discriminator: PartSpec = "multiscale",
+        gan_loss: PartSpec = "lsgan",
+        gan_weight: float = 1.0,
+        reconstruction_loss: PartSpec = "l1",
+        reconstruction_weight: float = 10.0,
+        kl_weight: float = 0.01,
+        conditional: bool = False,
+        discriminator_steps: int = 1,
+        init: Init = "xavier",
+        init_gain: float = 0.02,
+        learning_rate: float = 2e-4,
+        betas: list[float] = ADAM_BETAS,
+        inference: Literal["sample", "zero"] = "sample",
+    ) -> None:
+        super().__init__(**self.config, random_gan_weight=0.0, latent_weight=0.0)
+
+
+class CLRGAN(BicycleGAN):
+    """The half z -> B' -> z' alone (section 3.2, eq. 7): nothing compares B' with B, so colours may be wrong.
+
+    Its encoder is trained by the latent term, for nothing else trains it.
+
+    Args: those of `BicycleGAN` that have a meaning here; `gan_weight` is that of translations with a random z.
+
+    >>> method = CLRGAN(generator={"name": "unet_256", "width": 4, "depth": 3}, encoder={"name": "cnn_encoder"})
+    >>> list(method.discriminator)
+    ['random']
+    """
+
+    recipe: ClassVar[dict[str, Any]] = {**BicycleGAN.recipe, "batch_size": 1}
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = DOMAINS,
+        in_channels: int = 3,
+        out_channels: int = 3,
+        latent: int = 8,
+        generator: PartSpec = UNET,
+        encoder: PartSpec = "resnet_encoder",
+        discriminator: PartSpec = "multiscale",
+        gan_loss: PartSpec = "lsgan",
+        gan_weight: float = 1.0,
+        latent_weight: float = 0.5,
+        conditional: bool = False,
+        discriminator_steps: int = 1,
+        init: Init = "xavier",
+        init_gain: float = 0.02,
+        learning_rate: float = 2e-4,
+        betas: list[float] = ADAM_BETAS,
+        inference: Literal["sample", "zero"] = "sample",
+    ) -> None:
+        options = {**self.config, "gan_weight": 0.0, "random_gan_weight": gan_weight}
+        super().__init__(**options, reconstruction_weight=0.0, kl_weight=0.0)
+        del self.config["reconstruction_loss"]  # which is recorded by building it, and no option here
+        if isinstance(spread := getattr(self.encoder, "log_variance", None), nn.Module):
+            spread.requires_grad_(False)  # the latent term looks at the mean only

@@ -1,0 +1,180 @@
+"""The conditional GAN as a translator: adversarial loss only (Mirza and Osindero 2014, arXiv 1411.1784)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from i2izoo.config import PartSpec
+from i2izoo.errors import ConfigError
+from i2izoo.interfaces import AdversarialLoss, Batch, Latent, Method, Update
+from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.optim import adam
+from i2izoo.nn.random import derive_seed, randn, seeded
+
+UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "input"}
+"""Of batches of one, the paper's batch size in pix2pix, instance norm is batch norm with the picture's statistics."""
+
+
+class CGAN(Method):
+    """min_G max_D E[log D(x, y)] + E[log(1 - D(x, G(x, z)))] (eq. 2), the baseline "cGAN" of pix2pix.
+
+    Nothing but the discriminator compares the translation with the target: it is as sharp as the discriminator asks,
+    right as far as that looks at the source, and its noise is often ignored.
+
+    Args:
+        domains: source x and target y, by the names that the data gives them.
+        in_channels: channels of the source.
+        out_channels: channels of the target.
+        noise: "latent" draws a vector z, which the generator repeats over all pixels; "dropout" has no z, and keeps the
+            generator's dropout on in translating.
+        latent: length of z, 8 to 64 as a rule; without effect where noise is "dropout".
+        generator: any generator; with an option `latent` or, for noise "dropout", with dropout.
+        discriminator: any discriminator; it sees source and target concatenated.
+        gan_loss: any adversarial loss; the paper's is "vanilla".
+        conditional: False hides the source from the discriminator: nothing then ties the translation to the source, and
+            it tends to one output for all (pix2pix, table 1, "GAN").
+        discriminator_steps: discriminator updates for each generator update.
+        init: initialisation of the weights.
+        init_gain: its standard deviation or gain.
+        learning_rate: of Adam, for both.
+        betas: of Adam.
+
+    >>> method = CGAN(generator={"name": "unet_256", "width": 4, "depth": 3})
+    >>> method(torch.zeros(1, 3, 20, 9), to="target", seeds=[0]).shape
+    torch.Size([1, 3, 20, 9])
+    """
+
+    data = "paired"
+    samples = True
+    recipe: ClassVar[dict[str, Any]] = {
+        "epochs": 100, "decay_epochs": 100, "batch_size": 1, "load_size": 286, "crop_size": 256,
+    }  # fmt: skip
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "generator": {"name": "unet_256", "width": 4, "depth": 3, "norm": "instance", "dropout": 0.0},
+        "discriminator": {"name": "patchgan", "width": 4, "layers": 2},
+        "init_gain": 0.2,
+    }
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        in_channels: int = 3,
+        out_channels: int = 3,
+        noise: Literal["latent", "dropout"] = "latent",
+        latent: int = 8,
+        generator: PartSpec = UNET,
+        discriminator: PartSpec = "patchgan",
+        gan_loss: PartSpec = "vanilla",
+        conditional: bool = True,
+        discriminator_steps: int = 1,
+        init: Init = "normal",
+        init_gain: float = 0.02,
+        learning_rate: float = 2e-4,
+        betas: list[float] = [0.5, 0.999],  # noqa: B006
+    ) -> None:
+        super().__init__()
+        if len(domains) != 2 or domains[0] == domains[1]:
+            raise ConfigError(f"cgan translates between two domains of different names; found {domains}.")
+        if discriminator_steps < 1 or latent < 1:
+            raise ConfigError(f"discriminator_steps ({discriminator_steps}) and latent ({latent}) are at least 1.")
+        self.source, self.target = domains
+        self.latent_size = latent if noise == "latent" else 0
+        context: dict[str, Any] = {"latent": latent} if noise == "latent" else {}
+        self.generator = self.part(
+            "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels, **context
+        )
+        if noise == "dropout" and not dropouts(self.generator):
+            raise ConfigError(
+                "noise='dropout' needs a generator with dropout, and this one has none; set generator.dropout=0.5."
+            )
+        judged = out_channels + (in_channels if conditional else 0)
+        self.discriminator = self.part("discriminator", "discriminators", discriminator, in_channels=judged)
+        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
+        self.conditional, self.discriminator_steps = conditional, discriminator_steps
+        self.learning_rate, self.betas = learning_rate, betas
+        for network in (self.generator, self.discriminator):
+            init_weights(network, init, init_gain)
+
+    @property
+    def directions(self) -> dict[str, str]:
+        return {self.target: self.source}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return {self.source: self.config["in_channels"], self.target: self.config["out_channels"]}
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        x, y = batch[self.source], batch[self.target]
+        noise = [torch.randn(len(x), self.latent_size, device=x.device, dtype=x.dtype)] if self.latent_size else []
+        fake = self.generator(x, *noise)
+
+        real_pair, fake_pair = self._judged(x, y), self._judged(x, fake.detach())
+        losses = {
+            "d_gan": 0.5 * self.gan_loss.discriminator(self.discriminator(real_pair), self.discriminator(fake_pair))
+        }
+        penalty = self.gan_loss.penalty(self.discriminator, real_pair, fake_pair)
+        if penalty is not None:  # halved with the rest, so that its weight stays relative to the loss
+            losses["d_penalty"] = 0.5 * penalty
+        yield Update("discriminator", losses)
+
+        if (batch.step + 1) % self.discriminator_steps == 0:
+            yield Update("generator", {"gan": self.gan_loss.generator(self.discriminator(self._judged(x, fake)))})
+
+    def _judged(self, x: Tensor, y: Tensor) -> Tensor:
+        """What the discriminator sees."""
+        return torch.cat([x, y.to(x.dtype)], dim=1) if self.conditional else y
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        return {name: adam(network.parameters(), self.learning_rate, self.betas) for name, network in networks.items()}
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int], latent: Latent | None = None) -> Tensor:
+        """N x in x H x W to N x out x H x W.
+
+        Args:
+            image: the batch.
+            to: the target domain.
+            seeds: one for each row; z, or what drops out, is drawn by them.
+            latent: z itself, N x L, in place of a draw.
+
+        Raises:
+            ConfigError: a latent that does not fit, or that noise "dropout" has no place for.
+        """
+        if self.latent_size:
+            if latent is None:
+                keys = [derive_seed(seed, "latent") for seed in seeds]
+                latent = randn((self.latent_size,), keys, image.device).to(image.dtype)
+            return self.generator(image, latent)
+        if latent is not None:
+            raise ConfigError("this cgan has dropout as its noise and no latent; leave latent out.")
+        rows = []
+        with dropping(self.generator):
+            for row, seed in zip(image, seeds, strict=True):
+                with seeded(derive_seed(seed, "dropout")):
+                    rows.append(self.generator(row[None]))
+        return torch.cat(rows)
+
+
+def dropouts(network: nn.Module) -> list[nn.Module]:
+    """Its layers that drop something in training."""
+    return [m for m in network.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p]
+
+
+@contextmanager
+def dropping(network: nn.Module) -> Iterator[None]:
+    """Dropout on inside; all other layers as they are."""
+    layers = dropouts(network)
+    was = [layer.training for layer in layers]
+    for layer in layers:
+        layer.train()
+    try:
+        yield
+    finally:
+        for layer, training in zip(layers, was, strict=True):
+            layer.train(training)
