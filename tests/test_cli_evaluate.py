@@ -144,3 +144,17 @@ def test_a_stopped_evaluation_shows_and_keeps_what_was_done(pairs, tmp_path, cap
     assert f"{tmp_path / 'out'}" in found.err
     assert Result.load(tmp_path / "out")["psnr"].n == 3
     assert (Path(model) / "README.md").read_bytes() == before
+
+
+def test_a_model_of_two_directions_keeps_the_numbers_of_both(pairs, tmp_path):
+    tiny = {"name": "resnet_6blocks", "width": 2}
+    made = i2izoo.create("cyclegan", domains=["label", "photo"], generator=tiny)
+    folder = made.save_pretrained(tmp_path / "both")
+    values = {}
+    for to in ("photo", "label", "photo"):
+        assert main(["evaluate", str(folder), "--data", pairs, "--to", to, "--metrics", "psnr", "--card"]) == 0
+        scores = json.loads((folder / "evaluation" / to / "scores.json").read_text())
+        assert scores["protocol"]["to"] == to
+        values[f"psnr to {to}"] = pytest.approx(scores["scores"]["psnr"]["value"], rel=1e-4)
+    metrics = json.loads((folder / "config.json").read_text())["provenance"]["metrics"]
+    assert {label: row["value"] for label, row in metrics.items()} == values

@@ -14,7 +14,7 @@ from i2izoo.cards import read_card, render_card
 from i2izoo.errors import EvaluationError
 from i2izoo.evaluation.protocol import PROTOCOL
 from i2izoo.evaluation.result import SCORES, Result
-from i2izoo.storage import CARD, CONFIG, read_config, write_text
+from i2izoo.storage import CARD, CONFIG, load_folder, read_config, write_text
 
 FOLDER = "evaluation"
 
@@ -24,7 +24,9 @@ def write_to_card(folder: str | os.PathLike[str], result: Result) -> None:
 
     The metrics in config.json and README.md are those of this result alone, so that every figure follows from the
     protocol beside it; all else in both files stays, and so do further columns (of a trivial answer, say) of a metric
-    that is again measured on as many pictures of the same split. Each file is written whole or not at all.
+    that is again measured on as many pictures of the same split. Of a model with several directions, each has its own
+    protocol (`evaluation/DOMAIN/protocol.json`) and its own metrics (`psnr to DOMAIN`), and those of the others stay.
+    Each file is written whole or not at all.
 
     Raises:
         StorageError: `folder` is no pretrained folder.
@@ -37,12 +39,20 @@ def write_to_card(folder: str | os.PathLike[str], result: Result) -> None:
     if not (metrics := result.card_metrics()):
         raise EvaluationError("no metric could be computed, so there is nothing to write onto the card.")
     name, facts = folder.resolve().name, dict(config.get("provenance") or {})
-    metrics = {label: _with_columns(row, (facts.get("metrics") or {}).get(label)) for label, row in metrics.items()}
+    place, before = folder / FOLDER, dict(facts.get("metrics") or {})
+    if len(directions := load_folder(folder)[0].directions) > 1:
+        place = place / result.protocol.to
+        metrics = {f"{label} to {result.protocol.to}": row for label, row in metrics.items()}
+        others = tuple(f" to {to}" for to in directions if to != result.protocol.to)
+    else:
+        others = ()
+    metrics = {label: _with_columns(row, before.get(label)) for label, row in metrics.items()}
+    metrics = {k: v for k, v in before.items() if others and k.endswith(others)} | metrics
     changed = {**config, "provenance": {**facts, "metrics": metrics}}
     card = _card(folder, config, changed, name)
     content = replace(result, model=name).to_dict()
-    write_text(folder / FOLDER / PROTOCOL, result.protocol.to_json())
-    write_text(folder / FOLDER / SCORES, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    write_text(place / PROTOCOL, result.protocol.to_json())
+    write_text(place / SCORES, json.dumps(content, indent=2, allow_nan=False) + "\n")
     write_text(folder / CARD, card)
     write_text(folder / CONFIG, json.dumps(changed, indent=2) + "\n")
 
