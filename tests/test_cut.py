@@ -339,7 +339,7 @@ def test_pictures_of_the_two_domains_may_differ_in_size():
         ({"layers": ["down1", "down1"]}, "one or more different layers"),
         ({"layers": ["donw1"]}, "did you mean 'down1'"),
         ({"layers": ["block5"]}, "no layer 'block5'"),  # the tiny generator has one block
-        ({"generator": {"name": "unet_256", "width": 2, "depth": 3}}, "UNet256 has no method features"),
+        ({"generator": {"name": "unet_256", "width": 2, "depth": 3}}, "no layer 'pad_in'. Layers: e1, e2, e3"),
         ({"temperature": 0.0}, "temperature is above 0"),
         ({"gan_weight": 0.0, "nce_weight": 0.0, "identity_weight": 0.0}, "nothing to learn"),
         ({"negatives": "all"}, "one of 'image', 'batch'"),

@@ -11,6 +11,7 @@ from torch import Tensor
 from i2izoo.errors import ConfigError, MetricError, listing, suggest
 from i2izoo.evaluation.weights import Weights
 from i2izoo.interfaces import ImageMetric
+from i2izoo.nn.latent import slerp
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_metrics.perceptual_nets import LEAST_SIDE, TRUNKS, open_lpips
 from i2izoo_metrics.rgb import at_least, rgb
@@ -113,15 +114,3 @@ class PerceptualPathLength(ImageMetric):
             close = suggest(to, method.directions) or ";"
             raise MetricError(f"ppl: the model has no target {to!r}{close} Allowed: {listing(method.directions)}.")
         return to
-
-
-def slerp(start: Tensor, end: Tensor, t: Tensor) -> Tensor:
-    """Go from N x L to N x L along great circles (Shoemake 1985), t is N x 1.
-
-    >>> slerp(torch.tensor([[2.0, 0.0]]), torch.tensor([[0.0, 2.0]]), torch.tensor([[0.5]])).tolist()
-    [[1.414..., 1.414...]]
-    """
-    cosine = (start * end).sum(1, keepdim=True) / (start.norm(dim=1, keepdim=True) * end.norm(dim=1, keepdim=True))
-    angle = cosine.clamp(-1, 1).acos()
-    arc = (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
-    return torch.where(torch.sin(angle) < 1e-6, torch.lerp(start, end, t), arc)  # one line: a latent of one number
