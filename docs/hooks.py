@@ -165,7 +165,7 @@ def comparison(base: str, name: str) -> str:
     """The table of `docs/assets/results/NAME.json`, and a link to its report."""
     content = json.loads((DOCS / "assets" / "results" / f"{name}.json").read_text(encoding="utf-8"))
     report = f"[Open the report with pictures]({base}assets/results/{name}.html){{ .md-button }}"
-    return f"{render(from_dict(content), 'markdown')}\n\n{report}"
+    return f"{report}\n\n{render(from_dict(content), 'markdown')}"
 
 
 # ----------------------------------------------------------------------------------------------------------- parts
@@ -221,9 +221,8 @@ def _metric_facts(metric: type[Metric]) -> str:
         "Weights": ", ".join(weights) or "none",
     }
     if metric.qualifier is not None:
-        rows["Variants"] = (
-            f"option `{metric.qualifier}`, in brackets: default `{schema(metric)[metric.qualifier].default}`"
-        )
+        default = json.dumps(schema(metric)[metric.qualifier].default)
+        rows["Variants"] = f"option `{metric.qualifier}`, in brackets; default `{default}`"
     if others := [f"`{n}` = `{json.dumps(p.default)}`" for n, p in schema(metric).items() if n != metric.qualifier]:
         rows["Options"] = ", ".join(others)
     return "\n".join(["| | |", "|---|---|", *(f"| {k} | {_cell(v)} |" for k, v in rows.items())])
