@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.errors import ConfigError
+from i2izoo.nn.random import derive_seed, randn
 
 LatentAt: TypeAlias = Literal["input", "all", "bottleneck"]
 """Where a latent enters a generator: at its input, at every level on the way down, or at its innermost level only."""
@@ -37,6 +38,39 @@ def tile(image: Tensor, latent: Tensor) -> Tensor:
     """
     repeated = latent.to(image.dtype)[:, :, None, None].expand(-1, -1, *image.shape[-2:])
     return torch.cat([image, repeated], dim=1)
+
+
+def draw_latent(length: int, seeds: Sequence[int], image: Tensor) -> Tensor:
+    """z from N(0, I), N x `length`, of the type and device of `image`: row i is a function of seeds[i] alone.
+
+    >>> draw_latent(8, [0, 1], torch.zeros(2, 3, 4, 4)).shape
+    torch.Size([2, 8])
+    """
+    return randn((length,), [derive_seed(seed, "latent") for seed in seeds], image.device).to(image.dtype)
+
+
+def check_choice(mode: str, latent: Tensor | None, style: Tensor | None) -> None:
+    """Refuse what does not say one way to choose the latent of a translation.
+
+    Raises:
+        ConfigError: an unknown mode, or latent and style together.
+    """
+    if mode not in ("sample", "zero"):
+        raise ConfigError(f"mode is 'sample' or 'zero'; found {mode!r}.")
+    if latent is not None and style is not None:
+        raise ConfigError("latent and style both decide the translation; give one of them.")
+
+
+def style_picture(picture: Tensor, channels: int, domain: str) -> Tensor:
+    """A reference picture N x C x H x W with the channels of its domain; one channel counts as grey.
+
+    Raises:
+        ConfigError: it has another number of channels.
+    """
+    found = picture.shape[1]
+    if found not in (1, channels):
+        raise ConfigError(f"style is a picture of the domain {domain!r}, {channels} channels; found {found}.")
+    return picture.expand(-1, channels, -1, -1)
 
 
 def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:

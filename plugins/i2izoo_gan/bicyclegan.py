@@ -14,9 +14,8 @@ from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Latent, Method, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
-from i2izoo.nn.latent import kl_divergence, reparameterise
+from i2izoo.nn.latent import check_choice, draw_latent, kl_divergence, reparameterise, style_picture
 from i2izoo.nn.optim import adam
-from i2izoo.nn.random import derive_seed, randn
 from i2izoo_gan.import_bicyclegan import options_and_weights
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "all"}
@@ -208,10 +207,7 @@ class BicycleGAN(Method):
         Raises:
             ConfigError: the pictures have another number of channels; one channel counts as grey.
         """
-        wanted, found = self.config["out_channels"], picture.shape[1]
-        if found not in (1, wanted):
-            raise ConfigError(f"style is a picture of the domain {self.target!r}, {wanted} channels; found {found}.")
-        return self.encoder(picture.expand(-1, wanted, -1, -1))[0]
+        return self.encoder(style_picture(picture, self.config["out_channels"], self.target))[0]
 
     def forward(self, image: Tensor, *, to: str, seeds: list[int] | None = None, **options: Any) -> Tensor:
         if options.get("style") is not None and options.get("latent") is None:
@@ -239,15 +235,11 @@ class BicycleGAN(Method):
             mode: "sample" or "zero", overrides the method's option `inference`.
         """
         mode = mode or self.inference
-        if mode not in ("sample", "zero"):
-            raise ConfigError(f"mode is 'sample' or 'zero'; found {mode!r}.")
-        if latent is not None and style is not None:
-            raise ConfigError("latent and style both decide the translation; give one of them.")
+        check_choice(mode, latent, style)
         if style is not None:
             latent = self.encode(style)
         elif latent is None:
-            keys = [derive_seed(seed, "latent") for seed in seeds]
-            latent = randn((self.latent_size,), keys, image.device).to(image.dtype)
+            latent = draw_latent(self.latent_size, seeds, image)
             if mode == "zero":
                 latent = torch.zeros_like(latent)
         return self.generator(image, latent)

@@ -13,8 +13,9 @@ from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Latent, Method, Update
 from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.latent import draw_latent
 from i2izoo.nn.optim import adam
-from i2izoo.nn.random import derive_seed, randn, seeded
+from i2izoo.nn.random import derive_seed, seeded
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "input"}
 """Of batches of one, the paper's batch size in pix2pix, instance norm is batch norm with the picture's statistics."""
@@ -148,8 +149,7 @@ class CGAN(Method):
         """
         if self.latent_size:
             if latent is None:
-                keys = [derive_seed(seed, "latent") for seed in seeds]
-                latent = randn((self.latent_size,), keys, image.device).to(image.dtype)
+                latent = draw_latent(self.latent_size, seeds, image)
             return self.generator(image, latent)
         if latent is not None:
             raise ConfigError("this cgan has dropout as its noise and no latent; leave latent out.")

@@ -10,12 +10,8 @@ from torch import Tensor
 from i2izoo.errors import ConfigError, I2IZooError, MetricError
 from i2izoo.interfaces import Metric, Score
 from i2izoo_metrics.confusion import confusion_matrix, measures, scores
-from i2izoo_metrics.palette import IGNORED, to_classes
+from i2izoo_metrics.palette import IGNORED, NO_LABEL_MAP, to_classes
 from i2izoo_metrics.segmenter import Segmenter
-
-NO_LABEL_MAP = 0.75
-"""Share of pixels in no class's colour above which pictures are no label maps. JPEG maps of facades have up to 0.5 at
-64 x 64, which edges make; photos have 0.99 and more."""
 
 
 class FCNScore(Metric):

@@ -10,7 +10,7 @@ from torch import Tensor
 from i2izoo.errors import ConfigError, MetricError
 from i2izoo.interfaces import Metric, Score
 from i2izoo_metrics.confusion import confusion_matrix, measures, scores
-from i2izoo_metrics.palette import CMP, IGNORED, check_palette, to_classes
+from i2izoo_metrics.palette import CMP, IGNORED, NO_LABEL_MAP, check_palette, to_classes
 
 
 class LabelScore(Metric):
@@ -56,7 +56,7 @@ class LabelScore(Metric):
                 f"label_score reads label maps in RGB colours; these have {prediction.shape[1]} channels."
             )
         truth = to_classes(target, self.palette, self.tolerance)
-        if (truth == IGNORED).double().mean().item() > 0.75:
+        if (truth == IGNORED).double().mean().item() > NO_LABEL_MAP:
             raise MetricError(
                 "label_score scores translations to label maps, but most pixels of the truth have none of the "
                 f"{len(self.palette)} colours of the palette; turn the direction round, or give palette=[[R,G,B],...]."

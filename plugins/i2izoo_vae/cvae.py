@@ -13,9 +13,8 @@ from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Latent, Method, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
-from i2izoo.nn.latent import reparameterise
+from i2izoo.nn.latent import check_choice, draw_latent, reparameterise, style_picture
 from i2izoo.nn.optim import adam
-from i2izoo.nn.random import derive_seed, randn
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "all"}
 
@@ -154,15 +153,13 @@ class CVAE(Method):
         Raises:
             ConfigError: channels or sizes do not fit.
         """
-        wanted, found = self.config["out_channels"], picture.shape[1]
-        if found not in (1, wanted):
-            raise ConfigError(f"style is a picture of the domain {self.target!r}, {wanted} channels; found {found}.")
+        picture = style_picture(picture, self.config["out_channels"], self.target)
         if self.posterior == "both" and picture.shape[-2:] != image.shape[-2:]:
             raise ConfigError(
                 f"this encoder reads source and style together (posterior='both'), so style must have the size of the "
                 f"source, {tuple(image.shape[-2:])}; found {tuple(picture.shape[-2:])}."
             )
-        return self._posterior(image, picture.expand(-1, wanted, -1, -1))[0]
+        return self._posterior(image, picture)[0]
 
     def forward(self, image: Tensor, *, to: str, seeds: list[int] | None = None, **options: Any) -> Tensor:
         if options.get("style") is not None and options.get("latent") is None:
@@ -193,17 +190,13 @@ class CVAE(Method):
             ConfigError: an unknown mode, latent and style together, or either does not fit.
         """
         mode = mode or self.inference
-        if mode not in ("sample", "zero"):
-            raise ConfigError(f"mode is 'sample' or 'zero'; found {mode!r}.")
-        if latent is not None and style is not None:
-            raise ConfigError("latent and style both decide the translation; give one of them.")
+        check_choice(mode, latent, style)
         if style is not None:
             latent = self.encode(style, image)
         elif latent is None:
             latent, log_variance = self.prior(image)
             if mode == "sample":
-                noise = randn((self.latent_size,), [derive_seed(seed, "latent") for seed in seeds], image.device)
-                latent = latent + noise.to(image.dtype) * (0.5 * log_variance).exp()
+                latent = latent + draw_latent(self.latent_size, seeds, image) * (0.5 * log_variance).exp()
         return self.generator(image, latent)
 
 
