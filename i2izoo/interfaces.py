@@ -378,6 +378,11 @@ class Method(Configurable, nn.Module, ABC):
         self.config[option] = {"name": name, **own}
         return part
 
+    @classmethod
+    def learns_from(cls, options: Mapping[str, Any]) -> str:
+        """`data` of the method with these options, where it depends on them."""
+        return cls.data
+
     @property
     @abstractmethod
     def directions(self) -> dict[str, str]:

@@ -82,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
         source, target = options.get("domains") or schema(method)["domains"].default
         options["domains"] = [source, args.to or target]
     elif "domains" in schema(method):
-        data = open_dataset(args.data, kind=method.data, split=training["split"], sides=training.get("sides"))
+        data = open_dataset(
+            args.data, kind=method.learns_from(options), split=training["split"], sides=training.get("sides")
+        )
         options["domains"] = choose_domains(data, args.to, options.get("domains"))
     elif args.to:
         raise ConfigError(f"method {args.method!r} has no domains to choose; leave --to out.")

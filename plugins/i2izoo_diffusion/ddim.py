@@ -1,0 +1,126 @@
+"""Paired translation by conditional denoising: DDPM (Ho et al. 2020) and DDIM (Song et al., ICLR 2021)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+from i2izoo.config import PartSpec
+from i2izoo.errors import ConfigError
+from i2izoo.interfaces import ReconstructionLoss
+from i2izoo_diffusion.diffusion import Diffusion
+from i2izoo_diffusion.prediction import Prediction
+from i2izoo_diffusion.schedulers import completed
+
+
+class DDIM(Diffusion):
+    """E |e - e_theta(alpha y + sigma e, x, t)|^2 (Ho et al., eq. 14), the source x concatenated as SR3 does
+    (Saharia et al., arXiv 2104.07636), sampled by the deterministic steps of DDIM (Song et al., eq. 12).
+
+    Args:
+        domains: source and target, by the names that the data gives them; for generation the last one alone counts.
+        in_channels: channels of the source.
+        out_channels: channels of the target.
+        task: "translation", or "generation": an unconditional model of the target domain, which guidance, inversion
+            and editing start from.
+        generator: any generator that takes the time; "unet2d" is diffusers' U-Net.
+        scheduler: the noise levels, and the sampler; those of diffusers by name, "trailing" unless said otherwise.
+        prediction: what the network predicts: "epsilon" (the papers), "sample" or "v_prediction" (Salimans and Ho,
+            arXiv 2202.00512); with the last two the noisiest step of training is pure noise.
+        condition_dropout: share of training pictures whose source is hidden, for classifier-free guidance.
+        loss: "l2" as in the papers, "l1", or any reconstruction loss.
+        steps: of sampling, unless a translation says otherwise.
+        learning_rate: of AdamW.
+        weight_decay: of AdamW.
+
+    >>> import torch
+    >>> method = DDIM(**DDIM.tiny_options)
+    >>> method(torch.zeros(1, 3, 20, 9), to="target", steps=2).shape
+    torch.Size([1, 3, 20, 9])
+    """
+
+    data = "paired"
+    recipe: ClassVar[dict[str, Any]] = {
+        "epochs": 400, "batch_size": 16, "load_size": 72, "crop_size": 64, "ema": 0.9999, "clip": 1.0,
+        "warmup_steps": 500,
+    }  # fmt: skip
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "generator": {
+            "name": "unet2d", "channels": [8, 16], "attention": [1], "layers": 1, "norm_groups": 4,
+        },
+        "steps": 2,
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        in_channels: int = 3,
+        out_channels: int = 3,
+        task: Literal["translation", "generation"] = "translation",
+        generator: PartSpec = "unet2d",
+        scheduler: PartSpec = "ddim",
+        prediction: Prediction = "epsilon",
+        condition_dropout: float = 0.1,
+        loss: PartSpec = "l2",
+        steps: int = 50,
+        learning_rate: float = 1e-4,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__()
+        unconditional = task == "generation"
+        if not unconditional and (len(domains) != 2 or domains[0] == domains[1]):
+            raise ConfigError(f"translation has two domains of different names, source and target; found {domains}.")
+        if not domains:
+            raise ConfigError("generation needs the name of its domain; domains is empty.")
+        self.source, self.target = None if unconditional else domains[0], domains[-1]
+        self.data = "single" if unconditional else "paired"  # type: ignore[misc]
+        self.dropout, self.steps = 0.0 if unconditional else condition_dropout, steps
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.check_options()
+        self.generator = self.part(
+            "generator", "generators", generator, out_channels=out_channels,
+            in_channels=self.input_channels(0 if unconditional else in_channels, out_channels, self.dropout),
+        )  # fmt: skip
+        self.scheduler = self.part(
+            "scheduler", "schedulers", completed(scheduler, prediction), prediction_type=prediction
+        )
+        self.loss = self.part("loss", "losses", loss, ReconstructionLoss)
+
+    @classmethod
+    def learns_from(cls, options: Mapping[str, Any]) -> str:
+        return "single" if options.get("task") == "generation" else cls.data
+
+
+class DDPM(DDIM):
+    """The same method with the sampler of DDPM (Ho et al., algorithm 2): every step draws noise.
+
+    See `DDIM` for the arguments; 1000 steps as in the paper.
+
+    >>> import torch
+    >>> method = DDPM(**{**DDPM.tiny_options, "task": "generation"})
+    >>> method(torch.zeros(2, 3, 16, 16), to="target", steps=2).shape
+    torch.Size([2, 3, 16, 16])
+    """
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        in_channels: int = 3,
+        out_channels: int = 3,
+        task: Literal["translation", "generation"] = "translation",
+        generator: PartSpec = "unet2d",
+        scheduler: PartSpec = "ddpm",
+        prediction: Prediction = "epsilon",
+        condition_dropout: float = 0.1,
+        loss: PartSpec = "l2",
+        steps: int = 1000,
+        learning_rate: float = 1e-4,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(
+            domains=domains, in_channels=in_channels, out_channels=out_channels, task=task, generator=generator,
+            scheduler=scheduler, prediction=prediction, condition_dropout=condition_dropout, loss=loss, steps=steps,
+            learning_rate=learning_rate, weight_decay=weight_decay,
+        )  # fmt: skip

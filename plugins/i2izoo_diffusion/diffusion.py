@@ -1,0 +1,213 @@
+"""What the diffusion methods have in common: a denoising network with its condition, learned and sampled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from i2izoo.errors import ConfigError
+from i2izoo.interfaces import Batch, Generator, Method, ReconstructionLoss, Update
+from i2izoo.nn.random import derive_seed, randn
+from i2izoo_diffusion.classifier_free import classifier_free
+from i2izoo_diffusion.prediction import target
+from i2izoo_diffusion.sampling import Denoise, Hook, Sampling
+from i2izoo_diffusion.schedulers import sampler, training_levels
+from i2izoo_diffusion.sdedit import SDEdit
+
+
+class Diffusion(Method):
+    """Base of the methods that translate by denoising; a subclass sets the attributes in its constructor.
+
+    Attributes:
+        source, target: the domains; source is None for an unconditional model.
+        generator: predicts from noisy picture, source picture and flag, concatenated, and the time.
+        scheduler: a diffusers scheduler: the noise levels of training, and the sampler unless another is asked for.
+        loss: between prediction and what should be predicted.
+        dropout: share of training pictures whose source is hidden, for classifier-free guidance. Above 0 a plane of
+            ones (or zeros) tells the network that the source is there (or not): a hidden source is all zeros, which
+            is also a legal grey picture.
+        steps: of sampling, unless the user says otherwise.
+    """
+
+    samples: ClassVar[bool] = True
+    source: str | None
+    target: str
+    generator: Generator
+    scheduler: Any
+    loss: ReconstructionLoss
+    dropout: float
+    steps: int
+    learning_rate: float
+    weight_decay: float
+
+    @property
+    def directions(self) -> dict[str, str]:
+        # an unconditional model "translates" a picture to one of its size
+        return {self.target: self.source or self.target}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        outside = {self.target: self.config["out_channels"]}
+        return outside if self.source is None else {self.source: self.config["in_channels"], **outside}
+
+    @property
+    def kind(self) -> str:
+        """What the network predicts: "epsilon", "sample" or "v_prediction"."""
+        return str(self.scheduler.config.prediction_type)
+
+    @staticmethod
+    def input_channels(source: int, target: int, dropout: float) -> int:
+        """Channels that the generator gets: noisy picture, source picture (0: none), flag."""
+        return target + source + (1 if source and dropout else 0)
+
+    def check_options(self) -> None:
+        """Refuse what is out of range.
+
+        Raises:
+            ConfigError: says what.
+        """
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"condition_dropout is a share in [0, 1); found {self.dropout}.")
+        if self.steps < 1:
+            raise ConfigError(f"steps is at least 1; found {self.steps}.")
+
+    # --------------------------------------------------------------------------------------------------- training
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        y = batch[self.target]
+        x = None if self.source is None else batch[self.source]
+        timesteps = torch.randint(self.scheduler.config.num_train_timesteps, (len(y),), device=y.device)
+        alpha, sigma = (level.to(y.dtype) for level in training_levels(self.scheduler, timesteps))
+        noise = torch.randn_like(y)
+        present = torch.rand(len(y), device=y.device) >= self.dropout
+        prediction = self.predict(alpha * y + sigma * noise, timesteps.to(y.dtype), x, present)
+        yield Update("generator", {"denoising": self.loss(prediction, target(self.kind, y, noise, alpha, sigma))})
+
+    def predict(self, noisy: Tensor, time: Tensor, source: Tensor | None, present: Tensor) -> Tensor:
+        """What the network says of N noisy pictures.
+
+        Args:
+            noisy: N x C x H x W with alpha^2 + sigma^2 = 1.
+            time: N, as the generator counts it.
+            source: N x C' x H x W, or None.
+            present: N, bool: False hides the source.
+        """
+        if source is None:
+            return self.generator(noisy, time)
+        shown = present.to(noisy.dtype).view(-1, 1, 1, 1)
+        planes = [noisy, source.to(noisy.dtype) * shown]
+        if self.dropout:
+            planes.append(shown.expand(-1, 1, *noisy.shape[-2:]))
+        return self.generator(torch.cat(planes, dim=1), time)
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        adamw = torch.optim.AdamW(
+            self.generator.parameters(), self.learning_rate, weight_decay=self.weight_decay, fused=True
+        )
+        return {"generator": adamw}
+
+    # --------------------------------------------------------------------------------------------------- sampling
+
+    def time(self, run: Sampling) -> Tensor:
+        """The time of a step of sampling as the generator counts it, a scalar."""
+        return run.timestep
+
+    def denoiser(self, source: Tensor | None, guidance: float = 1.0, rescale: float = 0.0) -> Denoise:
+        """The network with its source picture bound, under classifier-free guidance; see `classifier_free`.
+
+        Raises:
+            ConfigError: the model never learned to do without its source.
+        """
+        if guidance != 1 and (source is None or not self.dropout):
+            raise ConfigError(
+                "guidance exaggerates what the source picture says, and this model "
+                + ("has none" if source is None else "was trained with condition_dropout=0, never without it")
+                + "; leave guidance out."
+            )
+
+        def denoise(noisy: Tensor, run: Sampling) -> Tensor:
+            count = len(noisy)
+            time = self.time(run).to(noisy.device, noisy.dtype).expand(count)
+            if guidance in (0, 1):
+                return self.predict(noisy, time, source, noisy.new_full((count,), guidance, dtype=torch.bool))
+            assert source is not None  # for the type checker
+            shown = torch.arange(2 * count, device=noisy.device) < count
+            both = self.predict(noisy.repeat(2, 1, 1, 1), time.repeat(2), source.repeat(2, 1, 1, 1), shown)
+            conditional, unconditional = both.chunk(2)
+            return classifier_free(conditional, unconditional, guidance, rescale)
+
+        return denoise
+
+    def draw_noise(self, image: Tensor, seeds: Sequence[int]) -> Tensor:
+        """The noise that sampling starts from, of the target's channels and the size of `image`."""
+        shape = (self.config["out_channels"], *image.shape[-2:])
+        return randn(shape, [derive_seed(seed, "noise") for seed in seeds], image.device).to(image.dtype)
+
+    def sampling(
+        self,
+        noise: Tensor,
+        source: Tensor | None,
+        seeds: Sequence[int],
+        *,
+        steps: int | None = None,
+        scheduler: str | None = None,
+        guidance: float = 1.0,
+        rescale: float = 0.0,
+    ) -> Sampling:
+        """The loop, ready to run from `noise`, N x C x H x W; the other arguments are those of `translate`."""
+        denoise = self.denoiser(source, guidance, rescale)
+        steps = self.steps if steps is None else steps
+        return Sampling(denoise, sampler(self.scheduler, scheduler), noise, steps=steps, seeds=seeds)
+
+    def translate(
+        self,
+        image: Tensor,
+        *,
+        to: str,
+        seeds: list[int],
+        steps: int | None = None,
+        eta: float = 0.0,
+        guidance: float = 1.0,
+        rescale: float = 0.0,
+        scheduler: str | None = None,
+        strength: float | None = None,
+        start: Tensor | None = None,
+        hooks: Sequence[Hook] = (),
+        preview: Callable[[Sampling], None] | None = None,
+        progress: bool = False,
+    ) -> Tensor:
+        """N x in x H x W to N x out x H x W.
+
+        Args:
+            image: the batch; of an unconditional model only its size counts, unless `strength` or a hook looks at it.
+            to: the target domain.
+            seeds: one for each row: all noise of a row is a function of its seed.
+            steps: of sampling; None: the method's own.
+            eta: noise of each step of the scheduler "ddim": 0 deterministic, 1 as DDPM.
+            guidance: weight of classifier-free guidance, about 1 to 2 for translation; 1: none.
+            rescale: share by which the contrast of guided predictions is put right, 0 to 1.
+            scheduler: another sampler by its name in the registry, such as "dpmsolver++" or "unipc".
+            strength: above 0, at most 1: start from `start` with so much noise, not from noise alone (SDEdit).
+            start: the picture to start from, of the target's channels; None: the input itself.
+            hooks: what changes the steps on the way, see `i2izoo_diffusion.sampling.Hook`.
+            preview: called after each step with the state of the sampling, whose `clean` is the picture so far.
+            progress: show a progress bar of the steps.
+
+        Raises:
+            ConfigError: an option is out of range, or the model cannot do it.
+        """
+        source = None if self.source is None else image
+        run = self.sampling(
+            self.draw_noise(image, seeds), source, seeds, steps=steps, scheduler=scheduler, guidance=guidance,
+            rescale=rescale,
+        )  # fmt: skip
+        if strength is not None:
+            hooks = [SDEdit(image if start is None else start, strength), *hooks]
+        elif start is not None:
+            raise ConfigError("start is the picture that strength puts noise on; give strength=0.6, too.")
+        for hook in hooks:
+            hook.check(image, self.config["out_channels"])
+        return run.run(eta=eta, hooks=hooks, preview=preview, progress=progress).clamp(-1, 1)

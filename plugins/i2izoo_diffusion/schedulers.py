@@ -1,0 +1,78 @@
+"""diffusers' schedulers as parts: what their options are completed with, and the noise levels of their steps.
+
+The registry's names stand for the classes themselves, so what is saved in `scheduler/` is diffusers' own.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from i2izoo.config import PartSpec, schema
+from i2izoo.errors import ConfigError
+from i2izoo.registry import registry
+
+
+def completed(spec: PartSpec, prediction: str) -> dict[str, Any]:
+    """A scheduler's choice with the defaults that Lin et al. (arXiv 2305.08891) show to be right.
+
+    "trailing" spacing, so that sampling starts at the noisiest step of training; and a last step of zero
+    signal-to-noise ratio, where the prediction allows it: epsilon tells nothing of the picture there.
+
+    >>> completed("ddim", "v_prediction")
+    {'name': 'ddim', 'timestep_spacing': 'trailing', 'rescale_betas_zero_snr': True}
+
+    Raises:
+        ConfigError: a zero signal-to-noise ratio with epsilon prediction.
+    """
+    given = {"name": spec} if isinstance(spec, str) else dict(spec)
+    options = schema(registry("schedulers").get(str(given.get("name"))))
+    defaults = {"timestep_spacing": "trailing", "rescale_betas_zero_snr": prediction != "epsilon"}
+    given = {**given, **{k: v for k, v in defaults.items() if k in options and k not in given}}
+    if given.get("rescale_betas_zero_snr") and prediction == "epsilon":
+        raise ConfigError(
+            "a scheduler with rescale_betas_zero_snr ends in pure noise, of which epsilon tells nothing; take "
+            "prediction='v_prediction' or 'sample', or leave rescale_betas_zero_snr out."
+        )
+    return given
+
+
+def sampler(scheduler: Any, name: str | None = None) -> Any:
+    """A fresh scheduler of the same noise levels, of another class if `name` is given: `sampler(ddpm, "unipc")`."""
+    kind = type(scheduler) if name is None else registry("schedulers").get(name)
+    # options of the old class that the new one lacks are meant to be left out: no reason to warn
+    log = logging.getLogger("diffusers.configuration_utils")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        return kind.from_config(dict(scheduler.config))
+    finally:
+        log.setLevel(level)
+
+
+def training_levels(scheduler: Any, timesteps: Tensor) -> tuple[Tensor, Tensor]:
+    """alpha and sigma, each N x 1 x 1 x 1, of timesteps N of training."""
+    kept = scheduler.alphas_cumprod.to(timesteps.device)[timesteps].view(-1, 1, 1, 1)
+    return kept.sqrt(), (1 - kept).sqrt()
+
+
+def sampling_levels(scheduler: Any) -> list[tuple[float, float]]:
+    """(alpha, sigma) at each step that `set_timesteps` planned, and at last (1, 0): the clean picture.
+
+    >>> from diffusers import DDIMScheduler
+    >>> scheduler = DDIMScheduler()
+    >>> scheduler.set_timesteps(2)
+    >>> [(round(alpha, 3), round(sigma, 3)) for alpha, sigma in sampling_levels(scheduler)]
+    [(0.279, 0.96), (1.0, 0.01), (1.0, 0.0)]
+    """
+    count = len(scheduler.timesteps)
+    ratios = getattr(scheduler, "sigmas", None)
+    if ratios is not None:  # sigma / alpha, of the schedulers after Karras et al. 2022
+        kept = 1 / (1 + ratios[:count].double().square())
+    else:
+        kept = scheduler.alphas_cumprod.double()[scheduler.timesteps.long().cpu()]
+    kept = torch.cat([kept.cpu(), torch.ones(1, dtype=torch.float64)])
+    return list(zip(kept.sqrt().tolist(), (1 - kept).sqrt().tolist(), strict=True))
