@@ -1,11 +1,11 @@
 """Measure the bundled models on the facades, for the cards, the gallery and the page of results.
 
-    python docs/make_results.py --data facades --out results
+    python docs/make_results.py --data facades --out results            # all tables
+    python docs/make_results.py --data facades --out results colour     # one of them
 
-Run it when the weights in i2izoo/zoo changed, on an idle machine, since it takes times, too. For each domain, all
-bundled models that translate to it and the two trivial answers of benchmarks/trivial_answers.py are compared on the
-validation split. Written are: the figures on the models' cards, with the protocol beside them; the grids of
-docs/assets/gallery; table and report of docs/results.md, in docs/assets/results.
+Run it when the weights in i2izoo/zoo changed, on an idle machine, since it takes times, too. Written are, on the
+validation split: the figures on the models' cards, with the protocol beside them; the grids of docs/assets/gallery;
+table and report of docs/results.md, in docs/assets/results. What is in --out already is not measured again.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -26,45 +27,108 @@ from i2izoo.evaluation.result import Comparison
 from i2izoo.registry import registry
 
 DOCS = Path(__file__).parent
-SIDES, SIZE, ROWS = ["photo", "label"], 256, 8
-METRICS = {
-    "photo": ["psnr", "ssim", "ms_ssim", "delta_e2000", "fid[segmenter]", "kid[segmenter]", "fcn_score"],
-    "label": ["psnr", "ssim", "delta_e2000", "label_score"],
+ROWS = 8
+PHOTO = ("psnr", "ssim", "ms_ssim", "delta_e2000", "fid[segmenter]", "kid[segmenter]", "fcn_score")
+
+
+@dataclass(frozen=True)
+class Table:
+    """One comparison.
+
+    Attributes:
+        to: target domain.
+        models: entries; those that are not bundled are left out.
+        metrics: what is measured.
+        sides: names of the two halves of the pictures.
+        size: side in pixels, that at which the models learned or twice it.
+        trivial: answers that need no learning: "mean" and "nearest" of benchmarks/trivial_answers.py, "copy-input".
+        samples: translations of each picture.
+        card: do the figures go onto the cards of the models?
+    """
+
+    to: str
+    models: tuple[str, ...]
+    metrics: tuple[str, ...]
+    sides: tuple[str, str] = ("photo", "label")
+    size: int = 256
+    trivial: tuple[str, ...] = ("mean", "nearest")
+    samples: int = 1
+    card: bool = True
+
+
+PAINTERS = ("bicyclegan-facades", "cut-facades", "cvae-facades", "cyclegan-facades", "pix2pix-facades", "unit-facades")
+TABLES = {
+    "photo": Table("photo", PAINTERS, PHOTO),
+    "photo-64": Table("photo", ("ddim-facades",), ("psnr", "ssim", "fid[segmenter]", "fcn_score"), size=64),
+    "samples": Table(
+        "photo", ("bicyclegan-facades", "cvae-facades"), ("pixel_diversity",), trivial=(), samples=8, card=False
+    ),
+    "label": Table(
+        "label",
+        ("cyclegan-facades", "segmenter-facades", "unit-facades"),
+        ("psnr", "ssim", "delta_e2000", "label_score"),
+    ),
+    "colour": Table(
+        "colour",
+        ("pix2pix-facades-colorization",),
+        ("psnr", "ssim", "delta_e2000"),
+        sides=("colour", "label"),
+        trivial=("copy-input",),
+    ),
 }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"of {', '.join(TABLES)}; none: all")
     parser.add_argument("--data", required=True, help="facades in the pix2pix layout, with train/ and val/")
     parser.add_argument("--out", type=Path, required=True, help="folder for all that a comparison writes")
     arguments = parser.parse_args()
-    for to, metrics in METRICS.items():
-        trivial = arguments.out / f"trivial-{to}"
+    for name in arguments.tables or TABLES:
+        measure(name, TABLES[name], arguments.data, arguments.out)
+
+
+def measure(name: str, table: Table, data: str, out: Path) -> None:
+    """One table, and all that is made of it."""
+    bundled = [model for model in table.models if model in registry("pretrained")]
+    if not bundled:
+        return
+    models = {model: model for model in bundled} | trivial_answers(name, table, data, out)
+    place = out / name
+    found = i2izoo.compare(
+        models,
+        data,
+        metrics=table.metrics,
+        to=table.to,
+        split="val",
+        sides=table.sides,
+        size=table.size,
+        samples=table.samples,
+        out=place,
+        progress=True,
+    )
+    for result in found.results:
+        if result.model in bundled and table.card:
+            write_to_card(registry("pretrained").get(result.model).folder(), result)
+            make_grid(found, result.model)
+        elif result.model in bundled:
+            make_grid_of_samples(found, result.model, data, table)
+    results = DOCS / "assets" / "results"
+    results.mkdir(parents=True, exist_ok=True)
+    shutil.copy(place / "report.html", results / f"facades-{name}.html")
+    shutil.copy(place / COMPARISON, results / f"facades-{name}.json")
+
+
+def trivial_answers(name: str, table: Table, data: str, out: Path) -> dict[str, str]:
+    """Display name -> what `i2izoo.compare` takes."""
+    models = {"input as it is": "copy-input"} if "copy-input" in table.trivial else {}
+    if made := [answer for answer in table.trivial if answer != "copy-input"]:
+        folder = out / f"trivial-{name}"
         script = DOCS.parent / "benchmarks" / "trivial_answers.py"
-        options = ["--data", arguments.data, "--sides", ",".join(SIDES), "--to", to, "--size", str(SIZE)]
-        subprocess.run([sys.executable, script, *options, "--out", trivial], check=True)
-        entries = [n for n in i2izoo.list_models(pretrained=True) if to in registry("pretrained").get(n).domains]
-        models = {n: n for n in entries} | {f"{n} {to}": str(trivial / n) for n in ("mean", "nearest")}
-        place = arguments.out / to
-        found = i2izoo.compare(
-            models,
-            arguments.data,
-            metrics=metrics,
-            to=to,
-            split="val",
-            sides=SIDES,
-            size=SIZE,
-            out=place,
-            progress=True,
-        )
-        for result in found.results:
-            if result.model in entries:
-                write_to_card(registry("pretrained").get(result.model).folder(), result)
-                make_grid(found, result.model)
-        results = DOCS / "assets" / "results"
-        results.mkdir(parents=True, exist_ok=True)
-        shutil.copy(place / "report.html", results / f"facades-{to}.html")
-        shutil.copy(place / COMPARISON, results / f"facades-{to}.json")
+        options = ["--data", data, "--sides", ",".join(table.sides), "--to", table.to, "--size", str(table.size)]
+        subprocess.run([sys.executable, script, *options, "--out", folder], check=True)
+        models |= {f"{answer} {table.to}": str(folder / answer) for answer in made}
+    return models
 
 
 def make_grid(found: Comparison, model: str) -> None:
@@ -76,6 +140,24 @@ def make_grid(found: Comparison, model: str) -> None:
     rows = [[Image.open(folder / f"{name}.png") for folder in folders] for name in chosen]
     sheet = images.grid(rows, labels=[source, f"{to} (model)", f"{to} (truth)"])
     images.save(sheet, DOCS / "assets" / "gallery" / model / f"{source}-to-{to}.png")
+
+
+def make_grid_of_samples(found: Comparison, model: str, data: str, table: Table) -> None:
+    """Input, all samples and truth of pictures spread evenly over the split, at half the size."""
+    (result,) = (r for r in found.results if r.model == model)
+    assert found.inputs is not None  # for the type checker: a comparison of translators has both
+    assert found.truths is not None
+    chosen = result.names[:: max(1, len(result.names) // ROWS)][:ROWS]
+    inputs = [Image.open(found.inputs / f"{name}.png") for name in chosen]
+    truths = [Image.open(found.truths / f"{name}.png") for name in chosen]
+    translated = i2izoo.load(model)(inputs, to=table.to, samples=table.samples)
+    half = (table.size // 2, table.size // 2)
+    rows = [
+        [picture.resize(half, Image.Resampling.LANCZOS) for picture in (source, *several, truth)]
+        for source, several, truth in zip(inputs, translated, truths, strict=True)
+    ]
+    labels = [found.protocol.source, *(f"sample {i + 1}" for i in range(table.samples)), f"{table.to} (truth)"]
+    images.save(images.grid(rows, labels=labels), DOCS / "assets" / "gallery" / model / "samples.png")
 
 
 if __name__ == "__main__":

@@ -237,6 +237,13 @@ class UnknownChannels(GoodMethod):
         return {"b": 3}
 
 
+class OwnSteps(GoodMethod):
+    """Has an option that is the trainer's."""
+
+    def __init__(self, *, steps: int = 50) -> None:
+        super().__init__()
+
+
 class BareOption(GoodMethod):
     """Its `translate` requires more than the translator knows."""
 
@@ -337,6 +344,7 @@ BROKEN = [
     ("losses", WrongWay, "adversarial_losses_pull_the_right_way"),
     ("losses", LeakyPenalty, "penalty_is_the_discriminators"),
     ("methods", UnknownChannels, "describes_itself"),
+    ("methods", OwnSteps, "options_are_not_the_trainers"),
     ("methods", BareOption, "options_of_translate_have_defaults"),
     ("methods", NoCrop, "any_size_translates"),
     ("methods", GlobalNoise, "seeds_decide_everything"),

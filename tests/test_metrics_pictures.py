@@ -198,6 +198,21 @@ def test_nothing_seen_is_an_error() -> None:
         PSNR().compute()
 
 
+def test_pixel_diversity_is_of_consecutive_samples() -> None:
+    """Grey levels 0, 30, 0 differ by 30 twice; 0, 0, 50 by 0 and 50; one channel of three alone by 90 / sqrt(3)."""
+    levels = torch.zeros(3, 3, 3, 4, 4)
+    levels[0, 1] = 30
+    levels[1, 2] = 50
+    levels[2, 1, 0] = 90
+    values = registry("metrics").build("pixel_diversity").update(samples=levels / 127.5 - 1)
+    assert values.tolist() == pytest.approx([30, 25, 90 / math.sqrt(3)], abs=1e-4)
+
+
+def test_pixel_diversity_wants_two_samples() -> None:
+    with pytest.raises(MetricError, match="found 1; ask for samples=8"):
+        registry("metrics").build("pixel_diversity").update(samples=torch.zeros(2, 1, 3, 4, 4))
+
+
 @pytest.mark.parametrize("channels", [2, 4, 6])
 def test_networks_of_rgb_refuse_other_channels(channels: int) -> None:
     with pytest.raises(MetricError, match=f"lpips looks at pictures of 1 or 3 channels, found {channels}"):
@@ -213,6 +228,7 @@ def test_networks_of_rgb_refuse_other_channels(channels: int) -> None:
         ("delta_e2000", False, (0, math.inf), ""),
         ("lpips", False, (0, math.inf), ""),
         ("lpips_diversity", True, (0, math.inf), ""),
+        ("pixel_diversity", True, (0, 255), "levels"),
         ("gram_distance", False, (0, math.inf), ""),
         ("perceptual_distance", False, (0, math.inf), ""),
         ("ppl", False, (0, math.inf), ""),  # torchmetrics declares it the other way round

@@ -8,7 +8,7 @@ import tempfile
 import torch
 from torch import Tensor
 
-from i2izoo.config import check_options
+from i2izoo.config import check_options, schema
 from i2izoo.errors import listing
 from i2izoo.interfaces import Method
 from i2izoo.nn.random import seeded
@@ -43,6 +43,12 @@ def describes_itself(subject: Subject) -> None:
     absent = set(method.inference_parts) - children
     require(not absent, f"inference_parts names {listing(sorted(absent))}; sub-modules are {listing(children)}")
     require(method.inference_state(), "the inference parts hold no tensor")
+
+
+def options_are_not_the_trainers(subject: Subject) -> None:
+    """No option has the name of a training option: `i2izoo train METHOD option=value` could not tell which is meant."""
+    both = schema(subject.part).keys() & schema(TrainingOptions).keys()
+    require(not both, f"{listing(sorted(both))} are options of the trainer, too")
 
 
 def options_of_translate_have_defaults(subject: Subject) -> None:
@@ -105,6 +111,7 @@ def saved_is_loaded(subject: Subject) -> None:
 
 RULES = (
     describes_itself,
+    options_are_not_the_trainers,
     options_of_translate_have_defaults,
     any_size_translates,
     seeds_decide_everything,

@@ -29,7 +29,7 @@ class DDIM(Diffusion):
             arXiv 2202.00512); with the last two the noisiest step of training is pure noise.
         condition_dropout: share of training pictures whose source is hidden, for classifier-free guidance.
         loss: "l2" as in the papers, "l1", or any reconstruction loss.
-        steps: of sampling, unless a translation says otherwise.
+        sampling_steps: steps of sampling, unless a translation says otherwise.
         learning_rate: of AdamW.
         weight_decay: of AdamW.
 
@@ -48,7 +48,7 @@ class DDIM(Diffusion):
         "generator": {
             "name": "unet2d", "channels": [8, 16], "attention": [1], "layers": 1, "norm_groups": 4,
         },
-        "steps": 2,
+        "sampling_steps": 2,
     }  # fmt: skip
 
     def __init__(
@@ -63,7 +63,7 @@ class DDIM(Diffusion):
         prediction: Prediction = "epsilon",
         condition_dropout: float = 0.1,
         loss: PartSpec = "l2",
-        steps: int = 50,
+        sampling_steps: int = 50,
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,
     ) -> None:
@@ -75,7 +75,7 @@ class DDIM(Diffusion):
             raise ConfigError("generation needs the name of its domain; domains is empty.")
         self.source, self.target = None if unconditional else domains[0], domains[-1]
         self.data = "single" if unconditional else "paired"  # type: ignore[misc]
-        self.dropout, self.steps = 0.0 if unconditional else condition_dropout, steps
+        self.dropout, self.sampling_steps = 0.0 if unconditional else condition_dropout, sampling_steps
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.check_options()
         self.generator = self.part(
@@ -115,12 +115,12 @@ class DDPM(DDIM):
         prediction: Prediction = "epsilon",
         condition_dropout: float = 0.1,
         loss: PartSpec = "l2",
-        steps: int = 1000,
+        sampling_steps: int = 1000,
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(
             domains=domains, in_channels=in_channels, out_channels=out_channels, task=task, generator=generator,
-            scheduler=scheduler, prediction=prediction, condition_dropout=condition_dropout, loss=loss, steps=steps,
-            learning_rate=learning_rate, weight_decay=weight_decay,
+            scheduler=scheduler, prediction=prediction, condition_dropout=condition_dropout, loss=loss,
+            sampling_steps=sampling_steps, learning_rate=learning_rate, weight_decay=weight_decay,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -10,8 +11,11 @@ from torch import Tensor
 
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Method, ReconstructionLoss, Update
+from i2izoo.nn.padding import pad_to_valid
 from i2izoo.nn.random import derive_seed, randn
+from i2izoo_diffusion.blending import Blending
 from i2izoo_diffusion.classifier_free import classifier_free
+from i2izoo_diffusion.ilvr import ILVR
 from i2izoo_diffusion.prediction import target
 from i2izoo_diffusion.sampling import Denoise, Hook, Sampling
 from i2izoo_diffusion.schedulers import sampler, training_levels
@@ -29,7 +33,7 @@ class Diffusion(Method):
         dropout: share of training pictures whose source is hidden, for classifier-free guidance. Above 0 a plane of
             ones (or zeros) tells the network that the source is there (or not): a hidden source is all zeros, which
             is also a legal grey picture.
-        steps: of sampling, unless the user says otherwise.
+        sampling_steps: steps of sampling, unless a translation says otherwise.
     """
 
     samples: ClassVar[bool] = True
@@ -39,7 +43,7 @@ class Diffusion(Method):
     scheduler: Any
     loss: ReconstructionLoss
     dropout: float
-    steps: int
+    sampling_steps: int
     learning_rate: float
     weight_decay: float
 
@@ -71,8 +75,8 @@ class Diffusion(Method):
         """
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"condition_dropout is a share in [0, 1); found {self.dropout}.")
-        if self.steps < 1:
-            raise ConfigError(f"steps is at least 1; found {self.steps}.")
+        if self.sampling_steps < 1:
+            raise ConfigError(f"sampling_steps is at least 1; found {self.sampling_steps}.")
 
     # --------------------------------------------------------------------------------------------------- training
 
@@ -159,7 +163,7 @@ class Diffusion(Method):
     ) -> Sampling:
         """The loop, ready to run from `noise`, N x C x H x W; the other arguments are those of `translate`."""
         denoise = self.denoiser(source, guidance, rescale)
-        steps = self.steps if steps is None else steps
+        steps = self.sampling_steps if steps is None else steps
         return Sampling(denoise, sampler(self.scheduler, scheduler), noise, steps=steps, seeds=seeds)
 
     def translate(
@@ -175,6 +179,8 @@ class Diffusion(Method):
         scheduler: str | None = None,
         strength: float | None = None,
         start: Tensor | None = None,
+        ilvr: int | None = None,
+        mask: Tensor | None = None,
         hooks: Sequence[Hook] = (),
         preview: Callable[[Sampling], None] | None = None,
         progress: bool = False,
@@ -191,7 +197,11 @@ class Diffusion(Method):
             rescale: share by which the contrast of guided predictions is put right, 0 to 1.
             scheduler: another sampler by its name in the registry, such as "dpmsolver++" or "unipc".
             strength: above 0, at most 1: start from `start` with so much noise, not from noise alone (SDEdit).
-            start: the picture to start from, of the target's channels; None: the input itself.
+            start: the picture that `strength`, `ilvr` and `mask` mean, N x out x H x W (an alpha channel may follow,
+                and does not count); None: the input itself.
+            ilvr: keep what `start` shows when it is scaled down by this factor, from 2 (ILVR).
+            mask: N x any x H x W, 1 (white) where a pixel is to be found, 0 or less (mid-grey to black) where that of
+                `start` stays, to the bit (blended diffusion).
             hooks: what changes the steps on the way, see `i2izoo_diffusion.sampling.Hook`.
             preview: called after each step with the state of the sampling, whose `clean` is the picture so far.
             progress: show a progress bar of the steps.
@@ -204,10 +214,21 @@ class Diffusion(Method):
             self.draw_noise(image, seeds), source, seeds, steps=steps, scheduler=scheduler, guidance=guidance,
             rescale=rescale,
         )  # fmt: skip
-        if strength is not None:
-            hooks = [SDEdit(image if start is None else start, strength), *hooks]
-        elif start is not None:
-            raise ConfigError("start is the picture that strength puts noise on; give strength=0.6, too.")
+        hooks = self._with_options(hooks, image if start is None else start, strength, ilvr, mask)
+        if start is not None and strength is None and ilvr is None and mask is None:
+            raise ConfigError("start is the picture that strength, ilvr or mask mean; give one of them, too.")
+        pad = partial(pad_to_valid, multiple=self.size_multiple(to), minimum=self.min_size(to))
         for hook in hooks:
+            hook.pad(pad)
             hook.check(image, self.config["out_channels"])
         return run.run(eta=eta, hooks=hooks, preview=preview, progress=progress).clamp(-1, 1)
+
+    def _with_options(
+        self, hooks: Sequence[Hook], picture: Tensor, strength: float | None, ilvr: int | None, mask: Tensor | None
+    ) -> list[Hook]:
+        """`hooks` and those that the options of `translate` mean; a mask has the last word."""
+        channels = self.config["out_channels"]
+        picture = picture[:, :channels] if picture.shape[1] == channels + 1 else picture
+        first: list[Hook] = [] if strength is None else [SDEdit(picture, strength)]
+        second = [] if ilvr is None else [ILVR(picture, ilvr)]
+        return [*first, *second, *hooks, *([] if mask is None else [Blending(picture, mask)])]
