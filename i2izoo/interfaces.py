@@ -22,7 +22,10 @@ from i2izoo.evaluation.weights import Weights
 from i2izoo.registry import registry
 
 Latent: TypeAlias = Tensor
-"""In the signature of `Method.translate`: a latent for each row, N x L, and not a picture."""
+"""In the signature of `Method.translate`: a latent for each row, N x L or N x C x H x W, and not a picture."""
+
+Text: TypeAlias = str | list[str]
+"""In the signature of `Method.translate`: a text for each row, a list of N; a user may give one for all pictures."""
 
 # --------------------------------------------------------------------------------------------------------- parts
 
@@ -411,8 +414,8 @@ class Method(Configurable, nn.Module, ABC):
         """Translate N x C x H x W in [-1, 1] of the source of `to`, sides already of a valid size.
 
         Further keyword options with defaults are the method's own (`steps=20`, `mask: Tensor | None = None`); the
-        translator passes them on, reading pictures for those annotated with Tensor, and for those annotated with
-        Latent the numbers of a vector, N x L.
+        translator passes them on, reading pictures for those annotated with Tensor, for those annotated with Latent
+        the numbers of a vector, N x L, and for those annotated with Text a list of N texts.
 
         Args:
             image: the batch.

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, Latent, Method, ReconstructionLoss, Update
+from i2izoo.interfaces import AdversarialLoss, Batch, Latent, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import check_choice, draw_latent, kl_divergence, reparameterise, style_picture
 from i2izoo.nn.optim import adam
+from i2izoo.one_way import OneWayMethod
 from i2izoo_gan.import_bicyclegan import options_and_weights
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "all"}
@@ -23,7 +24,7 @@ ADAM_BETAS = [0.5, 0.999]
 DOMAINS = ["source", "target"]
 
 
-class BicycleGAN(Method):
+class BicycleGAN(OneWayMethod):
     """The hybrid of section 3.3, eq. 9: both ways round the cycle between a latent z and a target B.
 
     - cVAE-GAN, B -> z -> B': the encoder reads z off B, and the generator makes B' of A and z. B' is like B (L1), is
@@ -104,15 +105,13 @@ class BicycleGAN(Method):
         inference: Literal["sample", "zero"] = "sample",
     ) -> None:
         super().__init__()
-        if len(domains) != 2 or domains[0] == domains[1]:
-            raise ConfigError(f"{type(self).__name__} has two domains of different names; found {domains}.")
+        self.set_domains(domains)
         if discriminator_steps < 1 or latent < 1:
             raise ConfigError(f"discriminator_steps ({discriminator_steps}) and latent ({latent}) are at least 1.")
         self.encodes = bool(gan_weight or reconstruction_weight)  # is there the way B -> z -> B'?
         self.draws = bool(random_gan_weight or latent_weight)  # is there the way z -> B' -> z'?
         if not self.encodes and not latent_weight:
             raise ConfigError("nothing trains the encoder: give it a reconstruction, a gan or a latent weight above 0.")
-        self.source, self.target = domains
         self.latent_size = latent
         self.generator = self.part(
             "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels, latent=latent
@@ -132,14 +131,6 @@ class BicycleGAN(Method):
         self.learning_rate, self.betas, self.inference = learning_rate, betas, inference
         for network in (self.generator, self.encoder, self.discriminator):
             init_weights(network, init, init_gain)
-
-    @property
-    def directions(self) -> dict[str, str]:
-        return {self.target: self.source}
-
-    @property
-    def channels(self) -> dict[str, int]:
-        return {self.source: self.config["in_channels"], self.target: self.config["out_channels"]}
 
     # ---------------------------------------------------------------------------------------------------- learning
 

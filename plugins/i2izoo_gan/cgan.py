@@ -11,17 +11,18 @@ from torch import Tensor, nn
 
 from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, Latent, Method, Update
+from i2izoo.interfaces import AdversarialLoss, Batch, Latent, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import draw_latent
 from i2izoo.nn.optim import adam
 from i2izoo.nn.random import derive_seed, seeded
+from i2izoo.one_way import OneWayMethod
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "input"}
 """Of batches of one, the paper's batch size in pix2pix, instance norm is batch norm with the picture's statistics."""
 
 
-class CGAN(Method):
+class CGAN(OneWayMethod):
     """min_G max_D E[log D(x, y)] + E[log(1 - D(x, G(x, z)))] (eq. 2), the baseline "cGAN" of pix2pix.
 
     Nothing but the discriminator compares the translation with the target: it is as sharp as the discriminator asks,
@@ -80,11 +81,9 @@ class CGAN(Method):
         betas: list[float] = [0.5, 0.999],  # noqa: B006
     ) -> None:
         super().__init__()
-        if len(domains) != 2 or domains[0] == domains[1]:
-            raise ConfigError(f"cgan translates between two domains of different names; found {domains}.")
+        self.set_domains(domains)
         if discriminator_steps < 1 or latent < 1:
             raise ConfigError(f"discriminator_steps ({discriminator_steps}) and latent ({latent}) are at least 1.")
-        self.source, self.target = domains
         self.latent_size = latent if noise == "latent" else 0
         context: dict[str, Any] = {"latent": latent} if noise == "latent" else {}
         self.generator = self.part(
@@ -101,14 +100,6 @@ class CGAN(Method):
         self.learning_rate, self.betas = learning_rate, betas
         for network in (self.generator, self.discriminator):
             init_weights(network, init, init_gain)
-
-    @property
-    def directions(self) -> dict[str, str]:
-        return {self.target: self.source}
-
-    @property
-    def channels(self) -> dict[str, int]:
-        return {self.source: self.config["in_channels"], self.target: self.config["out_channels"]}
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         x, y = batch[self.source], batch[self.target]

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from i2izoo.config import PartSpec, merge
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, Generator, Method, Update
+from i2izoo.interfaces import AdversarialLoss, Batch, Generator, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
+from i2izoo.one_way import OneWayMethod
 from i2izoo_gan.import_cut import cut_from_original
 from i2izoo_gan.patchnce import Negatives, PatchSampler, patch_nce, random_positions
 
@@ -20,7 +21,7 @@ ANTIALIASED_RESNET: PartSpec = {"name": "resnet_9blocks", "antialias": True}
 ANTIALIASED_PATCHGAN: PartSpec = {"name": "patchgan", "antialias": True}
 
 
-class CUT(Method):
+class CUT(OneWayMethod):
     """L_GAN(G, D, X, Y) + lambda_X L_PatchNCE(G, H, X) + lambda_Y L_PatchNCE(G, H, Y) (eq. 5).
 
     The second term ties every patch of G(x) to its place in x; the third does so for G(y) and y, the identity loss.
@@ -98,8 +99,7 @@ class CUT(Method):
         self.nce_weight: float = self.config["nce_weight"]
         self.identity_weight: float = self.config["identity_weight"]
         self.flip_equivariance: bool = self.config["flip_equivariance"]
-        if len(domains) != 2 or domains[0] == domains[1]:
-            raise ConfigError(f"CUT translates between two domains of different names; found {domains}.")
+        self.set_domains(domains)
         if not layers or len(set(layers)) < len(layers):
             raise ConfigError(f"CUT compares features of one or more different layers; found {layers}.")
         if min(patches, projection, discriminator_steps) < 1 or temperature <= 0:
@@ -109,7 +109,6 @@ class CUT(Method):
             )
         if not (gan_weight or self.nce_weight or self.identity_weight):
             raise ConfigError("gan_weight, nce_weight and identity_weight are all 0: there is nothing to learn from.")
-        self.source, self.target = domains
         self.generator = self.part("generator", "generators", generator, in_channels=channels, out_channels=channels)
         self.discriminator = self.part("discriminator", "discriminators", discriminator, in_channels=channels)
         self.sampler = PatchSampler(_feature_channels(self.generator, layers, channels), projection)
@@ -119,10 +118,6 @@ class CUT(Method):
         self.learning_rate, self.betas = learning_rate, betas
         for network in (self.generator, self.discriminator, self.sampler):
             init_weights(network, init, init_gain)
-
-    @property
-    def directions(self) -> dict[str, str]:
-        return {self.target: self.source}
 
     @property
     def channels(self) -> dict[str, int]:

@@ -10,16 +10,17 @@ from torch import Tensor, nn
 
 from i2izoo.config import PartSpec, merge
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
+from i2izoo.interfaces import AdversarialLoss, Batch, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo.nn.random import derive_seed, seeded
+from i2izoo.one_way import OneWayMethod
 from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
 
 PATCHGAN_BATCH: PartSpec = {"name": "patchgan", "norm": "batch"}
 
 
-class Pix2Pix(Method):
+class Pix2Pix(OneWayMethod):
     """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G) (eq. 4).
 
     Args:
@@ -77,13 +78,11 @@ class Pix2Pix(Method):
         inference: Literal["deterministic", "paper"] = "deterministic",
     ) -> None:
         super().__init__()
-        if len(domains) != 2 or domains[0] == domains[1]:
-            raise ConfigError(f"pix2pix translates between two domains of different names; found {domains}.")
+        self.set_domains(domains)
         if discriminator_steps < 1:
             raise ConfigError(f"discriminator_steps is at least 1; found {discriminator_steps}.")
         if not gan_weight and not reconstruction_weight:
             raise ConfigError("gan_weight and reconstruction_weight are both 0: there is nothing to learn from.")
-        self.source, self.target = domains
         judged = out_channels + (in_channels if conditional else 0)
         self.generator = self.part(
             "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels
@@ -96,14 +95,6 @@ class Pix2Pix(Method):
         self.learning_rate, self.betas, self.inference = learning_rate, betas, inference
         for network in (self.generator, self.discriminator):
             init_weights(network, init, init_gain)
-
-    @property
-    def directions(self) -> dict[str, str]:
-        return {self.target: self.source}
-
-    @property
-    def channels(self) -> dict[str, int]:
-        return {self.source: self.config["in_channels"], self.target: self.config["out_channels"]}
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         x, y = batch[self.source], batch[self.target]

@@ -16,14 +16,15 @@ from torch.nn import functional as F
 
 from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Method, Update
+from i2izoo.interfaces import Batch, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo.nn.padding import pad_to_valid
+from i2izoo.one_way import OneWayMethod
 from i2izoo_metrics.palette import CMP, IGNORED, check_palette, to_classes, to_colours
 
 
-class Segmenter(Method):
+class Segmenter(OneWayMethod):
     """Per-pixel classification with any generator as its backbone; label maps are pictures in the palette's colours.
 
     The generator gives `features` channels, and a 1 x 1 convolution turns them into one logit for each class, so that
@@ -73,23 +74,17 @@ class Segmenter(Method):
         betas: list[float] = [0.9, 0.999],  # noqa: B006
     ) -> None:
         super().__init__()
-        if len(domains) != 2 or domains[0] == domains[1]:
-            raise ConfigError(f"segmenter translates between two domains of different names; found {domains}.")
+        self.set_domains(domains)
         check_palette(palette)
         if tolerance < 0:
             raise ConfigError(f"tolerance is a distance of at least 0; found {tolerance}.")
         if features < 1:
             raise ConfigError(f"features is at least 1; found {features}.")
-        self.source, self.target = domains
         self.palette, self.tolerance = palette, tolerance
         self.learning_rate, self.betas = learning_rate, betas
         self.generator = self.part("generator", "generators", generator, in_channels=in_channels, out_channels=features)
         self.head = nn.Conv2d(features, len(palette), 1)
         init_weights(self, init, init_gain)
-
-    @property
-    def directions(self) -> dict[str, str]:
-        return {self.target: self.source}
 
     @property
     def channels(self) -> dict[str, int]:

@@ -11,15 +11,16 @@ from torch import Tensor, nn
 
 from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Latent, Method, ReconstructionLoss, Update
+from i2izoo.interfaces import Batch, Latent, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import check_choice, draw_latent, reparameterise, style_picture
 from i2izoo.nn.optim import adam
+from i2izoo.one_way import OneWayMethod
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "all"}
 
 
-class CVAE(Method):
+class CVAE(OneWayMethod):
     """-log p(y | x) <= E_q(z|x,y)[-log p(y | x, z)] + KL(q(z | x, y) || p(z | x)), minimised (section 4.1).
 
     The encoder is q, the generator the mean of p(y | x, z). In training z is a draw from q; at test time, where there
@@ -90,13 +91,11 @@ class CVAE(Method):
         inference: Literal["sample", "zero"] = "sample",
     ) -> None:
         super().__init__()
-        if len(domains) != 2 or domains[0] == domains[1]:
-            raise ConfigError(f"cvae translates between two domains of different names; found {domains}.")
+        self.set_domains(domains)
         if latent < 1 or beta < 0 or not 0 <= warmup <= 1:
             raise ConfigError(
                 f"latent is at least 1, beta at least 0, warmup a share in [0, 1]; found {latent}, {beta} and {warmup}."
             )
-        self.source, self.target = domains
         self.latent_size = latent
         self.generator = self.part(
             "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels, latent=latent
@@ -113,14 +112,6 @@ class CVAE(Method):
         self.learning_rate, self.betas, self.inference = learning_rate, betas, inference
         for network in (self.generator, self.encoder, self.prior):
             init_weights(network, init, init_gain)
-
-    @property
-    def directions(self) -> dict[str, str]:
-        return {self.target: self.source}
-
-    @property
-    def channels(self) -> dict[str, int]:
-        return {self.source: self.config["in_channels"], self.target: self.config["out_channels"]}
 
     # ---------------------------------------------------------------------------------------------------- learning
 
