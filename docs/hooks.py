@@ -89,13 +89,12 @@ def gallery(base: str) -> str:
 
 def _entry(name: str, entry: PretrainedEntry, base: str) -> str:
     to = f', to="{entry.domains[0]}"' if entry.domains else ""
-    source = "photo" if entry.domains[:1] == ("label",) else "label"
+    source = "label" if entry.domains[:1] == ("photo",) else "photo"
     sections = [
         f"## {name}",
         entry.description,
         *_shown(name, base),
-        f'```python\nimport i2izoo\n\nmodel = i2izoo.load("{name}")\n'
-        f'model("examples/pictures/{source}.png"{to}).save("{name}.png")\n```',
+        _use(name, f"examples/pictures/{source}.png", to, _learned_side(entry)),
     ]
     if entry.bundled is None:
         place = f"https://huggingface.co/{entry.repo}/tree/{entry.revision}"
@@ -120,6 +119,29 @@ def _entry(name: str, entry: PretrainedEntry, base: str) -> str:
         if body := _section(text, title):
             sections.append(body)
     return "\n\n".join(filter(None, sections))
+
+
+def _use(name: str, picture: str, to: str, side: int | None) -> str:
+    """How to load and call it; what learned small pictures gets one."""
+    small = side is not None and side < 128
+    lines = ["from PIL import Image", ""] if small else []
+    lines += ["import i2izoo", "", f'model = i2izoo.load("{name}")']
+    if small:
+        lines += [
+            f'picture = Image.open("{picture}").resize(({side}, {side}))',
+            f'model(picture{to}).save("{name}.png")',
+        ]
+    else:
+        lines += [f'model("{picture}"{to}).save("{name}.png")']
+    return "\n".join(["```python", *lines, "```"])
+
+
+def _learned_side(entry: PretrainedEntry) -> int | None:
+    """Side in pixels of the crops in training, where its folder says so."""
+    if entry.bundled is None:
+        return None
+    config = json.loads((entry.folder() / "config.json").read_text(encoding="utf-8"))
+    return (config.get("provenance") or {}).get("crop_size")
 
 
 def _shown(name: str, base: str) -> list[str]:

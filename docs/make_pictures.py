@@ -3,7 +3,7 @@
     python docs/make_pictures.py
 
 Written are, below docs/assets: `home/ENTRY/*` (inputs and their translations, unchosen) and `home.png`, the strip of
-the README. The grids of the gallery are made by docs/make_results.py.
+the README. The grids of the gallery are made by docs/make_results.py. A model that learned small pictures gets them small.
 """
 
 from __future__ import annotations
@@ -17,19 +17,23 @@ import i2izoo
 
 DOCS = Path(__file__).parent
 EXAMPLES = DOCS.parent / "examples" / "pictures"
+LEAST = 128  # side in pixels of crops in training, from which on a model does well at twice the scale
 STRIP = ("cyclegan-facades", "pix2pix-facades")
 
 
 def main() -> None:
-    entries = i2izoo.list_models("*-facades", pretrained=True)
+    entries = i2izoo.list_models("*-facades*", pretrained=True)
     models = {name: i2izoo.load(name) for name in entries}
     strip: list[Image.Image] = []
     for name, model in models.items():
         home = _emptied(DOCS / "assets" / "home" / name)
         for to, source in model.directions.items():
-            for path in sorted(EXAMPLES.glob(f"{source}*.png")):
+            for path in sorted(EXAMPLES.glob(f"{'photo' if source == 'grey' else source}*.png")):
                 number = len(list(home.glob("*-in.png"))) + 1
-                picture, result = Image.open(path).convert("RGB"), model(path, to=to)
+                picture = Image.open(path).convert("L" if source == "grey" else "RGB").convert("RGB")
+                if (side := model.config["provenance"]["crop_size"]) < LEAST:
+                    picture = picture.resize((side, side), Image.Resampling.BOX)
+                result = model(picture, to=to)
                 picture.save(home / f"{number}-{source}-in.png", optimize=True)
                 result.save(home / f"{number}-{to}-out.png", optimize=True)
                 if path.stem in ("label", "photo") and name in STRIP:
