@@ -3,7 +3,8 @@
     python docs/make_pictures.py
 
 Written are, below docs/assets: `home/ENTRY/*` (inputs and their translations, unchosen) and `home.png`, the strip of
-the README. The grids of the gallery are made by docs/make_results.py. A model that learned small pictures gets them small.
+the README. The grids of the gallery are made by docs/make_results.py. A model that
+learned small pictures gets them small.
 """
 
 from __future__ import annotations
