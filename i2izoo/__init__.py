@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from i2izoo.listing import list_models, list_parts
     from i2izoo.registry import register
     from i2izoo.sweeps.sweep import sweep
+    from i2izoo.training.distill import distill
     from i2izoo.training.trainer import Trainer
     from i2izoo.translator import Translator, create, load
 
@@ -27,6 +28,7 @@ _PLACES = {
     "Translator": "i2izoo.translator",
     "compare": "i2izoo.evaluation.compare",
     "create": "i2izoo.translator",
+    "distill": "i2izoo.training.distill",
     "evaluate": "i2izoo.evaluation.evaluate",
     "list_models": "i2izoo.listing",
     "list_parts": "i2izoo.listing",
@@ -42,6 +44,7 @@ __all__ = [
     "__version__",
     "compare",
     "create",
+    "distill",
     "errors",
     "evaluate",
     "list_models",

@@ -28,7 +28,7 @@ class Picture:
         source: what the user gave.
         image: C x H x W in [-1, 1].
         form: what its translations are given back as.
-        options: pictures of its own that go with it (a mask), by name, C x H x W.
+        options: what goes with it alone, by name: pictures (a mask) C x H x W, latents L, texts.
         error: why there is no image.
     """
 
@@ -36,7 +36,7 @@ class Picture:
     source: Any
     image: Tensor = field(default_factory=lambda: torch.empty(0, 0, 0))
     form: Form | None = None
-    options: dict[str, Tensor] = field(default_factory=dict)
+    options: dict[str, Tensor | str] = field(default_factory=dict)
     error: Exception | None = None
 
     @property
@@ -45,7 +45,8 @@ class Picture:
 
     @property
     def shape(self) -> tuple[tuple[int, ...], ...]:
-        return (tuple(self.image.shape), *(tuple(v.shape) for v in self.options.values()))
+        tensors = (v for v in self.options.values() if isinstance(v, Tensor))
+        return (tuple(self.image.shape), *(tuple(v.shape) for v in tensors))
 
 
 Row = tuple[Picture, int]

@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import re
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token, snapshot_download
+from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token, hf_hub_download, snapshot_download
 from huggingface_hub.errors import (
     EntryNotFoundError,
     GatedRepoError,
@@ -31,8 +33,9 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from i2izoo.errors import HubError, listing
+from i2izoo.formats import FOREIGN, OWN, components, foreign_index, needed_files
 
-REQUIRED = ("config.json", "model.safetensors")
+REQUIRED = OWN
 FETCHED = (*REQUIRED, "README.md", "*/scheduler_config.json")
 """What a translator needs. All else (what only training needs, pickles, code) stays on the Hub."""
 
@@ -78,7 +81,8 @@ def snapshot(
     """Fetch what a translator needs from one commit of a repository, and return the folder in the cache.
 
     A branch or tag is resolved to its commit once; config, weights and scheduler are of that commit. What was fetched
-    is checked against the sizes and hashes that the Hub gives. Without a connection the cached commit serves.
+    is checked against the sizes and hashes that the Hub gives. Without a connection the cached commit serves. Of a
+    repository of another library (`i2izoo.formats`) all components are fetched, in one copy of the weights.
 
     Args:
         repo_id: `"owner/name"`.
@@ -90,6 +94,7 @@ def snapshot(
 
     Raises:
         HubError: see the module.
+        StorageError: a repository of another library has weights as pickles only, or an unreadable index.
     """
     repo_id, inline = parse_repo(repo_id)
     revision = revision or inline
@@ -117,6 +122,12 @@ def snapshot(
         return kept
     siblings = {s.rfilename: s for s in info.siblings or []}
     _check_names(siblings, repo_id, revision, files)
+    if files is None and (index := foreign_index(siblings)):
+        # the index comes last, so that a folder in the cache that has it is complete
+        needed = _foreign_files(repo_id, info.sha or revision, index, list(siblings), token)
+        with _clear_errors(repo_id, revision, token):
+            _fetch(repo_id, revision, cache, needed, token=token)
+        files = [*needed, index]
     with _clear_errors(repo_id, revision, token):
         folder = _fetch(repo_id, revision, cache, files, token=token)
     if folder.name != info.sha:
@@ -165,7 +176,8 @@ def push_folder(
     folder = Path(folder)
     config = read_config(folder)
     files = sorted(_pushed(folder, include_training))
-    if missing := [name for name in REQUIRED if folder / name not in files]:
+    index = foreign_index(f.relative_to(folder).as_posix() for f in files)
+    if index is None and (missing := [name for name in REQUIRED if folder / name not in files]):
         raise HubError(f"{str(folder)!r} lacks {listing(missing)}: save the model before pushing it to {repo_id}.")
     with _clear_errors(repo_id, revision, token, writing=True):
         api = HfApi(token=token)
@@ -192,11 +204,28 @@ def _fetch(repo_id: str, revision: str | None, cache: Path, files: Sequence[str]
 
 def _cached(repo_id: str, revision: str | None, cache: Path, files: Sequence[str] | None) -> Path | None:
     """The cached folder of a revision, if it is complete."""
-    try:
-        folder = _fetch(repo_id, revision, cache, files, local_files_only=True)
-    except OSError:  # also the client's "not found" and "incomplete"
-        return None
-    return folder if all((folder / name).is_file() for name in files or REQUIRED) else None
+    for needed in (files,) if files else (None, *([index] for index in FOREIGN)):
+        try:
+            folder = _fetch(repo_id, revision, cache, needed, local_files_only=True)
+        except OSError:  # also the client's "not found" and "incomplete"
+            continue
+        if all((folder / name).is_file() for name in needed or REQUIRED):
+            return folder
+    return None
+
+
+def _foreign_files(repo_id: str, revision: str | None, index: str, names: list[str], token: Any) -> list[str]:
+    """What is needed of a repository of another library, by what its index says; the card first."""
+    name = _name(repo_id, revision)
+    with tempfile.TemporaryDirectory() as folder:
+        with _clear_errors(repo_id, revision, token):
+            path = hf_hub_download(repo_id, index, revision=revision, local_dir=folder, token=token)
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            components(content)
+        except (ValueError, AttributeError) as error:
+            raise HubError(f"{index} of {name} is not JSON of the kind that i2izoo reads ({error}).") from error
+    return [*(card for card in ("README.md",) if card in names), *needed_files(content, names, name)]
 
 
 def _check_names(names: Any, repo_id: str, revision: str | None, files: Sequence[str] | None) -> None:
@@ -207,7 +236,8 @@ def _check_names(names: Any, repo_id: str, revision: str | None, files: Sequence
             raise HubError(
                 f"{_name(repo_id, revision)} has a file named {name!r}, outside its folder: do not trust it."
             )
-    if missing := [name for name in files or REQUIRED if name not in names]:
+    known = files is None and foreign_index(names) is not None
+    if not known and (missing := [name for name in files or REQUIRED if name not in names]):
         raise HubError(
             f"{_name(repo_id, revision)} has no {listing(missing)}{'' if files else ', so it is no model of i2izoo'}; "
             f"it holds {listing(sorted(names), 5)}."

@@ -30,7 +30,8 @@ def to_tensor(source: ImageSource, channels: int | None = None) -> Tensor:
         source: a path; a PIL image of any mode; an array H x W or H x W x C (uint8, uint16, bool, or float in [0, 1]);
             or a tensor C x H x W or 1 x C x H x W (float in [-1, 1], uint8, uint16 or bool). EXIF rotation is applied.
         channels: None keeps the picture's own, without alpha. 1 turns colour into grey (luma of ITU-R BT.601), 3
-            repeats grey; 2 and 4 are grey and colour with alpha. Anything else must be what the picture has.
+            repeats grey; 2 and 4 are grey and colour with alpha, and a picture that has none is opaque in 4. Anything
+            else must be what the picture has.
 
     Raises:
         ImageError: missing, unreadable, truncated, too large, or of other channels; the message names the file.
@@ -213,8 +214,11 @@ def _upright(image: Tensor, orientation: int) -> Tensor:
 def _with_channels(image: Tensor, channels: int | None, alpha: bool) -> Tensor:
     if channels == len(image):
         return image
+    opacity = image[-1:] if alpha else torch.ones_like(image[:1])
     if alpha:
         image = image[:-1]
+    if channels == 4 and len(image) in (1, 3):
+        return torch.cat([image.expand(3, -1, -1), opacity])
     if channels is None or channels == len(image):
         return image
     if channels == 1 and len(image) == 3:

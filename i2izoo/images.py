@@ -2,8 +2,8 @@
 
 Inside i2izoo a picture is a tensor C x H x W, float32, in [-1, 1]. Nothing is resized, cropped or rounded on the way
 in: 16-bit files keep their 16 bits. Transparency is not part of a translation: alpha is left out (colours are taken as
-stored, not blended with a background), unless two or four channels are asked for. Of an animation or a document of
-several pages the first picture is read.
+stored, not blended with a background), unless two or four channels are asked for; where four are, a picture without
+alpha is opaque. Of an animation or a document of several pages the first picture is read.
 """
 
 from __future__ import annotations

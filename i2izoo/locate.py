@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.errors import ConfigError, UnknownNameError, listing, suggest
+from i2izoo.formats import index_in
 from i2izoo.registry import registry
 
 
@@ -27,7 +28,7 @@ def locate(name: str, revision: str | None = None, **hub_options: Any) -> Path:
     """
     from_hub, path = name.startswith("hf-hub:"), Path(name).expanduser()
     entries = registry("pretrained")
-    if not from_hub and (path / "config.json").is_file():
+    if not from_hub and ((path / "config.json").is_file() or index_in(path)):
         return _only_local(path, revision)
     if not from_hub and name in entries:
         entry = entries.get(name)

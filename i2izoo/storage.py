@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from i2izoo import formats
 from i2izoo.config import check_options
 from i2izoo.errors import StorageError, listing
 from i2izoo.interfaces import Method
@@ -72,6 +73,8 @@ def save_folder(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    if name in formats.FOREIGN.values():
+        return _save_foreign(method, folder, card, dtype)
     content = method_config(method, name, **facts)
     check_safe(content, f"the config of {name!r}")
     config = json.dumps(content, indent=2)
@@ -106,11 +109,13 @@ def _save_scheduler(part: Any, place: Path) -> None:
 
 
 def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read and check config.json of a pretrained folder.
+    """Read and check config.json of a pretrained folder; of another library's folder it names the method alone.
 
     Raises:
         StorageError: missing, not JSON, of a newer format, or asking for code or paths.
     """
+    if index := formats.index_in(Path(folder)):
+        return {"method": formats.FOREIGN[index]}
     path = Path(folder) / CONFIG
     if not path.is_file():
         raise StorageError(f"{str(folder)!r} is not a pretrained folder: it has no {CONFIG}.")
@@ -139,8 +144,12 @@ def build_method(config: Mapping[str, Any]) -> Method:
     return cls(**options)
 
 
-def load_folder(folder: str | os.PathLike[str]) -> tuple[Method, dict[str, Any]]:
+def load_folder(folder: str | os.PathLike[str], dtype: torch.dtype | None = None) -> tuple[Method, dict[str, Any]]:
     """Build the method of a pretrained folder and load its weights, strictly, as float32.
+
+    Args:
+        folder: what `save_folder` or, in its own format, another library wrote.
+        dtype: another library's folder is loaded as this, for it may be too large for twice the memory.
 
     Returns:
         The method in eval mode, and the folder's config.
@@ -150,6 +159,8 @@ def load_folder(folder: str | os.PathLike[str]) -> tuple[Method, dict[str, Any]]
             missing, unexpected or of another shape or kind.
     """
     config = read_config(folder)
+    if formats.index_in(Path(folder)):
+        return _load_foreign(config["method"], Path(folder), dtype)
     weights = Path(folder) / WEIGHTS
     tensors = read_tensors(weights)
     written = _metadata(weights).get("i2izoo_config")
@@ -206,6 +217,42 @@ def load_state(method: Method, tensors: Mapping[str, Tensor], where: str) -> Non
     with torch.no_grad():
         for key, target in wanted.items():
             target.copy_(tensors[key])
+
+
+# -------------------------------------------------------------------------------------------- other libraries' folders
+
+
+def _load_foreign(name: str, folder: Path, dtype: torch.dtype | None) -> tuple[Method, dict[str, Any]]:
+    options = {} if dtype is None else {"dtype": str(dtype).removeprefix("torch.")}
+    method = registry("methods").get(name)(folder=str(folder), **options)
+    facts = {"provenance": {"licence": licence}} if (licence := _licence(folder)) else {}
+    return method.eval(), method_config(method, name, **facts)
+
+
+def _licence(folder: Path) -> str | None:
+    """What the card of a folder states, which stays true of a copy."""
+    from i2izoo.cards import read_card
+
+    try:
+        card = read_card(folder)
+    except StorageError:
+        return None
+    return card.get("license_name") if card.get("license") == "other" else card.get("license")
+
+
+def _save_foreign(method: Any, folder: Path, card: str | None, dtype: torch.dtype | None) -> Path:
+    """Have the method write into a hidden place, then move each component to its own, the index last."""
+    with tempfile.TemporaryDirectory(prefix=".saving.", dir=folder) as temporary:
+        method.write(Path(temporary))
+        if dtype is not None:
+            for path in Path(temporary).rglob("*.safetensors"):
+                metadata = _metadata(path)
+                _save_file(path, {k: _cast(v, dtype, k) for k, v in read_tensors(path).items()}, metadata)
+        if card is not None:
+            (Path(temporary) / CARD).write_text(card, encoding="utf-8")
+        for part in sorted(Path(temporary).iterdir(), key=lambda path: (path.name in formats.FOREIGN, path.name)):
+            replace_folder(part, folder / part.name) if part.is_dir() else part.replace(folder / part.name)
+    return folder
 
 
 # ------------------------------------------------------------------------------------------------------ plain files

@@ -59,7 +59,7 @@ def load(
     folder = locate(
         os.fspath(name_or_path), revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only
     )
-    method, config = storage.load_folder(folder)
+    method, config = storage.load_folder(folder, dtype)
     return Translator(method, config).to(device, dtype)
 
 
@@ -137,6 +137,7 @@ class Translator:
         """Move the method to a device ("auto": the fastest there is) or floating-point type; returns itself."""
         if device == "auto":
             device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
+        dtype = None if dtype == self.dtype else dtype  # a part that was loaded in float32 on purpose stays so
         try:
             self.method.to(device=device, dtype=dtype)
         except (RuntimeError, AssertionError, TypeError) as error:
@@ -169,7 +170,8 @@ class Translator:
             batch_size: pictures of one size that run together; None: as many as make about a megapixel.
             progress: show a progress bar on stderr.
             options: the method's own (`steps=20`); those that are pictures (`mask=`) are read as `image` is, and
-                may be a list with one for each picture; a latent (`latent=`) is a vector, or one for each picture.
+                may be a list with one for each picture; a latent (`latent=`) is a vector, and a text (`prompt=`) a
+                string, or a list with one for each picture.
 
         Returns:
             PIL for a path or PIL image, otherwise an array or tensor of the input's dtype, range, layout and device;
@@ -217,6 +219,9 @@ class Translator:
             sources = find_pictures(sources)
         target = self._target(to)
         plain, pictures = self._options(options)
+        alone = isinstance(sources, (list, tuple)) and len(sources) == 1
+        if progress and alone and "progress" in self.method.translate_options():
+            plain["progress"], progress = True, False  # of the steps: one bar at a time, the one that moves
         for name, value in (("samples", samples), ("batch_size", batch_size)):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise OptionTypeError(f"{name} wants a whole number from 1, found {value!r}.")
@@ -253,7 +258,9 @@ class Translator:
         shared = {k: _read_option(v, f"option {k!r}") for k, v in options.items() if k not in each}
         for index, source in enumerate(sources):
             if short := [k for k, v in each.items() if len(v) <= index]:
-                raise ConfigError(f"option {short[0]!r} has {len(each[short[0]])} pictures, fewer than are translated.")
+                raise ConfigError(
+                    f"option {short[0]!r} has {len(each[short[0]])} values, fewer than there are pictures."
+                )
             try:
                 image, form = read(source, channels, name="the picture" if alone else f"picture {index}")
                 own = {k: _read_option(v[index], f"picture {index} of option {k!r}") for k, v in each.items()}
@@ -268,7 +275,7 @@ class Translator:
         device, dtype = self.device, self.dtype
         image = torch.stack([p.image.to(device, dtype) for p, _ in rows])
         names = rows[0][0].options
-        options = {k: torch.stack([p.options[k].to(device, dtype) for p, _ in rows]) for k in names}
+        options = {k: _rows([p.options[k] for p, _ in rows], device, dtype) for k in names}
         seeds = [derive_seed(seed, p.index, j) for p, j in rows]
         modes = [(m, m.training) for m in self.method.modules()]
         try:
@@ -289,6 +296,10 @@ class Translator:
         output = output.float().cpu()  # and cloned: what leaves inference mode must serve in autograd, too
         return [_give_back(row.clone(), p) for row, (p, _) in zip(output, rows, strict=True)]
 
+    def read(self, image: Any, domain: str) -> Tensor:
+        """A picture as the method sees those of a domain: C x H x W, float32, in [-1, 1]."""
+        return read(image, self.method.channels[domain])[0]
+
     def _target(self, to: str | None) -> str:
         if to is None:
             return next(iter(self.directions))
@@ -300,7 +311,7 @@ class Translator:
         return to
 
     def _options(self, options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Check the method's own options, and tell plain values from pictures."""
+        """Check the method's own options, and tell plain values from what may be one for each picture."""
         allowed = self.method.translate_options()
         for name in options:
             if name not in allowed:
@@ -311,8 +322,9 @@ class Translator:
         annotations = {n: str(p.annotation) for n, p in inspect.signature(self.method.translation).parameters.items()}
         given = {k: v for k, v in options.items() if v is not None}
         latents = {k: _latents(k, v) for k, v in given.items() if "Latent" in annotations.get(k, "")}
-        pictures = {k: v for k, v in given.items() if "Tensor" in annotations.get(k, "")} | latents
-        return {k: v for k, v in options.items() if k not in pictures}, pictures
+        texts = {k: _texts(k, v) for k, v in given.items() if "Text" in annotations.get(k, "")}
+        each = {k: v for k, v in given.items() if "Tensor" in annotations.get(k, "")} | latents | texts
+        return {k: v for k, v in options.items() if k not in each}, each
 
     # ------------------------------------------------------------------------------------------------------ keeping
 
@@ -380,22 +392,42 @@ class _Vector(Tensor):
 
 
 def _latents(name: str, value: Any) -> _Vector | list[_Vector]:
-    """One vector for all pictures, or a list with one for each."""
+    """One vector (or map C x H x W) for all pictures, or a list with one for each."""
     try:
         numbers = torch.as_tensor(value, dtype=torch.float32).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:
         raise OptionTypeError(f"option {name!r} wants numbers, one vector or one for each picture: {error}.") from error
-    if numbers.ndim not in (1, 2) or not torch.isfinite(numbers).all():
+    if numbers.ndim not in (1, 2, 3, 4) or not torch.isfinite(numbers).all():
         raise OptionTypeError(
-            f"option {name!r} wants finite numbers: a vector of L, or N x L with one for each picture; found "
-            f"{tuple(numbers.shape)}."
+            f"option {name!r} wants finite numbers: a vector of L or a map C x H x W, or with one more dimension one "
+            f"for each picture; found {tuple(numbers.shape)}."
         )
     vectors = numbers.as_subclass(_Vector)
-    return vectors if numbers.ndim == 1 else list(vectors)
+    return vectors if numbers.ndim in (1, 3) else list(vectors)
 
 
-def _read_option(value: Any, name: str) -> Tensor:
+class _Text(str):
+    """Words, told from the path of a picture by its class."""
+
+
+def _texts(name: str, value: Any) -> _Text | list[_Text]:
+    """One text for all pictures, or a list with one for each."""
+    if isinstance(value, str):
+        return _Text(value)
+    if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
+        raise OptionTypeError(f"option {name!r} wants a text, or a list with one for each picture; found {value!r}.")
+    return [_Text(text) for text in value]
+
+
+def _read_option(value: Any, name: str) -> Tensor | str:
+    if isinstance(value, _Text):
+        return str(value)
     return value.as_subclass(Tensor) if isinstance(value, _Vector) else read(value, name=name)[0]
+
+
+def _rows(values: list[Any], device: torch.device, dtype: torch.dtype) -> Tensor | list[str]:
+    """What a batch is given of an option: pictures and latents as one tensor, texts as a list."""
+    return values if isinstance(values[0], str) else torch.stack([value.to(device, dtype) for value in values])
 
 
 def _called(picture: Picture) -> str:

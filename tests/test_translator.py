@@ -496,5 +496,5 @@ def test_latents_are_numbers_and_reach_the_method_row_by_row() -> None:
         model(images, latent=[float("nan")])
     with pytest.raises(OptionTypeError, match="numbers"):
         model(images, latent="label.png")
-    with pytest.raises(ConfigError, match="has 2 pictures, fewer"):
+    with pytest.raises(ConfigError, match="has 2 values, fewer"):
         model(images, latent=torch.zeros(2, 2))

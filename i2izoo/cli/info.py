@@ -79,12 +79,14 @@ def _folder(folder: Path) -> None:
     from i2izoo.translator import load
 
     model = load(folder)
+    # a folder of another library has the weights of each component in a sub-folder
+    weights = [folder / WEIGHTS] if (folder / WEIGHTS).is_file() else folder.glob("*/*.safetensors")
     facts = {k: v for k, v in model.config.items() if k not in ("i2izoo_format", "options", "plugin")}
     _table({
         "method": facts.pop("method"),
         "directions": ", ".join(f"{source} -> {to}" for to, source in model.directions.items()),
         "parameters": f"{model.num_parameters:,}",
-        "size": f"{(folder / WEIGHTS).stat().st_size / 1e6:.1f} MB",
+        "size": f"{sum(path.stat().st_size for path in weights) / 1e6:.1f} MB",
         "plugin": " ".join(model.config.get("plugin", {}).values()),
         **facts,
         "options": model.config.get("options"),

@@ -12,10 +12,10 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from i2izoo.cli import compare, data, evaluate, imports, info, listing, plugins, push, sweep, train, translate
+from i2izoo.cli import compare, data, distill, evaluate, imports, info, listing, plugins, push, sweep, train, translate
 from i2izoo.errors import I2IZooError, suggest
 
-COMMANDS = (listing, info, translate, train, sweep, evaluate, compare, imports, data, plugins, push)
+COMMANDS = (listing, info, translate, train, distill, sweep, evaluate, compare, imports, data, plugins, push)
 
 
 class UsageError(I2IZooError):

@@ -18,6 +18,7 @@ EXAMPLES = """
   i2izoo train pix2pix --data ./facades --to photo --out runs/best --metrics psnr,ssim --every 2000 --val ./facades/val
   i2izoo train pix2pix --data synthetic-facades --to photo --out runs/try steps=100 crop_size=64
   i2izoo train pix2pix --task colorization --data ./colour-pictures --out runs/colour degrade=light
+  i2izoo train pix2pix --task inpainting --data ./pictures --out runs/fill
 """
 
 
@@ -33,7 +34,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the method, its parts and the training")
     parser.add_argument("--data", required=True, metavar="PATH", help="a folder, a CSV file or the name of a dataset")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
-    parser.add_argument("--task", metavar="NAME", help="what METHOD learns: colorization, which makes the grey input")
+    parser.add_argument("--task", metavar="NAME", help="what METHOD learns: colorization, inpainting, uncropping ...")
     parser.add_argument("--to", metavar="DOMAIN", help="target domain")
     parser.add_argument("--resume", metavar="WHERE", help="'auto', or the folder of a checkpoint")
     parser.add_argument("--split", default="train", help="part of the data (default: train)")
@@ -82,10 +83,15 @@ def run(args: argparse.Namespace) -> int:
         source, target = options.get("domains") or schema(method)["domains"].default
         options["domains"] = [source, args.to or target]
     elif "domains" in schema(method):
+        kind: Any = method.learns_from(options)
+        wanted = options.get("domains")
+        if kind == "single":  # the data cannot know which of its domains it is, or the name of its only one
+            wanted = wanted[-1:] if wanted else [args.to] if args.to else None
         data = open_dataset(
-            args.data, kind=method.learns_from(options), split=training["split"], sides=training.get("sides")
-        )
-        options["domains"] = choose_domains(data, args.to, options.get("domains"))
+            args.data, kind=kind, split=training["split"], sides=training.get("sides"),
+            domains=wanted if kind == "single" or len(wanted or ()) > 2 else None,
+        )  # fmt: skip
+        options["domains"] = choose_domains(data, args.to, wanted)
     elif args.to:
         raise ConfigError(f"method {args.method!r} has no domains to choose; leave --to out.")
     with seeded(derive_seed(training.get("seed", 0), "weights")):

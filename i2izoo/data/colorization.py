@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -11,15 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2izoo.data.degrade import Preset, degradation
-from i2izoo.data.interface import Dataset
-from i2izoo.data.open import open_dataset
-from i2izoo.errors import DataError, listing
+from i2izoo.data.made import MadeDataset
+from i2izoo.errors import DataError
 from i2izoo.nn.colour import XYZ_OF_RGB
 from i2izoo.nn.random import derive_seed
-from i2izoo.registry import registry
 
 
-class ColorizationDataset(Dataset):
+class ColorizationDataset(MadeDataset):
     """Pairs of a grey and a colour picture, of which only the colour pictures have to be there.
 
     The grey picture is the one of equal CIE lightness L*: a black-and-white photograph by the luminance of the colours.
@@ -48,7 +45,7 @@ class ColorizationDataset(Dataset):
     {'grey': (1, 32, 32), 'photo': (3, 32, 32)}
     """
 
-    kind = "paired"
+    making = "grey made of the colours"
     tiny_options: ClassVar[dict[str, Any]] = {
         "root": {"name": "synthetic-facades", "count": 4, "size": 32}, "domains": ["grey", "photo"],
         "degrade": "strong",
@@ -70,62 +67,19 @@ class ColorizationDataset(Dataset):
         limit: int | None = None,
         cache_bytes: int | None = None,
     ) -> None:
-        if len(domains) != 2 or domains[0] == domains[1]:
-            raise DataError(f"colourisation has two domains, grey and colour, of different names; found {domains}.")
-        self.domains = self.grey, self.colour = domains[0], domains[1]
-        wanted = channels if isinstance(channels, dict) else {self.grey: channels}
-        self._grey_channels = wanted.get(self.grey) or 1
-        if self._grey_channels not in (1, 3) or wanted.get(self.colour, 3) != 3:
+        self.open_pictures(source_beside=True)
+        wanted = channels if isinstance(channels, dict) else {self.source: channels}
+        self._grey_channels = wanted.get(self.source) or 1
+        if self._grey_channels not in (1, 3) or wanted.get(self.target, 3) != 3:
             raise DataError(f"grey pictures have 1 or 3 channels, colour pictures 3; found channels={channels}.")
         self.degradation = degradation(degrade)
-        self.load_size, self.crop_size, self.flip = load_size, crop_size, flip
-        options: dict[str, Any] = {
-            "split": split, "load_size": load_size, "crop_size": crop_size, "limit": limit,
-        }  # fmt: skip
-        if isinstance(root, dict) or root in registry("datasets"):
-            spec = {"name": root} if isinstance(root, str) else root
-            options |= {} if cache_bytes is None else {"cache_bytes": cache_bytes}
-            given = {k: v for k, v in {**options, "channels": {self.colour: 3}}.items() if v is not None}
-            self.pictures = open_dataset({**spec, **given}, sides=sides, flip=flip)
-        else:
-            from i2izoo.data.pictures import PictureDataset
 
-            found = [self.grey, self.colour] if self._has_grey(Path(root), split, sides) else [self.colour]
-            self.pictures = PictureDataset(
-                root=root, kind="paired" if len(found) == 2 else "single", domains=found, sides=sides, flip=flip,
-                channels=3, cache_bytes=cache_bytes, **options,
-            )  # fmt: skip
-        if self.colour not in self.pictures.domains:
-            raise DataError(
-                f"the data has no domain {self.colour!r} to take colour pictures from; it has "
-                f"{listing(self.pictures.domains)}: name one of them as the target (--to, or the last of domains)."
-            )
-
-    @property
-    def title(self) -> str:
-        """What it is, for the card."""
-        root = self.config["root"]
-        name = root["name"] if isinstance(root, dict) else Path(root).name
-        return f"{name}, grey made of the colours"
-
-    def __len__(self) -> int:
-        return self.pictures.count(self.colour)
-
-    def name(self, index: int) -> str:
-        return self.pictures.name(index)
-
-    def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
-        found = self.pictures.sample(index, seed)
-        grey = grey_of((found.get(self.grey, found[self.colour]).numpy() + 1) / 2)
+    def made_of(self, found: dict[str, Tensor], index: int, seed: int | None) -> dict[str, Tensor]:
+        grey = grey_of((found.get(self.source, found[self.target]).numpy() + 1) / 2)
         if seed is not None:
             grey = self.degradation(grey, derive_seed(seed, "degrade"))
         planes = torch.from_numpy(np.ascontiguousarray(grey * 2 - 1)).clamp_(-1, 1)
-        return {self.grey: planes.repeat(self._grey_channels, 1, 1), self.colour: found[self.colour]}
-
-    def _has_grey(self, root: Path, split: str | None, sides: list[str] | None) -> bool:
-        if sides is not None:
-            return self.grey in sides
-        return root.suffix.lower() == ".csv" or any((p / self.grey).is_dir() for p in (root, root / (split or "")))
+        return {self.source: planes.repeat(self._grey_channels, 1, 1), self.target: found[self.target]}
 
 
 def grey_of(colour: NDArray[np.floating[Any]]) -> NDArray[np.float32]:

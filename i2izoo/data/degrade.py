@@ -144,10 +144,10 @@ def scratch(grey: Grey, expected: float, seed: int) -> Grey:
     return grey
 
 
-def compress(grey: Grey, quality: int) -> Grey:
-    """Round to 8 bits, write as JPEG of a quality from 1 to 100, and read again."""
+def compress(picture: Grey, quality: int) -> Grey:
+    """Round H x W or H x W x 3 to 8 bits, write as JPEG of a quality from 1 to 100, and read again."""
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray((grey.clip(0, 1) * 255).round().astype(np.uint8)).save(file, "JPEG", quality=quality)
+    Image.fromarray((picture.clip(0, 1) * 255).round().astype(np.uint8)).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file), np.float32) / np.float32(255)

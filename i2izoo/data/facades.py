@@ -31,7 +31,7 @@ class Facades(PictureDataset):
         root: a folder with train, val and (or) test in it; None downloads.
         split: which of them.
         sha256: checksum that a downloaded archive must have.
-        domains: "photo" and "label", in the order wanted.
+        domains: "photo" and "label", in the order wanted; one of them of kind "single".
         kind, load_size, crop_size, flip, channels, limit, cache_bytes: see `PictureDataset`.
 
     Raises:
@@ -45,7 +45,7 @@ class Facades(PictureDataset):
         split: Literal["train", "val", "test"] = "train",
         sha256: str | None = None,
         domains: list[str] | None = None,
-        kind: Literal["paired", "unpaired"] | None = None,
+        kind: Literal["paired", "unpaired", "single"] | None = None,
         load_size: int | None = None,
         crop_size: int | None = None,
         flip: bool = True,

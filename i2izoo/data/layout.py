@@ -134,7 +134,8 @@ def _single(folder: Path, domains: Sequence[str] | None, sides: Sequence[str] | 
     if sides is not None:
         both = _side_by_side(folder, pictures_in(folder), sides, None, "single").pictures
         if domain not in both:
-            raise DataError(f"the halves of the pictures in {str(folder)!r} are {listing(both)}, none is {domain!r}.")
+            none = f"none is {domain!r}" if domains else "and only one is wanted: say which with domains=(...)"
+            raise DataError(f"the halves of the pictures in {str(folder)!r} are {listing(both)}, {none}.")
         return Layout("side-by-side", "single", {domain: both[domain]})
     place = folder / domain if (folder / domain).is_dir() else folder
     if not (found := pictures_in(place)):

@@ -30,8 +30,8 @@ class SyntheticFacades(JitteredDataset):
         size: side in pixels of the whole picture where `load_size` does not say; None: `crop_size`, or 256.
         split: "train", "val" or "test": different facades.
         seed: another seed gives other facades.
-        domains: "label" and "photo", in the order wanted.
-        kind: "paired", or "unpaired" to draw the second domain at random.
+        domains: "label" and "photo", in the order wanted; one of them of kind "single".
+        kind: "paired", "unpaired" to draw the second domain at random, or "single" to take one domain alone.
         load_size, crop_size, flip: see `JitteredDataset`.
         channels: 3 (also None) or 1, which is the luma of the drawing; for both or by domain.
         limit: use only the first `limit` facades.
@@ -52,7 +52,7 @@ class SyntheticFacades(JitteredDataset):
         split: Literal["train", "val", "test"] = "train",
         seed: int = 0,
         domains: list[str] | None = None,
-        kind: Literal["paired", "unpaired"] = "paired",
+        kind: Literal["paired", "unpaired", "single"] = "paired",
         load_size: int | None = None,
         crop_size: int | None = None,
         flip: bool = True,
@@ -64,7 +64,11 @@ class SyntheticFacades(JitteredDataset):
         if count < 1 or (size is not None and size < 1) or seed < 0:
             raise DataError(f"count and size should be at least 1, seed at least 0; found {count}, {size} and {seed}.")
         self.domains = tuple(domains or ("label", "photo"))
-        if sorted(self.domains) != ["label", "photo"]:
+        if kind == "single" and self.domains not in (("label",), ("photo",)):
+            raise DataError(
+                f"of kind 'single' synthetic facades have one domain, label or photo; found domains={domains}."
+            )
+        if kind != "single" and sorted(self.domains) != ["label", "photo"]:
             raise DataError(f"synthetic facades have the domains label, photo; found domains={listing(self.domains)}.")
         self.kind, self.flip = kind, flip
         self.load_size, self.crop_size = load_size, crop_size
@@ -105,7 +109,7 @@ class SyntheticFacades(JitteredDataset):
         # noise has its own generator, so that the plan is the same at every size
         photo = render_photo(plan, size, np.random.default_rng([self._seed, number, 1]))
         both = {"label": render_label(plan, size), "photo": photo}
-        return {name: self._planes(name, picture) for name, picture in both.items()}
+        return {name: self._planes(name, both[name]) for name in self.domains}
 
     def _planes(self, domain: str, picture: NDArray[np.uint8]) -> Pixels:
         if self._channels.get(domain) == 1:

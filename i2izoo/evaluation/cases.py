@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from i2izoo.config import schema
-from i2izoo.data.colorization import ColorizationDataset
 from i2izoo.data.interface import Dataset
 from i2izoo.data.layout import splits_in
+from i2izoo.data.made import MadeDataset
 from i2izoo.data.open import open_dataset
 from i2izoo.data.pictures import PictureDataset
 from i2izoo.errors import ConfigError, DataError, EvaluationError, ImageError, listing, suggest
@@ -97,9 +97,16 @@ class Cases:
 
     def load(self, index: int) -> Case:
         """Read one case."""
-        sample = self.data.sample(index, None)
+        sample = self._sample(index)
         target = self._truth(sample[self.to]) if self.paired else None
         return Case(self.names[index], self._resized(sample[self.source]), target)
+
+    def _sample(self, index: int) -> dict[str, Tensor]:
+        if not isinstance(self.data, MadeDataset):
+            return self.data.sample(index, None)
+        # made at the size that counts: resizing would move the edge of a mask, and smooth what JPEG did
+        whole = self.data.pictures.sample(index, None)
+        return self.data.made_of({domain: self._resized(image) for domain, image in whole.items()}, index, None)
 
     def truths(self) -> Iterator[Tensor]:
         """The true pictures of the target domain, C x H x W, rounded to 8 bits; of unpaired data as a set."""
@@ -155,8 +162,11 @@ def _unique(names: list[str]) -> list[str]:
 
 
 def _fingerprint(data: Dataset, domain: str, index: int) -> list[Any]:
-    if isinstance(data, ColorizationDataset):  # of the files: the last bits of what is computed differ between machines
-        return _fingerprint(data.pictures, domain if domain in data.pictures.domains else data.colour, index)
+    if isinstance(data, MadeDataset):  # of the files: the last bits of what is computed differ between machines
+        if domain in data.pictures.domains:
+            return _fingerprint(data.pictures, domain, index)
+        recipe = [data.recipe] if data.recipe else []
+        return [*recipe, *_fingerprint(data.pictures, data.target, index)]
     if isinstance(data, PictureDataset):
         path, half = data.pictures[domain][index]
         status = path.stat()

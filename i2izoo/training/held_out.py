@@ -53,7 +53,7 @@ def _open(
     data: str | os.PathLike[str] | Mapping[str, Any], method: Method, split: str | None, sides: list[str] | None
 ) -> Dataset:
     if method.data == "single":  # whose only domain the data cannot name
-        return open_dataset(data, kind="single", domains=list(method.domains), split=split)
+        return open_dataset(data, kind="single", domains=list(method.domains), split=split, sides=sides)
     if isinstance(data, Mapping) or (isinstance(data, str) and data in registry("datasets")):
         spec = {"name": data} if isinstance(data, str) else dict(data)
         if split is not None:

@@ -253,7 +253,8 @@ class Trainer:
         o, kind = self.options, cast(Any, self.method.data)
         data = through(self.method.dataset, data)
         if not isinstance(data, Dataset):
-            domains = list(self.method.domains) if kind == "single" else None  # the data cannot know its name
+            named = kind == "single" or len(self.method.domains) > 2  # which the data cannot know
+            domains = list(self.method.domains) if named else None
             data = open_dataset(
                 data, kind=kind, domains=domains, split=o.split or "train", sides=o.sides, load_size=o.load_size,
                 crop_size=o.crop_size, flip=o.flip, channels=self.method.channels,

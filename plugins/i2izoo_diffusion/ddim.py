@@ -10,7 +10,7 @@ from i2izoo.errors import ConfigError
 from i2izoo.interfaces import ReconstructionLoss
 from i2izoo_diffusion.diffusion import Diffusion
 from i2izoo_diffusion.prediction import Prediction
-from i2izoo_diffusion.schedulers import completed
+from i2izoo_diffusion.schedulers import completed, explained
 
 
 class DDIM(Diffusion):
@@ -82,9 +82,10 @@ class DDIM(Diffusion):
             "generator", "generators", generator, out_channels=out_channels,
             in_channels=self.input_channels(0 if unconditional else in_channels, out_channels, self.dropout),
         )  # fmt: skip
-        self.scheduler = self.part(
-            "scheduler", "schedulers", completed(scheduler, prediction), prediction_type=prediction
-        )
+        with explained("option 'scheduler'"):
+            self.scheduler = self.part(
+                "scheduler", "schedulers", completed(scheduler, prediction), prediction_type=prediction
+            )
         self.loss = self.part("loss", "losses", loss, ReconstructionLoss)
 
     @classmethod

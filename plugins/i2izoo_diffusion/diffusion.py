@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Generator, Method, ReconstructionLoss, Update
+from i2izoo.interfaces import Batch, Generator, Latent, Method, ReconstructionLoss, Update
 from i2izoo.nn.padding import pad_to_valid
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_diffusion.blending import Blending
@@ -87,10 +87,17 @@ class Diffusion(Method):
         alpha, sigma = (level.to(y.dtype) for level in training_levels(self.scheduler, timesteps))
         noise = torch.randn_like(y)
         present = torch.rand(len(y), device=y.device) >= self.dropout
-        prediction = self.predict(alpha * y + sigma * noise, timesteps.to(y.dtype), x, present)
+        prediction = self.predict(alpha * y + sigma * noise, timesteps.float(), x, present)
         yield Update("generator", {"denoising": self.loss(prediction, target(self.kind, y, noise, alpha, sigma))})
 
-    def predict(self, noisy: Tensor, time: Tensor, source: Tensor | None, present: Tensor) -> Tensor:
+    @property
+    def guided(self) -> bool:
+        """Is the network told the guidance weight? Distillation teaches it to obey that in one call."""
+        return bool(getattr(self.generator, "guidance_embedding", False))
+
+    def predict(
+        self, noisy: Tensor, time: Tensor, source: Tensor | None, present: Tensor, guidance: Tensor | None = None
+    ) -> Tensor:
         """What the network says of N noisy pictures.
 
         Args:
@@ -98,14 +105,18 @@ class Diffusion(Method):
             time: N, as the generator counts it.
             source: N x C' x H x W, or None.
             present: N, bool: False hides the source.
+            guidance: N, the weight of guidance that a `guided` network is told; None: 1, no guidance.
         """
+        told: tuple[Tensor, ...] = (time,)
+        if self.guided:
+            told = (time, torch.ones_like(time) if guidance is None else guidance)
         if source is None:
-            return self.generator(noisy, time)
+            return self.generator(noisy, *told)
         shown = present.to(noisy.dtype).view(-1, 1, 1, 1)
         planes = [noisy, source.to(noisy.dtype) * shown]
         if self.dropout:
             planes.append(shown.expand(-1, 1, *noisy.shape[-2:]))
-        return self.generator(torch.cat(planes, dim=1), time)
+        return self.generator(torch.cat(planes, dim=1), *told)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         adamw = torch.optim.AdamW(
@@ -125,7 +136,9 @@ class Diffusion(Method):
         Raises:
             ConfigError: the model never learned to do without its source.
         """
-        if guidance != 1 and (source is None or not self.dropout):
+        if not 0 <= rescale <= 1:
+            raise ConfigError(f"rescale is a share in [0, 1]; found {rescale}.")
+        if guidance != 1 and (source is None or not self.dropout) and not self.guided:
             raise ConfigError(
                 "guidance exaggerates what the source picture says, and this model "
                 + ("has none" if source is None else "was trained with condition_dropout=0, never without it")
@@ -134,7 +147,10 @@ class Diffusion(Method):
 
         def denoise(noisy: Tensor, run: Sampling) -> Tensor:
             count = len(noisy)
-            time = self.time(run).to(noisy.device, noisy.dtype).expand(count)
+            time = self.time(run).to(noisy.device, torch.float32).expand(count)  # bfloat16 takes 999 for 1000
+            if self.guided:
+                everywhere = torch.ones_like(time, dtype=torch.bool)
+                return self.predict(noisy, time, source, everywhere, torch.full_like(time, guidance))
             if guidance in (0, 1):
                 return self.predict(noisy, time, source, noisy.new_full((count,), guidance, dtype=torch.bool))
             assert source is not None  # for the type checker
@@ -179,6 +195,7 @@ class Diffusion(Method):
         scheduler: str | None = None,
         strength: float | None = None,
         start: Tensor | None = None,
+        noise: Latent | None = None,
         ilvr: int | None = None,
         mask: Tensor | None = None,
         hooks: Sequence[Hook] = (),
@@ -199,6 +216,8 @@ class Diffusion(Method):
             strength: above 0, at most 1: start from `start` with so much noise, not from noise alone (SDEdit).
             start: the picture that `strength`, `ilvr` and `mask` mean, N x out x H x W (an alpha channel may follow,
                 and does not count); None: the input itself.
+            noise: the noise to start from, N x C x H x W of the target's channels and the (padded) size of the input,
+                such as `i2izoo_diffusion.inversion.invert` finds; None: drawn from the seeds.
             ilvr: keep what `start` shows when it is scaled down by this factor, from 2 (ILVR).
             mask: N x any x H x W, 1 (white) where a pixel is to be found, 0 or less (mid-grey to black) where that of
                 `start` stays, to the bit (blended diffusion).
@@ -210,8 +229,14 @@ class Diffusion(Method):
             ConfigError: an option is out of range, or the model cannot do it.
         """
         source = None if self.source is None else image
+        if noise is None:
+            noise = self.draw_noise(image, seeds)
+        elif noise.shape[1:] != (wanted := (self.config["out_channels"], *image.shape[-2:])):
+            raise ConfigError(f"noise is of shape {wanted} for each picture; found {tuple(noise.shape[1:])}.")
+        elif strength is not None:
+            raise ConfigError("noise and strength both say what sampling starts from; give one of them.")
         run = self.sampling(
-            self.draw_noise(image, seeds), source, seeds, steps=steps, scheduler=scheduler, guidance=guidance,
+            noise, source, seeds, steps=steps, scheduler=scheduler, guidance=guidance,
             rescale=rescale,
         )  # fmt: skip
         hooks = self._with_options(hooks, image if start is None else start, strength, ilvr, mask)

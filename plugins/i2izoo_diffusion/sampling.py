@@ -24,8 +24,11 @@ class Hook:
     repeats: int = 1
     """How often each step is done, noise being put back in between (RePaint, Lugmayr et al. 2022, section 4.2)."""
 
+    def pad(self, pad: Callable[[Tensor], Tensor]) -> None:
+        """Before all: may pad pictures of its own, as `pad` does, to the size that sampling has."""
+
     def check(self, image: Tensor, channels: int) -> None:
-        """Before all: may refuse a source picture N x C x H x W, or a target of so many channels, by a ConfigError."""
+        """Then: may refuse a source picture N x C x H x W, or a target of so many channels, by a ConfigError."""
 
     def begin(self, run: Sampling) -> None:
         """Before the first step: may set `run.x` and `run.first`."""
@@ -49,6 +52,7 @@ class Sampling:
         noisy: the same with alpha^2 + sigma^2 = 1, as the network sees them.
         first: the first step that is done.
         index: this step, from 0.
+        again: how often this step was done before, see `Hook.repeats`.
         total: number of steps that the scheduler planned.
         prediction: what the network said, after the hooks.
     """
@@ -65,7 +69,7 @@ class Sampling:
         self.kind: str = scheduler.config.prediction_type
         self.levels = sampling_levels(scheduler)
         self.total = len(scheduler.timesteps)
-        self.first = self.index = 0
+        self.first = self.index = self.again = 0
         # schedulers after Karras et al. keep y + (sigma / alpha) e, and scale it when the network is asked
         self._exploding = float(scheduler.init_noise_sigma) != 1
         self.x = noise * scheduler.init_noise_sigma
@@ -104,11 +108,31 @@ class Sampling:
         """The prediction that means this clean picture."""
         return prediction_of(self.kind, clean, self.noisy, *self.level)
 
+    def with_score(self, prediction: Tensor, gradient: Tensor) -> Tensor:
+        """The prediction when `gradient` is added to the score -e / sigma (Dhariwal and Nichol 2021, eq. 14).
+
+        Of pure noise (alpha = 0), which is all the same for every picture, nothing follows.
+        """
+        alpha, sigma = self.level
+        if self.kind == "epsilon":
+            return prediction - sigma * gradient
+        if not alpha:
+            return prediction
+        clean = sigma**2 / alpha * gradient  # what the clean picture moves by, e by -sigma * gradient
+        return prediction + (clean if self.kind == "sample" else -clean / sigma)
+
+    def within(self, start: float, end: float) -> bool:
+        """Does this step lie between two shares of all steps? Counted as diffusers counts `control_guidance_start`."""
+        return start <= self.index / self.total and (self.index + 1) / self.total <= end
+
     def with_noise(self, clean: Tensor, level: tuple[float, float], *keys: int | str) -> Tensor:
         """`clean` with noise of a level, in the scale of `x`; `keys` name the draw: other keys, other noise."""
         alpha, sigma = level
-        noisy = alpha * clean + sigma * self.draw(*keys)
-        return noisy / alpha if self._exploding else noisy
+        return self.scaled(alpha * clean + sigma * self.draw(*keys), level)
+
+    def scaled(self, noisy: Tensor, level: tuple[float, float]) -> Tensor:
+        """What the network is to see at a level, in the scale of `x`."""
+        return noisy / level[0] if self._exploding else noisy
 
     def draw(self, *keys: int | str) -> Tensor:
         """Standard normal noise of the shape of `x`; each row a function of its seed and the keys."""
@@ -132,6 +156,8 @@ class Sampling:
             progress: a progress bar on stderr.
         """
         takes = inspect.signature(self.scheduler.step).parameters
+        if not 0 <= eta <= 1:
+            raise ConfigError(f"eta is in [0, 1]; found {eta}.")
         if eta and "eta" not in takes:
             raise ConfigError(f"eta is an option of the scheduler 'ddim'; {type(self.scheduler).__name__} has none.")
         options = {k: v for k, v in (("eta", eta), ("generator", self._generators)) if k in takes}
@@ -144,17 +170,18 @@ class Sampling:
             raise ConfigError("steps are repeated with the schedulers 'ddim' and 'ddpm' only, which look at no other.")
         for index in _tracked(range(self.first, self.total), progress):
             self.index = index
-            for again in range(repeats):
+            last = index + 1 == self.total  # after which the picture is clean: repeating it would change nothing
+            for self.again in range(1 if last else repeats):
+                if self.again:
+                    self._noise_again()
                 self._step(options, hooks)
-                if again + 1 < repeats and self.index + 1 < self.total:
-                    self._noise_again(again)
             if preview is not None:
                 preview(self)
         return self.x
 
     def _step(self, options: dict[str, Any], hooks: Sequence[Hook]) -> None:
         self.noisy = self.scheduler.scale_model_input(self.x, self.timestep)
-        self.prediction = self.denoise(self.noisy, self)
+        self.prediction = self.denoise(self.noisy, self).to(self.noisy.dtype)  # of lower precision under autocast
         for hook in hooks:
             self.prediction = hook.guide(self, self.prediction)
         try:
@@ -167,12 +194,12 @@ class Sampling:
         for hook in hooks:
             self.x = hook.after(self, self.x)
 
-    def _noise_again(self, again: int) -> None:
+    def _noise_again(self) -> None:
         """From the next level back to this one, by the forward process."""
         (alpha, sigma), (next_alpha, next_sigma) = self.level, self.next_level
         ratio = alpha / next_alpha
         added = max(0.0, sigma**2 - (ratio * next_sigma) ** 2) ** 0.5
-        self.x = ratio * self.x + added * self.draw("again", self.index, again)
+        self.x = ratio * self.x + added * self.draw("again", self.index, self.again)
 
 
 def _tracked(indices: range, progress: bool) -> Any:

@@ -6,13 +6,15 @@ The registry's names stand for the classes themselves, so what is saved in `sche
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from i2izoo.config import PartSpec, schema
-from i2izoo.errors import ConfigError
+from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.registry import registry
 
 
@@ -40,15 +42,33 @@ def completed(spec: PartSpec, prediction: str) -> dict[str, Any]:
     return given
 
 
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """What diffusers refuses inside is a ConfigError that begins with `what`."""
+    try:
+        yield
+    except I2IZooError:
+        raise
+    except (NotImplementedError, ValueError) as error:
+        raise ConfigError(f"{what}: {error}") from error
+
+
 def sampler(scheduler: Any, name: str | None = None) -> Any:
-    """A fresh scheduler of the same noise levels, of another class if `name` is given: `sampler(ddpm, "unipc")`."""
+    """A fresh scheduler of the same noise levels, of another class if `name` is given: `sampler(ddpm, "unipc")`.
+
+    Raises:
+        ConfigError: the other class does not know such noise levels.
+    """
     kind = type(scheduler) if name is None else registry("schedulers").get(name)
     # options of the old class that the new one lacks are meant to be left out: no reason to warn
     log = logging.getLogger("diffusers.configuration_utils")
     level = log.level
     log.setLevel(logging.ERROR)
+    # without the mark of what was left at its default: other classes have other defaults (LCM other betas)
+    options = {option: value for option, value in scheduler.config.items() if option != "_use_default_values"}
     try:
-        return kind.from_config(dict(scheduler.config))
+        with explained(f"scheduler {name!r} cannot take over the noise levels of the model"):
+            return kind.from_config(options)
     finally:
         log.setLevel(level)
 

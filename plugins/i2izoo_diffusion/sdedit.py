@@ -5,14 +5,16 @@ from __future__ import annotations
 from torch import Tensor
 
 from i2izoo.errors import ConfigError
-from i2izoo_diffusion.sampling import Hook, Sampling
+from i2izoo_diffusion.reference import Reference
+from i2izoo_diffusion.sampling import Sampling
 
 
-class SDEdit(Hook):
+class SDEdit(Reference):
     """Start from a picture with the noise of a step on the way, not from noise alone.
 
     Args:
-        picture: N x C x H x W in [-1, 1], of the target's channels: a stroke painting, a photo of another domain.
+        picture: C x H x W or N x C x H x W in [-1, 1], of the target's channels: a stroke painting, a photo of another
+            domain.
         strength: share of the steps that are done, above 0 and at most 1. Small keeps the picture, 1 forgets it.
 
     Raises:
@@ -20,18 +22,12 @@ class SDEdit(Hook):
     """
 
     def __init__(self, picture: Tensor, strength: float) -> None:
+        super().__init__(picture)
         if isinstance(strength, bool) or not isinstance(strength, (int, float)) or not 0 < strength <= 1:
             raise ConfigError(f"strength is above 0 and at most 1; found {strength!r}.")
-        self.picture, self.strength = picture, strength
-
-    def check(self, image: Tensor, channels: int) -> None:
-        if self.picture.shape[1] != channels:
-            raise ConfigError(
-                f"strength starts from a picture of {channels} channels, found {self.picture.shape[1]}; give one of "
-                "the target domain as start=."
-            )
+        self.strength = strength
 
     def begin(self, run: Sampling) -> None:
         # as diffusers counts: of 20 steps, strength 0.6 does the last 12, and a small one at least the last
         run.first = run.total - max(1, int(run.total * self.strength))
-        run.x = run.with_noise(self.picture, run.levels[run.first], "noise")
+        run.x = run.with_noise(self.shown(run), run.levels[run.first], "noise")

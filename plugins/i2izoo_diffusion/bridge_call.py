@@ -1,0 +1,105 @@
+"""One call of a pipeline of diffusers: tensors and words of i2izoo in, a tensor out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from i2izoo.errors import ConfigError
+from i2izoo.nn.random import seeded
+from i2izoo_diffusion.bridge_options import Options
+
+BATCHED = ("StableDiffusion", "LatentConsistencyModel")
+"""Beginnings of the names of pipelines that take several pictures as a batch; to others a list is several references
+for one result, or nothing, so they get one picture at a time."""
+
+
+class Call:
+    """A pipeline as a function of pictures, seeds and options.
+
+    Attributes:
+        pipeline: of diffusers.
+        options: what it can be asked for.
+    """
+
+    def __init__(self, pipeline: Any) -> None:
+        self.pipeline = pipeline
+        self.options = Options.of(type(pipeline))
+
+    def __call__(self, image: Tensor, seeds: Sequence[int], words: dict[str, Any], *, progress: bool = False) -> Tensor:
+        """Translate N x 3 x H x W in [-1, 1] to N x 3 x H' x W', as the pipeline gives it.
+
+        Args:
+            image: becomes 8-bit PIL images, which every pipeline takes.
+            seeds: one for each row; a row has its own torch.Generator, on the CPU as with all methods.
+            words: options by the words of i2izoo; pictures N x C x H x W, texts lists of N.
+            progress: show diffusers' bar of the steps.
+
+        Raises:
+            ConfigError: prompt or mask is missing, or the pipeline refuses a value.
+        """
+        arguments = self._arguments(image, dict(words))
+        self.pipeline.set_progress_bar_config(disable=not progress)
+        batched = self.options.pipeline.startswith(BATCHED)
+        groups = [range(len(seeds))] if batched else [range(i, i + 1) for i in range(len(seeds))]
+        return torch.cat([self._run(rows, arguments, seeds) for rows in groups])
+
+    def _arguments(self, image: Tensor, words: dict[str, Any]) -> dict[str, Any]:
+        """Keyword arguments of the pipeline; what differs from row to row is a list."""
+        from diffusers.utils import pt_to_pil
+
+        o = self.options
+        assert o.source is not None  # for the type checker
+        if o.wants_prompt and words.get("prompt") is None:
+            raise ConfigError(f'{o.pipeline} wants a prompt: give prompt="...", or prompt="" for none.')
+        rows: dict[str, Any] = {o.source: pt_to_pil(image.float())}
+        mask = words.pop("mask", None)
+        if o.mask is not None:
+            if mask is None:
+                raise ConfigError(f"{o.pipeline} wants a mask: give mask=, a picture that is white where to fill.")
+            rows[o.mask] = pt_to_pil(mask.float().mean(dim=1, keepdim=True))
+        for name in o.pictures:
+            if (picture := words.pop(name, None)) is not None:
+                rows[name] = pt_to_pil(picture.float())
+        rows |= {name: text for name in o.texts if (text := words.pop(name, None)) is not None}
+        arguments = o.check(words) | rows
+        if "height" in o.arguments and "Upscale" not in o.pipeline:
+            factor = 4 if "SuperResolution" in o.pipeline else 1  # DeepFloyd's stages ask for the size of the result
+            arguments |= {"height": factor * image.shape[-2], "width": factor * image.shape[-1]}
+        return arguments
+
+    def _run(self, rows: range, arguments: dict[str, Any], seeds: Sequence[int]) -> Tensor:
+        given = {name: [value[row] for row in rows] if _per_row(value) else value for name, value in arguments.items()}
+        if len(rows) == 1:  # some take one picture, but no list with one
+            given = {name: value[0] if _per_row(value) else value for name, value in given.items()}
+        generators = [torch.Generator().manual_seed(seeds[row]) for row in rows]
+        if "generator" in self.options.arguments:
+            given["generator"] = generators[0] if len(rows) == 1 else generators
+        if "output_type" in self.options.arguments:
+            given["output_type"] = "np"
+        try:
+            with seeded(seeds[rows[0]]):  # a few draw past their generator
+                result = self.pipeline(**given)
+        except ValueError as error:  # of the pipeline's check_inputs
+            first = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
+            raise ConfigError(f"{self.options.pipeline} refuses: {first}.") from error
+        images = getattr(result, "images", None)
+        if images is None:
+            raise ConfigError(f"{self.options.pipeline} gives no pictures, but {', '.join(result)}.")
+        if any(getattr(result, "nsfw_content_detected", None) or ()):
+            warnings.warn(
+                "the safety checker that this pipeline comes with has blackened a picture; another seed may help",
+                stacklevel=2,
+            )
+        pictures = torch.stack([torch.as_tensor(picture).float() for picture in images])
+        return pictures.permute(0, 3, 1, 2) * 2 - 1
+
+
+def _per_row(value: Any) -> bool:
+    """Is it a list of pictures or texts? JSON lists hold numbers."""
+    return isinstance(value, list) and len(value) > 0 and not isinstance(value[0], (int, float))
+

@@ -1,0 +1,223 @@
+"""DDIM inversion: the noise that a picture comes from, and ways between two pictures (Song et al. 2021, section 5).
+
+diffusers' `DDIMInverseScheduler` reads the prediction as one of the less noisy level and cannot be asked twice for one
+step; so each step of its `DDIMScheduler` is solved here for what it came from, whatever that step does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from i2izoo.errors import ConfigError
+from i2izoo.nn.latent import lerp, slerp
+from i2izoo.nn.padding import pad_to_valid
+from i2izoo_diffusion.diffusion import Diffusion
+from i2izoo_diffusion.sampling import Sampling
+
+if TYPE_CHECKING:
+    from i2izoo import Translator
+
+
+def invert_steps(run: Sampling, picture: Tensor, iterations: int = 5) -> Tensor:
+    """Go through the steps of a deterministic sampling backwards.
+
+    A step of DDIM takes z_t to cos(d) z_t - sin(d) v(z_t, t), d being the angle between the two noise levels (Salimans
+    and Ho, arXiv 2202.00512, eq. 12). For a known result z_s, z_t is the fixed point of
+    z <- z + (z_s - step(z)) / cos(d). One iteration from z = z_s is the usual DDIM inversion (the network asked about
+    the less noisy picture); more of them make it exact where steps are small enough for them to converge.
+
+    Args:
+        run: a fresh sampling by the scheduler "ddim".
+        picture: N x C x H x W, the clean picture.
+        iterations: of each step; the network is asked `run.total * iterations` times.
+
+    Returns:
+        The noise, N x C x H x W.
+
+    Raises:
+        ConfigError: a single step from pure noise, which keeps nothing of the noise.
+    """
+    if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 1:
+        raise ConfigError(f"iterations is a whole number from 1; found {iterations!r}.")
+    x = picture
+    for index in reversed(range(run.total)):
+        run.index = index
+        (alpha, sigma), (next_alpha, next_sigma) = run.level, run.next_level
+        cosine = alpha * next_alpha + sigma * next_sigma
+        if cosine < 1e-4:
+            raise ConfigError("one step from pure noise to a picture keeps nothing of the noise; invert with more.")
+        noisy = x
+        for _ in range(iterations):
+            run.noisy = noisy
+            run.prediction = run.denoise(noisy, run)
+            stepped = run.scheduler.step(run.prediction, run.timestep, noisy, return_dict=False)[0]
+            noisy = noisy + (x - stepped) / cosine
+        x = noisy
+    return x
+
+
+def invert(
+    model: Translator,
+    pictures: Any,
+    source: Any = None,
+    *,
+    to: str | None = None,
+    steps: int | None = None,
+    guidance: float = 1.0,
+    iterations: int = 5,
+) -> Tensor:
+    """The noise from which `model(source, noise=..., steps=steps, scheduler="ddim")` makes the pictures.
+
+    Args:
+        model: a translator of a diffusion method.
+        pictures: of the target domain, one or a list of one size: paths, PIL images, arrays or tensors.
+        source: the source picture of each, which a conditional model needs; an unconditional one has none.
+        to: the target domain; None: the first.
+        steps: of sampling; None: the model's own. Twenty or more: the error falls with their number.
+        guidance: as of a translation; above 1 inversion is less exact.
+        iterations: of each step, see `invert_steps`; 1 is the usual DDIM inversion.
+
+    Returns:
+        N x C x H x W, where H and W are padded to what the network takes.
+
+    Raises:
+        ConfigError: the model does not denoise, or sources and pictures do not belong together.
+        ImageError: a picture cannot be read.
+
+    >>> import i2izoo
+    >>> from i2izoo_diffusion.ddim import DDIM
+    >>> model = i2izoo.create("ddim", **DDIM.tiny_options)
+    >>> noise = invert(model, torch.zeros(1, 3, 20, 9), source=torch.zeros(1, 3, 20, 9), steps=4)
+    >>> noise.shape
+    torch.Size([1, 3, 20, 10])
+    """
+    method = model.method
+    if not isinstance(method, Diffusion):
+        raise ConfigError(f"{model.name!r} makes its pictures from no noise that could be found; take a ddim model.")
+    target = to or next(iter(method.directions))
+    clean, condition = _read(model, pictures, target), None
+    if method.source is not None:
+        if source is None:
+            raise ConfigError(f"the model translates from {method.source!r}: give source=, the picture it starts from.")
+        condition = _read(model, source, method.source)
+        if condition.shape[2:] != clean.shape[2:] or len(condition) != len(clean):
+            raise ConfigError(
+                f"each picture has a source of its size; found {tuple(clean.shape)} and {tuple(condition.shape)}."
+            )
+    elif source is not None:
+        raise ConfigError("the model is unconditional; leave source out.")
+    fit = (method.size_multiple(target), method.min_size(target))
+    method.eval()
+    with torch.no_grad():
+        clean = pad_to_valid(clean, *fit)
+        condition = None if condition is None else pad_to_valid(condition, *fit)
+        run = method.sampling(
+            torch.zeros_like(clean), condition, [0] * len(clean), steps=steps, scheduler="ddim", guidance=guidance
+        )
+        return invert_steps(run, clean, iterations).float().cpu()
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Pictures inverted and made again.
+
+    Attributes:
+        noise: N x C x H x W, for `model(source, noise=...)`.
+        pictures: what the model makes of it, N x C x H x W in [-1, 1].
+        mse: mean squared error of each, N, of values in [-1, 1].
+        psnr: peak signal-to-noise ratio of each in dB, N.
+    """
+
+    noise: Tensor
+    pictures: Tensor
+    mse: Tensor
+    psnr: Tensor
+
+
+def reconstruct(
+    model: Translator,
+    pictures: Any,
+    source: Any = None,
+    *,
+    to: str | None = None,
+    steps: int | None = None,
+    guidance: float = 1.0,
+    iterations: int = 5,
+) -> Reconstruction:
+    """Invert pictures, make them again from the noise, and measure how much is lost; arguments as of `invert`."""
+    noise = invert(model, pictures, source, to=to, steps=steps, guidance=guidance, iterations=iterations)
+    target = to or next(iter(model.directions))
+    truth = _read(model, pictures, target).float().cpu()
+    conditions = truth if source is None else _read(model, source, model.directions[target]).float().cpu()
+    made = _translate(model, conditions, noise, target, steps=steps, guidance=guidance)
+    mse = (made - truth).square().mean(dim=(1, 2, 3))
+    return Reconstruction(noise, made, mse, 10 * torch.log10(4 / mse))
+
+
+def interpolate(
+    model: Translator,
+    first: Any,
+    second: Any,
+    count: int = 9,
+    *,
+    noise: tuple[Tensor, Tensor] | None = None,
+    to: str | None = None,
+    seed: int = 0,
+    **options: Any,
+) -> Tensor:
+    """The way from one translation to another: spherical between the noises, straight between the source pictures.
+
+    Args:
+        model: a translator of a diffusion method.
+        first, second: source pictures of one size; give the same twice to vary only the noise. For an unconditional
+            model only their size counts.
+        count: pictures on the way, both ends included.
+        noise: where the ends start from, each 1 x C x H x W, such as `invert` finds; None: drawn, two of the seed.
+        to: the target domain; None: the first.
+        seed: of the noises.
+        options: of a translation: steps, guidance.
+
+    Returns:
+        count x C x H x W in [-1, 1].
+
+    Raises:
+        ConfigError: count is below 2, or the sizes differ.
+    """
+    method = model.method
+    if not isinstance(method, Diffusion):
+        raise ConfigError(f"{model.name!r} makes its pictures from no noise; interpolation takes a ddim model.")
+    if count < 2:
+        raise ConfigError(f"count is at least 2, the two ends; found {count}.")
+    target = to or next(iter(method.directions))
+    a, b = (_read(model, end, method.directions[target]) for end in (first, second))
+    if a.shape != b.shape or len(a) != 1:
+        raise ConfigError(f"the ends are two pictures of one size; found {tuple(a.shape)} and {tuple(b.shape)}.")
+    if noise is None:
+        padded = pad_to_valid(a, method.size_multiple(target), method.min_size(target))
+        start, end = method.draw_noise(padded.repeat(2, 1, 1, 1), [2 * seed, 2 * seed + 1]).float().cpu().split(1)
+    else:
+        start, end = noise
+    share = torch.linspace(0, 1, count)[:, None]
+    way = slerp(start.flatten(1), end.flatten(1), share).view(count, *start.shape[1:])
+    sources = lerp(a.float().cpu(), b.float().cpu(), share[:, :, None, None])
+    return _translate(model, sources, way, target, seed=seed, **options)
+
+
+def _translate(model: Translator, sources: Tensor, noise: Tensor, to: str, **options: Any) -> Tensor:
+    made = model(list(sources), to=to, noise=noise, scheduler="ddim", **options)
+    return torch.stack(made)
+
+
+def _read(model: Translator, pictures: Any, domain: str) -> Tensor:
+    """N x C x H x W of one picture, a list of them or a batch, as the model wants them."""
+    many = isinstance(pictures, Sequence) and not isinstance(pictures, str)
+    many = many or (getattr(pictures, "ndim", 0) == 4)
+    rows = [model.read(picture, domain) for picture in (pictures if many else [pictures])]
+    if len({row.shape for row in rows}) > 1:
+        raise ConfigError("pictures of several sizes are inverted one by one; give those of one size together.")
+    return torch.stack(rows).to(model.device, model.dtype)

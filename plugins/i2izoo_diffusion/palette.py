@@ -1,0 +1,203 @@
+"""Palette: image-to-image diffusion models (Saharia et al., SIGGRAPH 2022, arXiv 2111.05826)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from i2izoo.config import PartSpec
+from i2izoo.errors import ConfigError
+from i2izoo.interfaces import Batch, ReconstructionLoss, Update
+from i2izoo_diffusion.blending import Blending
+from i2izoo_diffusion.diffusion import Diffusion
+from i2izoo_diffusion.prediction import target
+from i2izoo_diffusion.sampling import Hook, Sampling
+from i2izoo_diffusion.schedulers import completed, explained
+
+TIME = 1000.0
+"""What the network is told is gamma times this: its sinusoids are made for times from 0 to 1000, and cannot tell
+numbers from 0 to 1 apart."""
+
+
+class Palette(Diffusion):
+    """E |f(x, sqrt(gamma) y + sqrt(1 - gamma) e, gamma) - e|^p (eq. 1), of the unknown pixels where some are known.
+
+    The network is told gamma itself, the share of the picture's variance in what it sees (alpha-bar of DDPM), not the
+    number of a step, so that it is sampled by any schedule.
+
+    Tasks (`--task inpainting`) say what is unknown by a mask: in training `Batch.extras["mask"]`, N x 1 x H x W, 1
+    where a pixel is unknown; in translation `mask=`, whose known pixels come out as they are in the source.
+
+    Args:
+        domains: source and target, by the names that the data gives them.
+        in_channels: channels of the source.
+        out_channels: channels of the target.
+        generator: any generator that takes the time; "unet2d" is diffusers' U-Net.
+        scheduler: the sampler and its noise levels, any of diffusers by name; None is the paper's: 1000 steps of DDPM,
+            beta from 1e-4 to 0.09, of the larger variance.
+        train_steps: T, steps of the noise levels of training.
+        train_betas: beta of the first and of the last of them, linear in between.
+        known_pixels: of the noisy picture, where there is a mask: "clean", the same in training and in all steps of
+            sampling, as in the public reimplementation; "noisy" as the others, as in blended diffusion. The paper says
+            no more than that they come out as they were.
+        loss: "l2", "l1" (as good, but less diverse: section 4.2), or any reconstruction loss.
+        loss_mean: where there is a mask, the loss is the mean over "unknown" pixels, or over "all", the known ones
+            counting 0, as in the public reimplementation: small holes then teach little.
+        condition_dropout: share of training pictures whose source is hidden, for classifier-free guidance; the paper
+            has none.
+        sampling_steps: steps of sampling, unless a translation says otherwise.
+        learning_rate: of Adam.
+        weight_decay: of AdamW, which is Adam at 0.
+
+    >>> method = Palette(**Palette.tiny_options)
+    >>> picture, mask = torch.full((1, 3, 20, 9), 0.5), torch.zeros(1, 1, 20, 9)
+    >>> mask[..., :4] = 1
+    >>> output = method(picture, to="target", mask=mask)
+    >>> output.shape, bool((output[..., 4:] == 0.5).all())
+    (torch.Size([1, 3, 20, 9]), True)
+    """
+
+    data = "paired"
+    recipe: ClassVar[dict[str, Any]] = {
+        "steps": 1_000_000, "warmup_steps": 10_000, "batch_size": 16, "load_size": 256, "crop_size": 256, "ema": 0.9999,
+    }  # fmt: skip
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "generator": {
+            "name": "unet2d", "channels": [8, 16], "attention": [1], "layers": 1, "norm_groups": 4,
+        },
+        "sampling_steps": 2,
+    }  # fmt: skip
+    paper_scheduler: ClassVar[dict[str, Any]] = {
+        "name": "ddpm", "num_train_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.09,
+        "variance_type": "fixed_large",
+    }  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        in_channels: int = 3,
+        out_channels: int = 3,
+        generator: PartSpec = "unet2d",
+        scheduler: PartSpec | None = None,
+        train_steps: int = 2000,
+        train_betas: list[float] = [1e-6, 0.01],  # noqa: B006
+        known_pixels: Literal["clean", "noisy"] = "clean",
+        loss: PartSpec = "l2",
+        loss_mean: Literal["unknown", "all"] = "unknown",
+        condition_dropout: float = 0.0,
+        sampling_steps: int = 1000,
+        learning_rate: float = 1e-4,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if len(domains) != 2 or domains[0] == domains[1]:
+            raise ConfigError(f"translation has two domains of different names, source and target; found {domains}.")
+        if train_steps < 1:
+            raise ConfigError(f"train_steps is at least 1; found {train_steps}.")
+        if len(train_betas) != 2 or not 0 < train_betas[0] <= train_betas[1] < 1:
+            raise ConfigError(f"train_betas is two numbers between 0 and 1, first and last; found {train_betas}.")
+        self.source, self.target = domains
+        self.dropout, self.sampling_steps = condition_dropout, sampling_steps
+        self.known_pixels, self.loss_mean = known_pixels, loss_mean
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.check_options()
+        self.generator = self.part(
+            "generator", "generators", generator, out_channels=out_channels,
+            in_channels=self.input_channels(in_channels, out_channels, self.dropout),
+        )  # fmt: skip
+        with explained("option 'scheduler'"):
+            self.scheduler = self.part(
+                "scheduler", "schedulers", completed(scheduler or self.paper_scheduler, "epsilon"),
+                prediction_type="epsilon",
+            )  # fmt: skip
+        self.loss = self.part("loss", "losses", loss, ReconstructionLoss)
+        self.gammas = training_gammas(train_steps, *train_betas)
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        x, y = batch[self.source], batch[self.target]
+        mask = batch.extras.get("mask")
+        gamma = draw_gammas(self.gammas, len(y))
+        alpha, sigma = (level.sqrt().to(y.device, y.dtype).view(-1, 1, 1, 1) for level in (gamma, 1 - gamma))
+        noise = torch.randn_like(y)
+        noisy = alpha * y + sigma * noise
+        if mask is not None and self.known_pixels == "clean":
+            noisy = torch.lerp(y, noisy, mask.to(y.dtype).expand_as(y))
+        present = torch.rand(len(y), device=y.device) >= self.dropout
+        prediction = self.predict(noisy, (TIME * gamma).to(y.device, torch.float32), x, present)
+        loss = self.masked_loss(prediction, target(self.kind, y, noise, alpha, sigma), mask)
+        yield Update("generator", {"denoising": loss})
+
+    def masked_loss(self, prediction: Tensor, wanted: Tensor, mask: Tensor | None) -> Tensor:
+        """The loss between two tensors N x C x H x W where a mask, N x 1 x H x W, is 1; everywhere without one."""
+        if mask is None:
+            return self.loss(prediction, wanted)
+        summed = self.loss(mask * prediction, mask * wanted)
+        return summed if self.loss_mean == "all" else summed / mask.float().mean().clamp_min(1e-6)
+
+    def time(self, run: Sampling) -> Tensor:
+        return torch.tensor(TIME * run.level[0] ** 2)
+
+    def _with_options(
+        self, hooks: Sequence[Hook], picture: Tensor, strength: float | None, ilvr: int | None, mask: Tensor | None
+    ) -> list[Hook]:
+        if mask is None or self.known_pixels == "noisy":
+            return super()._with_options(hooks, picture, strength, ilvr, mask)
+        channels = self.config["out_channels"]
+        picture = picture[:, :channels] if picture.shape[1] == channels + 1 else picture
+        return [*super()._with_options(hooks, picture, strength, ilvr, None), KnownPixels(picture, mask)]
+
+
+class KnownPixels(Blending):
+    """Known pixels are those of the clean picture before and after each step, in what the network sees, too.
+
+    See `Blending` for the arguments. Where the mask is 0, the result is the known picture, bit for bit.
+    """
+
+    def begin(self, run: Sampling) -> None:
+        run.x = self._kept(run, run.x, run.levels[run.first])
+
+    def guide(self, run: Sampling, prediction: Tensor) -> Tensor:
+        # so that previews, and samplers that look back at what was predicted, see the known picture
+        return self._mixed(run.prediction_of(self.shown(run)), prediction)
+
+    def after(self, run: Sampling, x: Tensor) -> Tensor:
+        return self._kept(run, x, run.next_level)
+
+    def _kept(self, run: Sampling, x: Tensor, level: tuple[float, float]) -> Tensor:
+        return self._mixed(run.scaled(self.shown(run), level), x)
+
+    def _mixed(self, known: Tensor, found: Tensor) -> Tensor:
+        return torch.lerp(known.expand_as(found), found, self._padded_mask.to(found).expand_as(found))
+
+
+def training_gammas(steps: int, first: float, last: float) -> Tensor:
+    """gamma_0 = 1 to gamma_T, T + 1 numbers in float64: the products of 1 - beta_t, beta linear from first to last.
+
+    Raises:
+        ConfigError: see `Palette`.
+
+    >>> [round(gamma, 3) for gamma in training_gammas(2, 0.1, 0.2).tolist()]
+    [1.0, 0.9, 0.72]
+    """
+    kept = 1 - torch.linspace(first, last, steps, dtype=torch.float64)
+    return torch.cat([kept.new_ones(1), kept]).cumprod(0)
+
+
+def draw_gammas(gammas: Tensor, count: int) -> Tensor:
+    """Noise levels for training: t is one of 1 to T, and gamma uniform from gamma_(t-1) to gamma_t (appendix B).
+
+    In float64, for 1 - gamma is 1e-6 where there is least noise.
+
+    Args:
+        gammas: gamma_0 to gamma_T.
+        count: N; drawn from torch's global random state.
+
+    Returns:
+        gamma, N, on the CPU.
+    """
+    t = torch.randint(1, len(gammas), (count,))
+    return torch.lerp(gammas[t - 1], gammas[t], torch.rand(count, dtype=gammas.dtype))

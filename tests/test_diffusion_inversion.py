@@ -1,0 +1,130 @@
+"""DDIM inversion and interpolation, against the closed form of a Gaussian target."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from diffusers import DDIMScheduler
+from i2izoo_diffusion.ddim import DDIM
+from i2izoo_diffusion.inversion import interpolate, invert, invert_steps, reconstruct
+from i2izoo_diffusion.prediction import prediction_of
+from i2izoo_diffusion.sampling import Sampling
+from torch import Tensor
+
+import i2izoo
+from i2izoo.errors import ConfigError
+
+MEAN, STD = 0.1, 0.2
+
+
+def exact(noisy: Tensor, run: Sampling) -> Tensor:
+    """What the best network says if clean values are N(MEAN, STD^2): their posterior mean, as v."""
+    alpha, sigma = run.level
+    clean = MEAN + alpha * STD**2 / (alpha**2 * STD**2 + sigma**2) * (noisy - alpha * MEAN)
+    return prediction_of(run.kind, clean, noisy, alpha, sigma)
+
+
+def sampling(noise: Tensor, steps: int) -> Sampling:
+    scheduler = DDIMScheduler(
+        prediction_type="v_prediction", timestep_spacing="trailing", rescale_betas_zero_snr=True, clip_sample=False
+    )
+    return Sampling(exact, scheduler, noise, steps=steps, seeds=[0] * len(noise))
+
+
+@pytest.fixture
+def picture() -> Tensor:
+    return MEAN + STD * torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+def test_inversion_of_a_gaussian_converges_to_its_closed_form(picture: Tensor) -> None:
+    # the ODE of DDIM carries N(MEAN, STD^2) to N(0, 1) by the one monotone map there is: (x - MEAN) / STD
+    truth = (picture - MEAN) / STD
+    errors = [
+        (invert_steps(sampling(picture, steps), picture, 8) - truth).abs().max().item() for steps in (20, 100, 500)
+    ]
+    assert errors[0] > 4 * errors[1] > 16 * errors[2]  # first order: five times the steps, a fifth of the error
+    assert errors[2] < 0.1  # of noise that reaches 3
+
+
+@pytest.mark.parametrize("steps", [20, 40])
+def test_iterations_make_inversion_exact(picture: Tensor, steps: int) -> None:
+    def error(iterations: int) -> float:
+        noise = invert_steps(sampling(picture, steps), picture, iterations)
+        return (sampling(noise, steps).run() - picture).abs().max().item()
+
+    assert error(1) > 20 * error(5)
+    assert error(30) < 1e-10
+
+
+def test_the_usual_inversion_gets_better_with_steps(picture: Tensor) -> None:
+    def error(steps: int) -> float:
+        noise = invert_steps(sampling(picture, steps), picture, 1)
+        return (sampling(noise, steps).run() - picture).abs().max().item()
+
+    assert error(10) > 2 * error(40) > 4 * error(160)
+
+
+def tiny(**options: object) -> i2izoo.Translator:
+    torch.manual_seed(0)
+    return i2izoo.create("ddim", **DDIM.tiny_options, prediction="v_prediction", **options)
+
+
+@pytest.mark.parametrize("task", ["translation", "generation"])
+def test_a_network_makes_its_own_picture_again(task: str) -> None:
+    model = tiny(task=task)
+    label = torch.rand(1, 3, 21, 14, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    picture = model(label, steps=20, seed=3)
+    result = reconstruct(model, picture, None if task == "generation" else label, steps=20, iterations=10)
+    assert result.noise.shape == (1, 3, 22, 14)
+    # clamping loses what lay outside [-1, 1], and the rest comes back
+    inside = (picture.abs() < 1).all(dim=1, keepdim=True).expand_as(picture)
+    assert (result.pictures - picture)[inside].abs().mean() < 0.02
+    mse = (result.pictures - picture).square().mean()
+    torch.testing.assert_close(result.mse, mse[None])
+    assert result.psnr.item() == pytest.approx(10 * math.log10(4 / mse.item()), rel=1e-4)
+
+
+def test_noise_is_what_sampling_starts_from() -> None:
+    model = tiny()
+    label = torch.zeros(2, 3, 16, 16)
+    noise = model.method.draw_noise(label, [5, 6])
+    made = model(label, noise=noise, steps=3)
+    torch.testing.assert_close(made, model.method(label, to="target", seeds=[5, 6], steps=3).detach())
+    torch.testing.assert_close(model(label, noise=noise[1], steps=3)[0], made[1])  # one for all
+    with pytest.raises(ConfigError, match=r"shape \(3, 16, 16\)"):
+        model(label, noise=noise[..., :8], steps=3)
+    with pytest.raises(ConfigError, match="both say"):
+        model(label, noise=noise, strength=0.5, steps=3)
+
+
+def test_the_ends_of_an_interpolation_are_the_translations() -> None:
+    model = tiny()
+    a, b = torch.zeros(1, 3, 16, 16), torch.ones(1, 3, 16, 16) / 2
+    ends = model.method.draw_noise(torch.cat([a, b]), [8, 9])
+    way = interpolate(model, a, b, 5, noise=(ends[:1], ends[1:]), steps=3)
+    assert way.shape == (5, 3, 16, 16)
+    torch.testing.assert_close(way[0], model(a, noise=ends[:1], steps=3)[0])
+    torch.testing.assert_close(way[4], model(b, noise=ends[1:], steps=3)[0])
+    assert (way[2] - way[0]).abs().max() > 0.01
+    other = interpolate(model, a, a, 3, seed=1, steps=3)
+    assert not torch.equal(other[0], other[2])
+
+
+def test_mistakes_are_said() -> None:
+    model, picture = tiny(), torch.zeros(1, 3, 16, 16)
+    with pytest.raises(ConfigError, match="give source="):
+        invert(model, picture)
+    with pytest.raises(ConfigError, match="of its size"):
+        invert(model, picture, torch.zeros(1, 3, 8, 8))
+    with pytest.raises(ConfigError, match="leave source out"):
+        invert(tiny(task="generation"), picture, picture)
+    with pytest.raises(ConfigError, match="one step from pure noise"):
+        invert(model, picture, picture, steps=1)
+    with pytest.raises(ConfigError, match="from 1"):
+        invert(model, picture, picture, iterations=0)
+    with pytest.raises(ConfigError, match="at least 2"):
+        interpolate(model, picture, picture, 1)
+    with pytest.raises(ConfigError, match="ddim model"):
+        invert(i2izoo.create("pix2pix", generator={"name": "resnet_6blocks", "width": 4}), picture)
