@@ -105,7 +105,11 @@ def main() -> None:
         for path in args.students:
             student = i2izoo.load(path)
             kind = str(student.config.get("provenance", {}).get("distillation", "student"))
-            own = [n for n in steps if n <= args.lcm] if kind == "consistency" else [student.method.sampling_steps]
+            own = (
+                [n for n in steps if n <= args.lcm]
+                if kind == "consistency"
+                else [int(student.config["options"]["sampling_steps"])]
+            )
             rows += [{"model": kind, **measure(student, n, args, best)} for n in own]
     columns = [c for c in rows[0] if c not in ("model", "steps")]
     args.out.mkdir(parents=True, exist_ok=True)

@@ -73,10 +73,10 @@ def ours(args: argparse.Namespace, clock: Clock) -> Callable[[], object]:
 
 def plain(args: argparse.Namespace, clock: Clock) -> Callable[[], object]:
     """What a user of diffusers alone writes."""
-    from diffusers import DDIMScheduler, UNet2DModel
+    from diffusers import DDIMScheduler
 
-    net: UNet2DModel = translator(args).method.generator.net.eval().to(args.device)
-    scheduler = DDIMScheduler(timestep_spacing="trailing")
+    net: Any = translator(args).method.generator.net.eval().to(args.device)
+    scheduler: Any = DDIMScheduler(timestep_spacing="trailing")
     clock.watch(net)
     image = torch.zeros(1, 3, args.size, args.size, device=args.device)
 

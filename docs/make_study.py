@@ -14,13 +14,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from PIL import Image
 
 import i2izoo
 from i2izoo.evaluation.protocol import Protocol
 from i2izoo.evaluation.report import write_report
-from i2izoo.evaluation.result import Comparison
-from i2izoo.images import grid
+from i2izoo.evaluation.result import SCORES, Comparison, Result
+from i2izoo.images import grid, save
 from i2izoo.storage import write_text
 
 DOCS = Path(__file__).parent
@@ -37,7 +38,12 @@ def main() -> None:
     arguments = study.parse()
     comparisons = study.compare(arguments)
     results = DOCS / "assets" / "results"
-    parts = [study.table(comparisons), "### What was compared", models(arguments, comparisons["val"])]
+    parts = [
+        study.table(comparisons),
+        means(arguments, comparisons["val"]),
+        "### What was compared",
+        models(arguments, comparisons["val"]),
+    ]
     if rows := curve(arguments):
         parts += ["### Over-fitting as training goes on", rows]
     for split, said in SHOWN.items():
@@ -52,6 +58,33 @@ def main() -> None:
     page = DOCS / "study.md"
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
     write_text(page, "\n\n".join([before + BEGIN, *(part.strip() for part in parts), END + rest.partition(END)[2]]))
+
+
+def means(arguments: argparse.Namespace, comparisons: list[Comparison]) -> str:
+    """PSNR and SSIM of the mean photograph of the training split, at each size: what needs no label map."""
+    lines = [
+        "The mean photograph of the training split, the same for every label map:",
+        "",
+        "| side (px) | PSNR (dB), learned from | held out | SSIM, learned from | held out |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for size in (c.protocol.size[0] for c in comparisons if c.protocol.size):
+        found = []
+        for split in SHOWN:
+            place = arguments.out / "mean" / f"{split}-{size}"
+            if not (place / SCORES).exists():
+                pictures = i2izoo.open_dataset(arguments.data, split=split)
+                training = i2izoo.open_dataset(arguments.data, split="train", crop_size=size)
+                photos = [training.sample(index, None)["photo"] for index in range(len(training))]
+                mean = torch.stack(photos).mean(dim=0)
+                for index in range(len(pictures)):
+                    save(mean, place / "mean" / f"{pictures.name(index)}.png")
+                settings = {"to": "photo", "split": split, "size": size, "limit": arguments.limit}
+                i2izoo.evaluate(place / "mean", arguments.data, metrics=["psnr", "ssim"], out=place, **settings)
+            found.append(Result.load(place))
+        psnr, ssim = ([f"{r[metric].value:.{digits}f}" for r in found] for metric, digits in (("psnr", 2), ("ssim", 3)))
+        lines.append(f"| {size} | {' | '.join([*psnr, *ssim])} |")
+    return "\n".join(lines)
 
 
 def models(arguments: argparse.Namespace, comparisons: list[Comparison]) -> str:

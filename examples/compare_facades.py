@@ -175,12 +175,16 @@ def table(comparisons: dict[str, list[Comparison]]) -> str:
     if others:
         lines += ["", f"| Model | {' | '.join(f'`{m}`' for m in others)} |", "|---|" + "---:|" * len(others)]
         for name in held_out:
-            pairs = (f"{shown(value(learned[name], m), 3)} / {shown(value(held_out[name], m), 3)}" for m in others)
-            lines.append(f"| {name} | {' | '.join(pairs)} |")
+            figures = (" / ".join(shown(value(r[name], m), 3) for r in (learned, held_out)) for m in others)
+            lines.append(f"| {name} | {' | '.join(figures)} |")
+        for seen, unseen in zip(*comparisons.values(), strict=True):
+            size, pair = (seen.protocol.size or [0])[0], (seen.results[0], unseen.results[0])
+            figures = (" / ".join(shown(reference(result, m), 3) for result in pair) for m in others)
+            lines.append(f"| *real photographs, {size} px* | {' | '.join(figures)} |")
         lines += ["", "Each figure: pictures learned from / pictures held out."]
     for label in labels:
         if label not in computed:
-            why = dict.fromkeys(note for r in held_out.values() if label in r.scores for note in r.scores[label].notes)
+            why = dict.fromkeys(r.scores[label].reason or "" for r in held_out.values() if label in r.scores)
             lines += ["", f"`{label}` was not computed: {' '.join(why)}"]
     lines += [f"\n{r.model}: {r.problem}" for r in (*learned.values(), *held_out.values()) if r.problem]
     return "\n".join(lines) + "\n"
@@ -189,6 +193,11 @@ def table(comparisons: dict[str, list[Comparison]]) -> str:
 def value(result: Result, metric: str) -> float | None:
     """A score, if it could be computed."""
     return result.scores[metric].value if metric in result.scores else None
+
+
+def reference(result: Result, metric: str) -> float | None:
+    """The same score of the true pictures, of metrics that have one."""
+    return result.scores[metric].reference if metric in result.scores else None
 
 
 def shown(number: float | None, digits: int, sign: str = "") -> str:

@@ -40,7 +40,8 @@ def render_card(config: Mapping[str, Any], *, name: str | None = None) -> str:
     Args:
         config: what config.json holds. Of `config["provenance"]` these are used, each optional: data, data_url, split,
             steps, epochs, batch_size, hardware, seed, command, date, licence, citation, notes, limitations and
-            metrics, `{name: {"value": ..., "on": ..., "n": ..., further columns}}`.
+            metrics, `{name: {"value": ..., "on": ..., "n": ..., further columns}}`, and call, further arguments of the
+            example, as Python has them.
         name: how the model is loaded: a pretrained entry, a repository or a folder.
 
     >>> card = render_card({"method": "pix2pix", "provenance": {"licence": "Apache-2.0", "steps": 20000}})
@@ -58,7 +59,7 @@ def render_card(config: Mapping[str, Any], *, name: str | None = None) -> str:
         f"# {title}",
         _introduction(config, facts, method),
         "## How to use",
-        _fence("python", _example(config, title)),
+        _fence("python", _example(config, title, facts.get("call"))),
         *_training(facts),
         *_metrics(facts),
         *_prose("Limitations", facts.get("limitations")),
@@ -139,10 +140,11 @@ def _introduction(config: Mapping[str, Any], facts: Mapping[str, Any], method: s
     return text + ". The Python package `i2izoo` loads it, strictly and without running code from the repository."
 
 
-def _example(config: Mapping[str, Any], title: str) -> str:
+def _example(config: Mapping[str, Any], title: str, call: str | None = None) -> str:
     domains = _domains(config)
     target = domains[-1] if domains else None
     to = f", to={target!r}".replace("'", '"') if target else ""
+    to += f", {call}" if call else ""
     return (
         f'import i2izoo\n\nmodel = i2izoo.load("{title}")\n'
         f'result = model("picture.png"{to})  # a path, PIL image, array, tensor or a list of them\n'

@@ -39,8 +39,8 @@ class Configurable:
     """
 
     config: dict[str, Any]
-    tiny_options: ClassVar[dict[str, Any]] = {}
-    """Options that make it small and fast: the conformance kit builds it with them."""
+    tiny_options: ClassVar[dict[str, Any] | None] = {}
+    """Options that make it small and fast: the conformance kit builds it with them. None: it needs files, too."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         if args:

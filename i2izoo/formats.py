@@ -15,8 +15,9 @@ OWN = ("config.json", "model.safetensors")
 FOREIGN = {"model_index.json": "diffusers"}
 """The file by which a folder of another library is known -> the method that reads and writes it.
 
-Such a method takes the options `folder` and `dtype`, and writes a folder by `write(folder)`. The file is JSON and names
-the components, each a sub-folder: `{"unet": ["diffusers", "UNet2DConditionModel"], ...}`.
+Such a method takes the options `folder` and `dtype`, writes a folder by `write(folder)`, and has `facts`, what its
+card is to say (`i2izoo.cards`). The file is JSON and names the components, each a sub-folder: `{"unet": ["diffusers",
+"UNet2DConditionModel"], ...}`.
 """
 
 TEXTS = (".json", ".txt", ".model", ".jinja")

@@ -225,8 +225,10 @@ def load_state(method: Method, tensors: Mapping[str, Tensor], where: str) -> Non
 def _load_foreign(name: str, folder: Path, dtype: torch.dtype | None) -> tuple[Method, dict[str, Any]]:
     options = {} if dtype is None else {"dtype": str(dtype).removeprefix("torch.")}
     method = registry("methods").get(name)(folder=str(folder), **options)
-    facts = {"provenance": {"licence": licence}} if (licence := _licence(folder)) else {}
-    return method.eval(), method_config(method, name, **facts)
+    licence = _licence(folder)
+    return method.eval(), method_config(
+        method, name, provenance=method.facts | ({"licence": licence} if licence else {})
+    )
 
 
 def _licence(folder: Path) -> str | None:

@@ -38,7 +38,8 @@ def load(
     Args:
         name_or_path: what exists as a pretrained folder goes first: `"./folder"`, any path, a training checkpoint;
             then a pretrained entry (`i2izoo.list_models(pretrained=True)`); then a Hub repository `"user/repo"`,
-            `"user/repo@revision"` or `"hf-hub:user/repo@revision"`.
+            `"user/repo@revision"` or `"hf-hub:user/repo@revision"`. A folder or repository of diffusers
+            (`model_index.json`) is one, too: docs/methods/diffusers.md.
         revision: branch, tag or commit of a Hub repository.
         token: for private repositories; None uses the one that `hf auth login` stored, False none.
         cache_dir: where downloads lie; None: the Hub's own cache.

@@ -178,6 +178,8 @@ def test_plugins_reports_parts_and_what_is_broken(
 ) -> None:
     from i2izoo import registry as module
 
+    main(["plugins"])  # imports triton, which reads entry points then and does not survive a malformed one
+    capsys.readouterr()
     info = tmp_path / "sick-0.3.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sick\nVersion: 0.3\n")

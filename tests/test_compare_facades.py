@@ -47,10 +47,10 @@ def run(monkeypatch: pytest.MonkeyPatch, out: Path, *words: str) -> dict[str, li
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study in which every model was trained, for two steps."""
+    """A study in which every model was trained, for one step."""
     out = tmp_path_factory.mktemp("study")
     with pytest.MonkeyPatch.context() as patch:
-        run(patch, out, "--train-all", "--limit", "2")
+        run(patch, out, "--train-all", "--limit", "2", "--steps", "1")
     return out
 
 
@@ -96,16 +96,17 @@ def test_a_second_call_trains_and_measures_nothing(out: Path, monkeypatch: pytes
 
 def test_a_run_that_was_stopped_keeps_its_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ["--models", "CGAN", "--limit", "2", "--steps"]
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        fit = i2izoo.Trainer.train_step
+    one_step = i2izoo.Trainer.train_step
 
-        def stop_after_two(trainer: i2izoo.Trainer) -> dict[str, torch.Tensor]:
-            if trainer.step == 2:
-                raise KeyboardInterrupt
-            return fit(trainer)
+    def stop_after_two(trainer: i2izoo.Trainer) -> dict[str, torch.Tensor]:
+        if trainer.step == 2:
+            raise KeyboardInterrupt
+        return one_step(trainer)
 
+    with monkeypatch.context() as patch:
         patch.setattr(i2izoo.Trainer, "train_step", stop_after_two)
-        run(patch, tmp_path, *words, "3")
+        with pytest.raises(KeyboardInterrupt):
+            run(patch, tmp_path, *words, "3")
     rows = run(monkeypatch, tmp_path, *words, "50")
     config = json.loads((tmp_path / "runs/CGAN/model/config.json").read_text())
     assert config["provenance"]["steps"] == 3
@@ -114,9 +115,9 @@ def test_a_run_that_was_stopped_keeps_its_budget(tmp_path: Path, monkeypatch: py
 
 
 def test_six_fixed_crops_of_each_picture() -> None:
-    data = script().SixCrops(data={"name": "synthetic-facades", "count": 3}, kind="paired", size=32)
+    data = script().SixCrops(data={"name": "synthetic-facades", "count": 3}, kind="paired", size=64)
     assert len(data) == 18
-    assert data.pictures.load_size == 38  # 300 / 256 of 32, rounded
+    assert data.pictures.load_size == 75  # 300 / 256 of 64
     first = [data.sample(index, seed=1)["photo"] for index in range(0, 18, 3)]
     assert len({tensor.numpy().tobytes() for tensor in first}) == 6
     again = data.sample(3, seed=2)["photo"]
@@ -125,6 +126,7 @@ def test_six_fixed_crops_of_each_picture() -> None:
 
 
 def test_a_metric_that_cannot_be_computed_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "none").mkdir()
     monkeypatch.setenv("I2IZOO_OFFLINE", "1")
     monkeypatch.setenv("I2IZOO_WEIGHTS", str(tmp_path / "none"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "none"))

@@ -1,4 +1,4 @@
-"""ddim and ddpm: their step is that of plain torch code, they train without pairs, and learn that there are two answers."""
+"""ddim and ddpm: their step is that of plain torch code, they train without pairs, and learn two answers to one x."""
 
 import contextlib
 import copy

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from i2izoo_diffusion.ddim import DDIM
 from i2izoo_diffusion.inversion import interpolate, invert, invert_steps, reconstruct
 from i2izoo_diffusion.prediction import prediction_of
 from i2izoo_diffusion.sampling import Sampling
+from PIL import Image
 from torch import Tensor
 
 import i2izoo
@@ -110,6 +112,18 @@ def test_the_ends_of_an_interpolation_are_the_translations() -> None:
     assert (way[2] - way[0]).abs().max() > 0.01
     other = interpolate(model, a, a, 3, seed=1, steps=3)
     assert not torch.equal(other[0], other[2])
+
+
+def test_pictures_of_every_kind_are_inverted(tmp_path: Path) -> None:
+    model = tiny()
+    pixels = torch.randint(0, 256, (16, 16, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    picture = Image.fromarray(pixels.numpy())
+    picture.save(tmp_path / "picture.png")
+    scaled = pixels.permute(2, 0, 1)[None] / 127.5 - 1
+    wanted = invert(model, scaled, scaled, steps=4)
+    torch.testing.assert_close(invert(model, picture, tmp_path / "picture.png", steps=4), wanted, rtol=1e-4, atol=1e-4)
+    twice = invert(model, [picture, scaled], [picture] * 2, steps=4)
+    torch.testing.assert_close(twice, wanted.repeat(2, 1, 1, 1), rtol=1e-4, atol=1e-4)
 
 
 def test_mistakes_are_said() -> None:

@@ -157,8 +157,8 @@ def sampled(method, steps, rows=16, **options):
 
 @pytest.mark.parametrize("kind", PREDICTIONS)
 def test_the_flow_of_a_gaussian(kind):
-    """Along the probability flow x_t = alpha m + sqrt(alpha^2 s^2 + sigma^2) z with one z (Song et al. 2021, eq. 13), so
-    that y = m + s z: DDIM follows it to the first order of the step, DPM-Solver++ to the second."""
+    """Along the probability flow x_t = alpha m + sqrt(alpha^2 s^2 + sigma^2) z with one z (Song et al. 2021, eq. 13),
+    so that y = m + s z: DDIM follows it to the first order of the step, DPM-Solver++ to the second."""
     errors = {}
     for name, steps in (("ddim", 40), ("ddim", 200), ("dpmsolver++", 40)):
         method = gaussian(kind, name)
@@ -324,7 +324,9 @@ def test_sampling_starts_at_the_noisiest_step_and_there_is_no_signal():
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_pure_noise_is_refused_for_epsilon(name):
-    with pytest.raises(ConfigError, match=r"pure noise, of which epsilon tells nothing; take prediction='v_prediction'"):
+    with pytest.raises(
+        ConfigError, match=r"pure noise, of which epsilon tells nothing; take prediction='v_prediction'"
+    ):
         model(scheduler={"name": name, "rescale_betas_zero_snr": True})
     assert completed({"name": name, "rescale_betas_zero_snr": False}, "sample")["rescale_betas_zero_snr"] is False
 

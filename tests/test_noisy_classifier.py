@@ -133,5 +133,5 @@ def test_labels_are_two_or_more(domains):
 
 
 def test_heads_fill_the_widths():
-    with pytest.raises(ConfigError, match="head_channels divides .* found 64 and 16"):
+    with pytest.raises(ConfigError, match=r"head_channels divides .* found 64 and 16"):
         NoisyClassifier(**{**NoisyClassifier.tiny_options, "head_channels": 64})

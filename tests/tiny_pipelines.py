@@ -95,16 +95,12 @@ def stable_diffusion(kind: str, in_channels: int = 4, **extra: Any) -> Any:
 def controlnet() -> Any:
     from diffusers import ControlNetModel
 
-    return stable_diffusion(
-        "StableDiffusionControlNetPipeline",
-        controlnet=_without_zero_convolutions(
-            ControlNetModel(
-                block_out_channels=(8, 16), layers_per_block=1, in_channels=4, norm_num_groups=4, cross_attention_dim=32,
-                attention_head_dim=4, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-                conditioning_embedding_out_channels=(8, 16),
-            )  # fmt: skip
-        ),
-    )
+    network = ControlNetModel(
+        block_out_channels=(8, 16), layers_per_block=1, in_channels=4, norm_num_groups=4, cross_attention_dim=32,
+        attention_head_dim=4, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        conditioning_embedding_out_channels=(8, 16),
+    )  # fmt: skip
+    return stable_diffusion("StableDiffusionControlNetPipeline", controlnet=_without_zero_convolutions(network))
 
 
 def _without_zero_convolutions(network: Any) -> Any:

@@ -49,7 +49,10 @@ class Subject:
 
     def build(self, *, seed: int = 0, **options: Any) -> Any:
         """The part at its `tiny_options`, with weights that are a function of `seed`."""
-        given = {**getattr(self.part, "tiny_options", {}), **options}
+        tiny = getattr(self.part, "tiny_options", {})
+        if tiny is None:
+            raise NotApplicable("it is built of files, which the kit does not have")
+        given = {**tiny, **options}
         context = {n: v for n, v in CONTEXT.items() if n in missing_options(self.part, given)}
         with seeded(seed):
             return self.part(**context, **given)

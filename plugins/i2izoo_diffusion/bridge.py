@@ -39,7 +39,7 @@ class Diffusers(Method):
     samples = True
     data = "single"
     inference_parts = ("components",)
-    tiny_options: ClassVar[Any] = None  # a folder is needed
+    tiny_options: ClassVar[dict[str, Any] | None] = None
 
     def __init__(self, *, folder: str, dtype: Literal["float32", "float16", "bfloat16"] = "float32") -> None:
         super().__init__()
@@ -60,7 +60,9 @@ class Diffusers(Method):
     @property
     def directions(self) -> dict[str, str]:
         """A ControlNet's input is a drawing of what is to be seen; else a picture becomes a picture."""
-        return {"picture": "control" if "Control" in self.name and "Img2Img" not in self.name else "picture"}
+        options = self.call.options if isinstance(self.call, Call) else None
+        control = options and "Control" in self.name and not options.mask and "control_image" not in options.pictures
+        return {"picture": "control" if control else "picture"}
 
     @property
     def channels(self) -> dict[str, int]:
@@ -72,11 +74,13 @@ class Diffusers(Method):
         if self.name in MULTIPLES:
             return MULTIPLES[self.name]
         processors = (getattr(self.pipeline, name, None) for name in ("image_processor", "control_image_processor"))
-        multiple = next((p.config.vae_scale_factor for p in processors if hasattr(p, "config")), 0)
+        multiple = next((p.config.vae_scale_factor for p in processors if p is not None), 0)
         if not multiple:
             multiple = int(getattr(self.pipeline, "vae_scale_factor", 1))
         unet = getattr(self.pipeline, "unet", None)
-        if type(unet).__name__ == "UNet2DModel":  # which, unlike others, cannot do with a size that halving rounds
+        if (
+            unet is not None and type(unet).__name__ == "UNet2DModel"
+        ):  # which, unlike others, cannot do with a size that halving rounds
             multiple *= 2 ** (len(unet.config.block_out_channels) - 1)
         return multiple
 
@@ -135,6 +139,15 @@ class Diffusers(Method):
         progress = bool(options.pop("progress", False))
         call = self.call if self.filling is None or options.get("mask") is None else self.filling
         return call(image, seeds, options, progress=progress)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the card of a copy says."""
+        options = self.call.options if isinstance(self.call, Call) else None
+        words = ['prompt="a watercolour"'] if options and options.wants_prompt else []
+        words += ['mask="mask.png"'] if options and options.mask else []
+        notes = f"It is a `{self.name}` of diffusers, whose `DiffusionPipeline.from_pretrained` opens it, too."
+        return {"call": ", ".join(words), "notes": notes}
 
     def write(self, folder: Path) -> None:
         """Write the pipeline as diffusers does."""

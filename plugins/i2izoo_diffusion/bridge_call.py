@@ -65,6 +65,8 @@ class Call:
         for name in o.pictures:
             if (picture := words.pop(name, None)) is not None:
                 rows[name] = pt_to_pil(picture.float())
+            elif name != "original_image":
+                raise ConfigError(f"{o.pipeline} wants a further picture: give {name}=.")
         rows |= {name: text for name in o.texts if (text := words.pop(name, None)) is not None}
         arguments = o.check(words) | rows
         if "height" in o.arguments and "Upscale" not in o.pipeline:
@@ -102,4 +104,3 @@ class Call:
 def _per_row(value: Any) -> bool:
     """Is it a list of pictures or texts? JSON lists hold numbers."""
     return isinstance(value, list) and len(value) > 0 and not isinstance(value[0], (int, float))
-

@@ -46,7 +46,7 @@ def check_libraries(index: dict[str, Any], folder: Path) -> None:
     import diffusers
 
     asked = {name: ".".join(map(str, pair)) for name, pair in components(index).items() if not _is_known(pair[0])}
-    if not isinstance(name := index["_class_name"], str) or not hasattr(diffusers, name):
+    if not isinstance(name := index["_class_name"], str) or not isinstance(getattr(diffusers, name, None), type):
         asked = {"pipeline": name if isinstance(name, str) else ".".join(map(str, name)), **asked}
     for config in folder.glob("*/*.json"):
         if '"auto_map"' in config.read_text(encoding="utf-8", errors="replace"):
@@ -81,6 +81,10 @@ def load_pipeline(folder: Path, dtype: str) -> Any:
     needed = needed_files(index, names, repr(str(folder)))
     name = index["_class_name"]
     loader = getattr(diffusers, name)
+    if lacking := getattr(loader, "_backends", None):  # it stands for a class whose libraries are not installed
+        raise StorageError(
+            f"{name} needs {listing(lacking)}: install what is missing, pip install {' '.join(lacking)}."
+        )
     if Options.of(loader).source is None and name not in UNCONDITIONAL:
         loader = diffusers.AutoPipelineForImage2Image
     copies = {variant(file) for file in needed if file.endswith(".safetensors")} - {None}

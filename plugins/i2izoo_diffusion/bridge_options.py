@@ -73,7 +73,6 @@ class Options:
             name: parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY)
             for name, parameter in found.items()
             if name not in (*OURS, *SOURCES, *MASKS, *PICTURES)
-            and name[0] != "_"
             and (kind := _plain_type(parameter.annotation, parameter.default)) is not None
         }
         texts = tuple(n for n, p in plain.items() if "prompt" in n and str in _members(p.annotation))

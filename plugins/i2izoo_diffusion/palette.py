@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from i2izoo.config import PartSpec
+from i2izoo.config import PartSpec, schema
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, ReconstructionLoss, Update
 from i2izoo_diffusion.blending import Blending
@@ -43,7 +43,7 @@ class Palette(Diffusion):
         known_pixels: of the noisy picture, where there is a mask: "clean", the same in training and in all steps of
             sampling, as in the public reimplementation; "noisy" as the others, as in blended diffusion. The paper says
             no more than that they come out as they were.
-        loss: "l2", "l1" (as good, but less diverse: section 4.2), or any reconstruction loss.
+        loss: "l2", "l1" (as good in the paper, but less diverse), or any reconstruction loss.
         loss_mean: where there is a mask, the loss is the mean over "unknown" pixels, or over "all", the known ones
             counting 0, as in the public reimplementation: small holes then teach little.
         condition_dropout: share of training pictures whose source is hidden, for classifier-free guidance; the paper
@@ -60,6 +60,7 @@ class Palette(Diffusion):
     (torch.Size([1, 3, 20, 9]), True)
     """
 
+    source: str
     data = "paired"
     recipe: ClassVar[dict[str, Any]] = {
         "steps": 1_000_000, "warmup_steps": 10_000, "batch_size": 16, "load_size": 256, "crop_size": 256, "ema": 0.9999,
@@ -141,6 +142,20 @@ class Palette(Diffusion):
     def time(self, run: Sampling) -> Tensor:
         return torch.tensor(TIME * run.level[0] ** 2)
 
+    def sampling(self, noise: Tensor, source: Tensor | None, seeds: Sequence[int], **options: Any) -> Sampling:
+        run = super().sampling(noise, source, seeds, **options)
+        kind: Any = type(run.scheduler)
+        known = schema(kind)  # its config also holds options of the class that it was made from
+        clips = any(o in known and run.scheduler.config[o] for o in ("clip_sample", "thresholding"))
+        first, last = run.levels[0][0] ** 2, float(self.gammas[-1])
+        if not clips and first < 0.1 * last:
+            raise ConfigError(
+                f"{kind.__name__} does not clip the clean picture to its range, and goes astray from "
+                f"noise levels such as this model's first, gamma = {first:.0e}, where training ended at {last:.0e}; "
+                "take 'ddim' or 'ddpm', or a model whose scheduler has beta_end=0.02."
+            )
+        return run
+
     def _with_options(
         self, hooks: Sequence[Hook], picture: Tensor, strength: float | None, ilvr: int | None, mask: Tensor | None
     ) -> list[Hook]:
@@ -188,9 +203,9 @@ def training_gammas(steps: int, first: float, last: float) -> Tensor:
 
 
 def draw_gammas(gammas: Tensor, count: int) -> Tensor:
-    """Noise levels for training: t is one of 1 to T, and gamma uniform from gamma_(t-1) to gamma_t (appendix B).
+    """Noise levels for training: t is one of 1 to T, and gamma uniform from gamma_(t-1) to gamma_t, as in SR3.
 
-    In float64, for 1 - gamma is 1e-6 where there is least noise.
+    SR3: Saharia et al., arXiv 2104.07636, section 2.4. In float64, for 1 - gamma is 1e-6 where there is least noise.
 
     Args:
         gammas: gamma_0 to gamma_T.
