@@ -89,12 +89,12 @@ def gallery(base: str) -> str:
 
 def _entry(name: str, entry: PretrainedEntry, base: str) -> str:
     to = f', to="{entry.domains[0]}"' if entry.domains else ""
-    source = "label" if entry.domains[:1] == ("photo",) else "photo"
+    source = "label" if _source(entry) == "label" else "photo"
     sections = [
         f"## {name}",
         entry.description,
         *_shown(name, base),
-        _use(name, f"examples/pictures/{source}.png", to, _learned_side(entry)),
+        _use(name, f"examples/pictures/{source}.png", to, _config(entry).get("provenance", {}).get("crop_size")),
     ]
     if entry.bundled is None:
         place = f"https://huggingface.co/{entry.repo}/tree/{entry.revision}"
@@ -102,7 +102,7 @@ def _entry(name: str, entry: PretrainedEntry, base: str) -> str:
         return "\n\n".join(filter(None, sections))
     folder = entry.folder()
     card = read_card(folder)
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = _config(entry)
     facts = config.get("provenance") or {}
     size = (folder / "model.safetensors").stat().st_size
     rows = {
@@ -136,12 +136,17 @@ def _use(name: str, picture: str, to: str, side: int | None) -> str:
     return "\n".join(["```python", *lines, "```"])
 
 
-def _learned_side(entry: PretrainedEntry) -> int | None:
-    """Side in pixels of the crops in training, where its folder says so."""
+def _config(entry: PretrainedEntry) -> dict[str, Any]:
+    """config.json of a bundled entry; of others nothing is here."""
     if entry.bundled is None:
-        return None
-    config = json.loads((entry.folder() / "config.json").read_text(encoding="utf-8"))
-    return (config.get("provenance") or {}).get("crop_size")
+        return {}
+    return json.loads((entry.folder() / "config.json").read_text(encoding="utf-8"))
+
+
+def _source(entry: PretrainedEntry) -> str:
+    """The domain that its first target is made of."""
+    domains = _config(entry).get("options", {}).get("domains", ["label", *entry.domains])
+    return next((d for d in domains if d not in entry.domains[:1]), domains[0])
 
 
 def _shown(name: str, base: str) -> list[str]:

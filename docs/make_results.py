@@ -43,6 +43,7 @@ class Table:
         size: side in pixels, that at which the models learned or twice it.
         trivial: answers that need no learning: "mean" and "nearest" of benchmarks/trivial_answers.py, "copy-input".
         samples: translations of each picture.
+        task: of the dataset "restoration", whose damaged pictures are the input; None: the data is what it is.
         card: do the figures go onto the cards of the models?
     """
 
@@ -53,10 +54,13 @@ class Table:
     size: int = 256
     trivial: tuple[str, ...] = ("mean", "nearest")
     samples: int = 1
+    task: str | None = None
     card: bool = True
 
 
 PAINTERS = ("bicyclegan-facades", "cut-facades", "cvae-facades", "cyclegan-facades", "pix2pix-facades", "unit-facades")
+RESTORED = {"domains": ["damaged", "photo"]}
+REPAIRS = ("colorization", "inpainting", "uncropping", "jpeg_restoration")
 TABLES = {
     "photo": Table("photo", PAINTERS, PHOTO),
     "photo-64": Table("photo", ("ddim-facades",), ("psnr", "ssim", "fid[segmenter]", "fcn_score"), size=64),
@@ -75,6 +79,9 @@ TABLES = {
         sides=("colour", "label"),
         trivial=("copy-input",),
     ),
+} | {
+    task: Table("photo", ("palette-facades",), ("psnr", "ssim"), size=64, trivial=(), task=task, card=False)
+    for task in REPAIRS
 }
 
 
@@ -97,7 +104,7 @@ def measure(name: str, table: Table, data: str, out: Path) -> None:
     place = out / name
     found = i2izoo.compare(
         models,
-        data,
+        data if table.task is None else {"name": "restoration", "root": data, "tasks": [table.task], **RESTORED},
         metrics=table.metrics,
         to=table.to,
         split="val",
@@ -111,6 +118,8 @@ def measure(name: str, table: Table, data: str, out: Path) -> None:
         if result.model in bundled and table.card:
             write_to_card(registry("pretrained").get(result.model).folder(), result)
             make_grid(found, result.model)
+        elif result.model in bundled and table.task is not None:
+            make_grid(found, result.model, table.task)
         elif result.model in bundled:
             make_grid_of_samples(found, result.model, data, table)
     results = DOCS / "assets" / "results"
@@ -131,7 +140,7 @@ def trivial_answers(name: str, table: Table, data: str, out: Path) -> dict[str, 
     return models
 
 
-def make_grid(found: Comparison, model: str) -> None:
+def make_grid(found: Comparison, model: str, name: str | None = None) -> None:
     """Input, translation and truth of pictures spread evenly over the split."""
     (result,) = (r for r in found.results if r.model == model)
     source, to = found.protocol.source, found.protocol.to
@@ -139,7 +148,7 @@ def make_grid(found: Comparison, model: str) -> None:
     folders = [folder for folder in (found.inputs, result.pictures, found.truths) if folder is not None]
     rows = [[Image.open(folder / f"{name}.png") for folder in folders] for name in chosen]
     sheet = images.grid(rows, labels=[source, f"{to} (model)", f"{to} (truth)"])
-    images.save(sheet, DOCS / "assets" / "gallery" / model / f"{source}-to-{to}.png")
+    images.save(sheet, DOCS / "assets" / "gallery" / model / f"{name or f'{source}-to-{to}'}.png")
 
 
 def make_grid_of_samples(found: Comparison, model: str, data: str, table: Table) -> None:
