@@ -50,7 +50,7 @@ def fill(markdown: str, base: str = "") -> str:
     """
     makers = {
         "gallery": gallery, "comparison": comparison, "parts": parts, "metrics": metrics, "pictures": pictures,
-        "options": options, "help": command_help,
+        "samples": samples, "options": options, "help": command_help,
     }  # fmt: skip
 
     def made(match: re.Match[str]) -> str:
@@ -76,6 +76,14 @@ def pictures(base: str, name: str) -> str:
             )
             shown.append(f'<figure class="pair">{images}<figcaption>{domain} → {target}</figcaption></figure>')
     return f'<div class="pairs">{"".join(shown)}</div>' if shown else ""
+
+
+def samples(base: str, name: str) -> str:
+    """The grid `docs/assets/gallery/NAME/samples.png`: input, several samples, truth."""
+    return (
+        f'<figure class="grid-of-samples"><img src="{base}assets/gallery/{name}/samples.png" loading="lazy" '
+        f'alt="{html.escape(name)}: samples"></figure>'
+    )
 
 
 # --------------------------------------------------------------------------------------------------------- gallery

@@ -17,9 +17,17 @@ from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError, ImageError
 from i2izoo.interfaces import Batch, Update
 from i2izoo.nn.random import derive_seed, randn
-from i2izoo_diffusion.task import TINY, BaseInTask, base_class
+from i2izoo.task import BaseInTask, base_class
 
 Task: TypeAlias = Literal["colorization", "inpainting", "uncropping", "jpeg_restoration"]
+
+TINY: dict[str, Any] = {
+    "base": {
+        "name": "pix2pix",
+        "generator": {"name": "unet_256", "width": 4, "depth": 3},
+        "discriminator": {"name": "patchgan", "width": 4, "layers": 2, "norm": "batch"},
+    },
+}
 
 
 class JPEGRestoration(BaseInTask):
@@ -49,7 +57,7 @@ class JPEGRestoration(BaseInTask):
         super().__init__()
         if quality is not None and not 1 <= quality <= 100:
             raise ConfigError(f"quality is that of JPEG, from 1 to 100, or None; found {quality}.")
-        self.build(base, domains, channels=3)
+        self.build(base, domains, in_channels=3)
         self.dataset = {"name": "jpeg_restoration", "domains": domains, "quality": quality}
 
     @property
@@ -77,7 +85,7 @@ class _Filling(BaseInTask):
         if mask_channel is None:  # the choice is recorded, so that a later base that knows masks changes no model
             mask_channel = self.config["mask_channel"] = "mask" not in inspect.signature(kind.translate).parameters
         self.fill, self.mask_channel = fill, mask_channel
-        self.build(base, domains, channels=3 + mask_channel)
+        self.build(base, domains, in_channels=3 + mask_channel)
 
     @property
     def channels(self) -> dict[str, int]:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from i2izoo.config import PartSpec, schema
+from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Method, Update
+from i2izoo.interfaces import Batch, Update
 from i2izoo.nn.colour import AB_SCALE, into_gamut, lab_to_srgb, normalise_lab, srgb_to_lab
 from i2izoo.registry import registry
-
-DECIDED = ("domains", "in_channels", "out_channels")
-"""Options of the base method that follow from the task."""
+from i2izoo.task import DECIDED, BaseInTask
 
 
-class Colorization(Method):
+class Colorization(BaseInTask):
     """Grey to colour: a paired method learns a*b* (2 channels) from L* (1 channel), and L* is the picture's own.
 
     The base method never knows: it gets L* / 50 - 1 and a* / 110, b* / 110 for pictures, and its a*b* together with
@@ -41,7 +39,6 @@ class Colorization(Method):
     torch.Size([1, 3, 20, 9])
     """
 
-    inference_parts = ("base",)
     dataset: dict[str, Any] | None = {"name": "colorization"}  # noqa: RUF012  (an instance has its own)
     tiny_options: ClassVar[dict[str, Any]] = {
         "base": {
@@ -61,40 +58,15 @@ class Colorization(Method):
         degrade: Literal["none", "light", "strong"] | dict[str, Any] = "none",
     ) -> None:
         super().__init__()
-        if len(domains) != 2 or domains[0] == domains[1]:
-            raise ConfigError(f"colourisation has two domains, grey and colour, of different names; found {domains}.")
-        name = base if isinstance(base, str) else base.get("name")
-        kind = registry("methods").get(str(name))
-        if kind.data != "paired" or not set(DECIDED) <= schema(kind).keys():
-            raise ConfigError(
-                f"colourisation wants a paired method of any channels, such as pix2pix, and {name!r} is none. An "
-                "unpaired method learns it from a folder of grey and one of colour pictures, without a task."
-            )
+        self.build(base, domains, in_channels=1, out_channels=2 if colour == "lab" else 3)
         self.grey, self.colour = domains
         self.space, self.gamut = colour, gamut
-        self.base: Method = self.part(
-            "base", "methods", base, domains=domains, in_channels=1, out_channels=2 if colour == "lab" else 3
-        )
         self.dataset = {"name": "colorization", "domains": domains, "degrade": degrade}
-        self.recipe = self.base.recipe  # type: ignore[misc]
-        self.samples = self.base.samples  # type: ignore[misc]
-        if (latent := getattr(self.base, "latent_size", None)) is not None:
-            self.latent_size = latent
-
-    @property
-    def directions(self) -> dict[str, str]:
-        return {self.colour: self.grey}
 
     @property
     def channels(self) -> dict[str, int]:
         # grey is read as three channels, so that a colour or sepia picture keeps the lightness of its colours
         return {self.grey: 3, self.colour: 3}
-
-    def size_multiple(self, to: str) -> int:
-        return self.base.size_multiple(to)
-
-    def min_size(self, to: str) -> int:
-        return self.base.min_size(to)
 
     def encode(self, picture: Tensor, domain: str) -> Tensor:
         """A picture, N x 3 (or N x 1) x H x W in [-1, 1], as the base method sees it: L*, a*b* or RGB."""
@@ -122,22 +94,9 @@ class Colorization(Method):
         }
         return self.decode(image, self.base.translate(self.encode(image, self.grey), to=to, seeds=seeds, **options))
 
-    @property
-    def translation(self) -> Callable[..., Tensor]:
-        return self.base.translation
-
     def training_step(self, batch: Batch) -> Iterator[Update]:
         images = {domain: self.encode(batch[domain], domain) for domain in self.domains}
         yield from self.base.training_step(replace(batch, images=images))
-
-    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        return self.base.optimizers()
-
-    def rate(self, step: int) -> float:
-        return self.base.rate(step)
-
-    def inference_state(self) -> dict[str, Tensor]:
-        return {f"base.{name}": tensor for name, tensor in self.base.inference_state().items()}
 
     @classmethod
     def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> Colorization:

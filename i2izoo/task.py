@@ -16,18 +16,10 @@ from i2izoo.one_way import OneWayMethod
 from i2izoo.registry import registry
 
 # Latent and Text: options of a base's translation are told by these names, which are looked up here
-__all__ = ["TINY", "BaseInTask", "Latent", "Text", "base_class"]
+__all__ = ["DECIDED", "BaseInTask", "Latent", "Text", "base_class"]
 
 DECIDED = ("domains", "in_channels", "out_channels")
 """Options of the base method that follow from the task."""
-
-TINY: dict[str, Any] = {
-    "base": {
-        "name": "pix2pix",
-        "generator": {"name": "unet_256", "width": 4, "depth": 3},
-        "discriminator": {"name": "patchgan", "width": 4, "layers": 2, "norm": "batch"},
-    },
-}
 
 
 class BaseInTask(OneWayMethod):
@@ -36,15 +28,17 @@ class BaseInTask(OneWayMethod):
     inference_parts = ("base",)
     samples: bool  # type: ignore[misc]  # the base's
 
-    def build(self, base: PartSpec, domains: list[str], channels: int) -> None:
-        """Build the base, which sees `channels` of the source and makes red, green and blue.
+    def build(self, base: PartSpec, domains: list[str], in_channels: int, out_channels: int = 3) -> None:
+        """Build the base, which sees `in_channels` of the source and makes `out_channels`: red, green and blue.
 
         Raises:
             ConfigError: it is no paired method of any channels, or the domains have one name.
         """
         self.set_domains(domains)
         base_class(base)
-        self.base: Method = self.part("base", "methods", base, domains=domains, in_channels=channels, out_channels=3)
+        self.base: Method = self.part(
+            "base", "methods", base, domains=domains, in_channels=in_channels, out_channels=out_channels
+        )
         self.recipe = self.base.recipe  # type: ignore[misc]
         self.samples = self.base.samples
         if (latent := getattr(self.base, "latent_size", None)) is not None:
@@ -94,6 +88,7 @@ def base_class(base: PartSpec) -> type[Method]:
     kind: type[Method] = registry("methods").get(str(name))
     if kind.learns_from(options) != "paired" or not set(DECIDED) <= schema(kind).keys():
         raise ConfigError(
-            f"a task wants a paired method of any channels as its base, such as pix2pix; {name!r} is none."
+            f"a task wants a paired method of any channels as its base, such as pix2pix, and {name!r} is none; an "
+            "unpaired method learns from two folders, without a task."
         )
     return kind
