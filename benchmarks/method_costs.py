@@ -25,6 +25,7 @@ import torch
 from train_step import machine, seconds
 
 import i2izoo
+from i2izoo.config import missing_options
 from i2izoo.evaluation.layout import parameters
 from i2izoo.registry import registry
 from i2izoo.testing.pictures import RandomPictures
@@ -48,7 +49,7 @@ def steps(name: str, args: argparse.Namespace) -> dict[str, Any]:
     """Train for a few steps."""
     model = i2izoo.create(name)
     channels = {domain: model.method.channels[domain] for domain in model.domains}
-    kind: Any = "paired" if model.method.data == "paired" else "unpaired"
+    kind: Any = model.method.data
     trainer = i2izoo.Trainer(
         model, RandomPictures(channels=channels, size=args.size, kind=kind, count=1),
         steps=1_000_000, batch_size=1, device=args.device, progress=False,
@@ -65,6 +66,12 @@ def steps(name: str, args: argparse.Namespace) -> dict[str, Any]:
         "parameters": model.num_parameters,
         "parameters_in_training": sum(p.numel() for p in model.method.parameters()),
     }
+
+
+def trained() -> list[str]:
+    """The methods that train from nothing; those that need files (a pipeline of diffusers) only translate."""
+    methods = registry("methods")
+    return [name for name in methods.names() if not missing_options(methods.get(name), {})]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -99,7 +106,7 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     args = arguments()
     rows = []
-    for name in [EMPTY, *(args.methods or registry("methods").names())]:
+    for name in [EMPTY, *(args.methods or trained())]:
         with multiprocessing.get_context("spawn").Pool(1) as pool:  # a peak is that of a whole process
             rows.append(pool.apply(measure, (name, args)))
         print(table(rows[-1:]).splitlines()[-1], file=sys.stderr)
