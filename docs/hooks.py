@@ -200,7 +200,13 @@ def comparison(base: str, name: str) -> str:
     """The table of `docs/assets/results/NAME.json`, and a link to its report."""
     content = json.loads((DOCS / "assets" / "results" / f"{name}.json").read_text(encoding="utf-8"))
     report = f"[Open the report with pictures]({base}assets/results/{name}.html){{ .md-button }}"
-    return f"{report}\n\n{render(from_dict(content), 'markdown')}"
+    table = render(from_dict(content), "markdown")
+    differences = [line for line in table.splitlines() if re.match(r"- .+ (is better than|do not differ) ", line)]
+    rest = "\n".join(line for line in table.splitlines() if line not in differences)
+    if not differences:
+        return f"{report}\n\n{rest}"
+    hidden = "\n".join(f"    {line}" for line in differences)
+    return f'{report}\n\n{rest}\n\n??? note "{len(differences)} differences, tested in pairs"\n\n{hidden}'
 
 
 # ----------------------------------------------------------------------------------------------------------- parts

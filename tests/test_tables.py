@@ -80,7 +80,7 @@ def test_markdown(comparison):
         "- ≈: not significantly different from the best (paired permutation test, Holm, p >= 0.05).\n"
         "\n"
         "- a\\_1 and b do not differ significantly on psnr: 0.31 dB [\u22120.05, 0.67], p = 0.090\n"
-        "- a\\_1 is better than c on psnr by 5.82 dB [5.31, 6.33], p \\< 0.0001\n"
+        "- a\\_1 is better than c on psnr by 5.82 dB [5.31, 6.33], p &lt; 0.0001\n"
         "- b is better than c on psnr by 5.51 dB [4.98, 6.04], p = 0.0003\n"
     )
 

@@ -97,7 +97,9 @@ def _line(cells: object) -> str:
 
 
 def _markdown(text: str) -> str:
-    return "".join(f"\\{c}" if c in "\\`*_|<" else c for c in text.replace("\n", " "))
+    # not a backslash before "<": some renderers would show it
+    marked = "".join(f"\\{c}" if c in "\\`*_|" else c for c in text.replace("\n", " "))
+    return marked.replace("<", "&lt;")
 
 
 # ------------------------------------------------------------------------------------------------------ csv, json
