@@ -173,6 +173,12 @@ def test_info_of_a_part_and_of_a_folder(capsys: Capture, negative: str) -> None:
         assert f"  {line}\n" in out
 
 
+def test_info_of_a_name_with_two_meanings_begins_with_the_method(capsys: Capture) -> None:
+    assert main(["info", "ddim"]) == 0
+    found = [line for line in capsys.readouterr().out.splitlines() if line.startswith("ddim: ")]
+    assert [line.split()[1] for line in found] == ["method", "scheduler"]
+
+
 def test_plugins_reports_parts_and_what_is_broken(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,8 @@ def run(args: argparse.Namespace) -> int:
     if re.fullmatch(r"[^\[\]/]+\[.+\]", name) and name.partition("[")[0] in registry("metrics"):
         _variant(name)
         return 0
-    meanings = [kind for kind in KINDS if name in registry(kind)]
+    # the method first: `ddim` and `colorization` are also names of parts
+    meanings = sorted((kind for kind in KINDS if name in registry(kind)), key=lambda kind: kind != "methods")
     is_place = name.startswith(("hf-hub:", ".", "~")) or "/" in name or Path(name).expanduser().is_dir()
     if not meanings and not is_place:
         known = list(dict.fromkeys(n for kind in KINDS for n in registry(kind).names()))
