@@ -13,6 +13,7 @@ from PIL import Image
 
 import i2izoo
 from i2izoo.cli.main import main
+from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch
 from i2izoo.registry import registry
 from i2izoo.training.step import Stepper
@@ -79,8 +80,9 @@ def test_the_planes_of_the_network():
 
 def test_ddpm_is_ddim_with_another_sampler():
     ddim, ddpm = model().method, model("ddpm").method
-    assert {k: v for k, v in ddim.config.items() if k != "scheduler"} == {
-        k: v for k, v in ddpm.config.items() if k != "scheduler"
+    differ = ("scheduler", "sampling_eta")  # the noise of DDPM's steps is its own
+    assert {k: v for k, v in ddim.config.items() if k not in differ} == {
+        k: v for k, v in ddpm.config.items() if k not in differ
     }
     assert (ddim.config["scheduler"]["name"], ddpm.config["scheduler"]["name"]) == ("ddim", "ddpm")
     assert DDPM(generator=UNET).sampling_steps == 1000  # those of the paper
@@ -184,3 +186,28 @@ def test_samples_are_nearer_to_an_answer_than_any_single_answer_can_be():
     nearest = torch.minimum((drawn - answer).square().mean((1, 2, 3)), (drawn + answer).square().mean((1, 2, 3)))
     assert nearest.mean() < 0.1 * bound
     assert 0.3 < (drawn.mean(dim=(1, 2, 3)) > 0).float().mean() < 0.7
+
+
+# ------------------------------------------------------------------------------------------ a model's own way to sample
+
+
+def test_guidance_and_eta_of_the_model_serve_where_none_are_given():
+    own, plain = model(sampling_guidance=2.5, sampling_eta=1.0), model()
+    label = np.random.default_rng(0).integers(0, 255, (16, 16, 3), np.uint8)
+    assert np.array_equal(own(label, seed=3), plain(label, seed=3, guidance=2.5, eta=1.0))
+    assert np.array_equal(own(label, seed=3, guidance=1.0, eta=0.0), plain(label, seed=3))
+    assert not np.array_equal(own(label, seed=3), plain(label, seed=3))
+    # eta is the own scheduler's
+    assert np.array_equal(own(label, seed=3, scheduler="unipc"), plain(label, seed=3, scheduler="unipc", guidance=2.5))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"sampling_eta": 1.5}, r"sampling_eta is in \[0, 1\]; found 1.5"),
+        ({"sampling_guidance": 2.0, "condition_dropout": 0.0}, "give condition_dropout=0.1, too"),
+    ],
+)
+def test_ways_to_sample_that_cannot_be(options, said):
+    with pytest.raises(ConfigError, match=said):
+        model(**options)

@@ -30,6 +30,8 @@ class DDIM(Diffusion):
         condition_dropout: share of training pictures whose source is hidden, for classifier-free guidance.
         loss: "l2" as in the papers, "l1", or any reconstruction loss.
         sampling_steps: steps of sampling, unless a translation says otherwise.
+        sampling_guidance: weight of guidance, unless a translation says otherwise; 1: none.
+        sampling_eta: noise of each step, unless a translation says otherwise; 0: deterministic, 1: as DDPM.
         learning_rate: of AdamW.
         weight_decay: of AdamW.
 
@@ -64,6 +66,8 @@ class DDIM(Diffusion):
         condition_dropout: float = 0.1,
         loss: PartSpec = "l2",
         sampling_steps: int = 50,
+        sampling_guidance: float = 1.0,
+        sampling_eta: float = 0.0,
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,
     ) -> None:
@@ -76,6 +80,7 @@ class DDIM(Diffusion):
         self.source, self.target = None if unconditional else domains[0], domains[-1]
         self.data = "single" if unconditional else "paired"  # type: ignore[misc]
         self.dropout, self.sampling_steps = 0.0 if unconditional else condition_dropout, sampling_steps
+        self.sampling_guidance, self.sampling_eta = sampling_guidance, sampling_eta
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.check_options()
         self.generator = self.part(
@@ -96,7 +101,7 @@ class DDIM(Diffusion):
 class DDPM(DDIM):
     """The same method with the sampler of DDPM (Ho et al., algorithm 2): every step draws noise.
 
-    See `DDIM` for the arguments; 1000 steps as in the paper.
+    See `DDIM` for the arguments; 1000 steps as in the paper, whose noise leaves nothing to `eta`.
 
     >>> import torch
     >>> method = DDPM(**{**DDPM.tiny_options, "task": "generation"})
@@ -117,11 +122,13 @@ class DDPM(DDIM):
         condition_dropout: float = 0.1,
         loss: PartSpec = "l2",
         sampling_steps: int = 1000,
+        sampling_guidance: float = 1.0,
         learning_rate: float = 1e-4,
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(
             domains=domains, in_channels=in_channels, out_channels=out_channels, task=task, generator=generator,
             scheduler=scheduler, prediction=prediction, condition_dropout=condition_dropout, loss=loss,
-            sampling_steps=sampling_steps, learning_rate=learning_rate, weight_decay=weight_decay,
+            sampling_steps=sampling_steps, sampling_guidance=sampling_guidance, learning_rate=learning_rate,
+            weight_decay=weight_decay,
         )  # fmt: skip

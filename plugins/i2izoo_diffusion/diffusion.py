@@ -34,6 +34,7 @@ class Diffusion(Method):
             ones (or zeros) tells the network that the source is there (or not): a hidden source is all zeros, which
             is also a legal grey picture.
         sampling_steps: steps of sampling, unless a translation says otherwise.
+        sampling_guidance, sampling_eta: the same of the options `guidance` and `eta`.
     """
 
     samples: ClassVar[bool] = True
@@ -44,6 +45,8 @@ class Diffusion(Method):
     loss: ReconstructionLoss
     dropout: float
     sampling_steps: int
+    sampling_guidance: float = 1.0
+    sampling_eta: float = 0.0
     learning_rate: float
     weight_decay: float
 
@@ -77,6 +80,13 @@ class Diffusion(Method):
             raise ConfigError(f"condition_dropout is a share in [0, 1); found {self.dropout}.")
         if self.sampling_steps < 1:
             raise ConfigError(f"sampling_steps is at least 1; found {self.sampling_steps}.")
+        if not 0 <= self.sampling_eta <= 1:
+            raise ConfigError(f"sampling_eta is in [0, 1]; found {self.sampling_eta}.")
+        if self.sampling_guidance != 1 and not self.dropout:
+            raise ConfigError(
+                f"sampling_guidance ({self.sampling_guidance}) wants a model that learns to do without its source; "
+                "give condition_dropout=0.1, too, or leave sampling_guidance at 1."
+            )
 
     # --------------------------------------------------------------------------------------------------- training
 
@@ -189,8 +199,8 @@ class Diffusion(Method):
         to: str,
         seeds: list[int],
         steps: int | None = None,
-        eta: float = 0.0,
-        guidance: float = 1.0,
+        eta: float | None = None,
+        guidance: float | None = None,
         rescale: float = 0.0,
         scheduler: str | None = None,
         strength: float | None = None,
@@ -209,8 +219,9 @@ class Diffusion(Method):
             to: the target domain.
             seeds: one for each row: all noise of a row is a function of its seed.
             steps: of sampling; None: the method's own.
-            eta: noise of each step of the scheduler "ddim": 0 deterministic, 1 as DDPM.
-            guidance: weight of classifier-free guidance, about 1 to 2 for translation; 1: none.
+            eta: noise of each step of the scheduler "ddim": 0 deterministic, 1 as DDPM; None: the method's own, or 0 of
+                another scheduler than its own.
+            guidance: weight of classifier-free guidance, about 1 to 2 for translation; 1: none; None: the method's own.
             rescale: share by which the contrast of guided predictions is put right, 0 to 1.
             scheduler: another sampler by its name in the registry, such as "dpmsolver++" or "unipc".
             strength: above 0, at most 1: start from `start` with so much noise, not from noise alone (SDEdit).
@@ -229,6 +240,9 @@ class Diffusion(Method):
             ConfigError: an option is out of range, or the model cannot do it.
         """
         source = None if self.source is None else image
+        guidance = self.sampling_guidance if guidance is None else guidance
+        if eta is None:
+            eta = self.sampling_eta if scheduler is None else 0.0
         if noise is None:
             noise = self.draw_noise(image, seeds)
         elif noise.shape[1:] != (wanted := (self.config["out_channels"], *image.shape[-2:])):

@@ -119,6 +119,7 @@ class DiffusionDistillation(Distillation):
             "generator": dict(self.teacher.config["generator"]),
             "scheduler": {"name": scheduler, **{k: v for k, v in sampling.items() if k in known}},
             "sampling_steps": student_steps,
+            "sampling_eta": 0.0,  # a student learns to follow its teacher without noise on the way
         }
         if self.guidance is not None:
             options["generator"]["guidance_embedding"] = True
