@@ -270,4 +270,8 @@ class Diffusion(Method):
         picture = picture[:, :channels] if picture.shape[1] == channels + 1 else picture
         first: list[Hook] = [] if strength is None else [SDEdit(picture, strength)]
         second = [] if ilvr is None else [ILVR(picture, ilvr)]
-        return [*first, *second, *hooks, *([] if mask is None else [Blending(picture, mask)])]
+        return [*first, *second, *hooks, *([] if mask is None else [self.keeping(picture, mask)])]
+
+    def keeping(self, picture: Tensor, mask: Tensor) -> Hook:
+        """The hook that keeps the known pixels of a picture, where a mask is 0."""
+        return Blending(picture, mask)

@@ -156,14 +156,8 @@ class Palette(Diffusion):
             )
         return run
 
-    def _with_options(
-        self, hooks: Sequence[Hook], picture: Tensor, strength: float | None, ilvr: int | None, mask: Tensor | None
-    ) -> list[Hook]:
-        if mask is None or self.known_pixels == "noisy":
-            return super()._with_options(hooks, picture, strength, ilvr, mask)
-        channels = self.config["out_channels"]
-        picture = picture[:, :channels] if picture.shape[1] == channels + 1 else picture
-        return [*super()._with_options(hooks, picture, strength, ilvr, None), KnownPixels(picture, mask)]
+    def keeping(self, picture: Tensor, mask: Tensor) -> Hook:
+        return KnownPixels(picture, mask) if self.known_pixels == "clean" else super().keeping(picture, mask)
 
 
 class KnownPixels(Blending):
