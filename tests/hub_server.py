@@ -13,9 +13,12 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -398,3 +401,22 @@ ROUTES: list[tuple[tuple[str, ...], str, Callable[..., None]]] = [
     (("POST",), "/lfs/verify", _Handler.lfs_verify),
     (("GET", "HEAD"), f"/{REPO}/resolve/{REST}/(.+)", _Handler.resolve),
 ]
+
+
+@contextmanager
+def connected(monkeypatch: Any) -> Iterator[HubServer]:
+    """A server that the real client talks to, without waiting between its retries; their number stays its own."""
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    with HubServer() as server:
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "ENDPOINT", server.url)
+        monkeypatch.setattr(
+            constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
+        )
+        no_wait = SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
+        monkeypatch.setattr("huggingface_hub.file_download.time", no_wait)
+        monkeypatch.setattr("huggingface_hub.utils._http.time", no_wait)
+        yield server
+    huggingface_hub.close_session()

@@ -5,16 +5,12 @@ What is expected is what diffusers itself gives, called with the same pictures, 
 
 import json
 import shutil
-import time
-from types import SimpleNamespace
 
 import diffusers
-import huggingface_hub
 import numpy as np
 import pytest
 import torch
-from hub_server import HubServer
-from huggingface_hub import constants
+from hub_server import connected
 from PIL import Image
 from tiny_pipelines import write
 
@@ -372,18 +368,9 @@ def test_a_copy_keeps_the_licence(folder_of, tmp_path):
 
 @pytest.fixture
 def hub(monkeypatch):
-    with HubServer() as server:
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
+    with connected(monkeypatch) as server:
         monkeypatch.setenv("HF_TOKEN", "hf_alice")
-        no_wait = SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
-        monkeypatch.setattr("huggingface_hub.file_download.time", no_wait)
-        monkeypatch.setattr("huggingface_hub.utils._http.time", no_wait)
         yield server
-    huggingface_hub.close_session()
 
 
 def contents(folder):

@@ -25,12 +25,10 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,22 +154,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A Hub on loopback, on which the reader is logged in as `me`."""
-    import huggingface_hub
-    from hub_server import HubServer
-    from huggingface_hub import constants
+    from hub_server import connected
 
-    with HubServer() as server:
+    with connected(monkeypatch) as server:
         server.tokens["hf_me"] = "me"
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
         monkeypatch.setenv("HF_TOKEN", "hf_me")
-        no_wait = SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
-        monkeypatch.setattr("huggingface_hub.file_download.time", no_wait)
         yield
-    huggingface_hub.close_session()
 
 
 @pytest.fixture(autouse=True)

@@ -1,12 +1,8 @@
 """The real huggingface_hub client against `hub_server` on loopback: round trips, and each failure as one error."""
 
-import time
-from types import SimpleNamespace
-
-import huggingface_hub
 import pytest
 import torch
-from hub_server import Cut, Fail, HubServer, Truncate
+from hub_server import Cut, Fail, HubServer, Truncate, connected
 from huggingface_hub import constants
 from tiny import tiny_method
 
@@ -23,19 +19,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:De
 
 @pytest.fixture
 def hub(monkeypatch):
-    with HubServer() as server:
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
+    with connected(monkeypatch) as server:
         monkeypatch.setenv("HF_TOKEN", "hf_alice")
-        # the client waits between its retries; its own number of retries stays
-        no_wait = SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
-        monkeypatch.setattr("huggingface_hub.file_download.time", no_wait)
-        monkeypatch.setattr("huggingface_hub.utils._http.time", no_wait)
         yield server
-    huggingface_hub.close_session()
 
 
 @pytest.fixture

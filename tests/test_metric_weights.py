@@ -11,14 +11,11 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
-import huggingface_hub
 import pytest
-from hub_server import HubServer
+from hub_server import HubServer, connected
 from huggingface_hub import constants
 from test_data_download import BODY, SHA, Server
 
@@ -256,18 +253,9 @@ def test_a_file_is_read_once_until_it_changes(wanted: Weights, monkeypatch: pyte
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    with HubServer() as server:
+    with connected(monkeypatch) as server:
         server.add(REPO, {"config.json": b"{}", "text/model.safetensors": BODY, "model.bin": b"pickle", "big": b"-"})
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(constants, "ENDPOINT", server.url)
-        monkeypatch.setattr(
-            constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-        )
-        monkeypatch.setattr(
-            "huggingface_hub.file_download.time", SimpleNamespace(**{**vars(time), "sleep": lambda seconds: None})
-        )
         yield server
-    huggingface_hub.close_session()
 
 
 def contents(folder: Path) -> list[str]:
