@@ -414,6 +414,8 @@ def test_a_progress_bar_of_the_steps_of_one_picture_and_of_the_pictures_of_many(
         ({}, {"steps": 2.5}, ConfigError, "found 2.5"),
         ({}, {"steps": True}, ConfigError, "found True"),
         ({}, {"scheduler": "lcm", "steps": 60}, ConfigError, "LCMScheduler cannot do 60 steps"),
+        ({"prediction": "v_prediction"}, {"scheduler": "euler_ancestral", "steps": 1000}, ConfigError,
+         "EulerAncestralDiscreteScheduler cannot do 1000 steps"),
         ({}, {"eta": 0.5, "scheduler": "unipc"}, ConfigError, "eta is an option of the scheduler 'ddim'"),
         ({}, {"eta": 1.5}, ConfigError, r"eta is in \[0, 1\]; found 1.5"),
         ({}, {"rescale": -1.0}, ConfigError, r"rescale is a share in \[0, 1\]"),

@@ -134,8 +134,9 @@ def test_what_the_network_sees_of_known_pixels_in_training(known: str) -> None:
     assert same[~unknown].all() if known == "clean" else not same[~unknown].any()
 
 
-def test_two_steps_are_those_of_plain_torch() -> None:
-    method, twin = palette().double(), palette().double()
+@pytest.mark.parametrize("kind", ["epsilon", "sample", "v_prediction"])
+def test_two_steps_are_those_of_plain_torch(kind: str) -> None:
+    method, twin = palette(prediction=kind).double(), palette(prediction=kind).double()
     x, y, mask = (torch.rand(2, c, 8, 8, dtype=torch.float64) * 2 - 1 for c in (3, 3, 1))
     mask = (mask > 0).double()
     stepper = Stepper(method.train(), lambda: torch.autocast("cpu", enabled=False), torch.amp.GradScaler(enabled=False))
@@ -151,7 +152,8 @@ def test_two_steps_are_those_of_plain_torch() -> None:
             noise = torch.randn(2, 3, 8, 8, dtype=torch.float64)
         seen = mask * (gamma.sqrt() * y + (1 - gamma).sqrt() * noise) + (1 - mask) * y
         prediction = twin.generator(torch.cat([seen, x], dim=1), 1000 * gamma.view(2))
-        loss = (mask * (prediction - noise) ** 2).sum() / (3 * mask.sum())
+        wanted = {"epsilon": noise, "sample": y, "v_prediction": gamma.sqrt() * noise - (1 - gamma).sqrt() * y}[kind]
+        loss = (mask * (prediction - wanted) ** 2).sum() / (3 * mask.sum())
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -163,15 +165,19 @@ def test_two_steps_are_those_of_plain_torch() -> None:
 # ---------------------------------------------------------------------------------------------------------- sampling
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_sampling_is_a_plain_loop_of_diffusers(masked: bool) -> None:
-    method = palette()
+@pytest.mark.parametrize(
+    ("masked", "kind"), [(False, "epsilon"), (True, "epsilon"), (True, "sample"), (True, "v_prediction")]
+)
+def test_sampling_is_a_plain_loop_of_diffusers(masked: bool, kind: str) -> None:
+    method = palette(prediction=kind)
     source, mask, seeds = torch.rand(2, 3, 16, 8) * 2 - 1, holes(2, 1, 16, 8), [4, 5]
     with torch.inference_mode():
         output = method(source, to="target", seeds=seeds, steps=25, **({"mask": mask} if masked else {}))
 
         mask = mask if masked else torch.ones_like(mask)
-        scheduler = DDPMScheduler(**PAPER, timestep_spacing="trailing")
+        scheduler = DDPMScheduler(
+            **PAPER, timestep_spacing="trailing", prediction_type=kind, rescale_betas_zero_snr=kind != "epsilon"
+        )
         scheduler.set_timesteps(25)
         draws = [torch.Generator().manual_seed(derive_seed(seed, "steps")) for seed in seeds]
         x = randn((3, 16, 8), [derive_seed(seed, "noise") for seed in seeds])
@@ -241,6 +247,9 @@ def test_samplers_that_do_not_clip_refuse_the_papers_noise_levels(scheduler: str
         palette()(source, to="target", scheduler=scheduler)
     with torch.inference_mode():
         assert torch.isfinite(palette()(source, to="target", scheduler="ddim")).all()
+        # which says what the picture is where there is nothing but noise
+        output = palette(prediction="v_prediction", scheduler=MILD)(source, to="target", scheduler=scheduler, steps=5)
+        assert torch.isfinite(output).all()
 
 
 def test_a_mask_of_black_changes_nothing_and_half_is_known() -> None:
@@ -327,6 +336,8 @@ def test_colours_are_red_green_and_blue_or_lab() -> None:
     ("options", "words"),
     [
         ({"domains": ["a", "a"]}, "different names"),
+        ({"prediction": "noise"}, "prediction"),
+        ({"scheduler": {"name": "ddim", "rescale_betas_zero_snr": True}}, "rescale_betas_zero_snr"),
         ({"train_steps": 0}, "train_steps is at least 1"),
         ({"train_betas": [0.5, 0.1]}, "train_betas"),
         ({"train_betas": [0.0, 0.1]}, "train_betas"),

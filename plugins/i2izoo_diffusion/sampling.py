@@ -68,6 +68,13 @@ class Sampling:
         self.denoise, self.scheduler, self.seeds = denoise, scheduler, seeds
         self.kind: str = scheduler.config.prediction_type
         self.levels = sampling_levels(scheduler)
+        # diffusers puts a level of no picture at sigma / alpha = 4096, and levels after it may lie above; those who
+        # work with the ratio itself pass it, but an ancestral step takes the root of what is then negative
+        if type(scheduler).__name__ == "EulerAncestralDiscreteScheduler" and self.levels[1] < self.levels[0]:
+            raise ConfigError(
+                f"EulerAncestralDiscreteScheduler cannot do {steps} steps of these noise levels: the second has more "
+                "noise than diffusers gives the first. Take fewer steps, or another scheduler, such as 'ddim'."
+            )
         self.total = len(scheduler.timesteps)
         self.first = self.index = self.again = 0
         # schedulers after Karras et al. keep y + (sigma / alpha) e, and scale it when the network is asked
