@@ -36,7 +36,9 @@ def evaluate(model: Any, steps: int, args: argparse.Namespace, folder: Path) -> 
     """All held-out pictures with seed 0: the same noise for every model."""
     return i2izoo.evaluate(
         model, args.data, metrics=args.metrics.split(","), sides=args.sides.split(",") if args.sides else None,
-        size=args.size, limit=args.limit, steps=steps, batch_size=args.batch_size, out=folder, keep_pictures=True,
+        size=args.size, limit=args.limit, batch_size=args.batch_size, out=folder, keep_pictures=True, steps=steps,
+        # one noise, one picture: students learn the way without noise, and a teacher is held to it
+        **({"eta": 0.0} if model.config["options"].get("sampling_eta") else {}),
     )  # fmt: skip
 
 

@@ -97,7 +97,7 @@ def gallery(base: str) -> str:
 
 def _entry(name: str, entry: PretrainedEntry, base: str) -> str:
     to = f', to="{entry.domains[0]}"' if entry.domains else ""
-    source = "label" if _source(entry) == "label" else "photo"
+    source = found if (found := _source(entry)) in ("label", "damaged") else "photo"
     sections = [
         f"## {name}",
         entry.description,

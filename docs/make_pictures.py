@@ -31,7 +31,9 @@ def main() -> None:
         for to, source in model.directions.items():
             for path in sorted(EXAMPLES.glob(f"{'photo' if source == 'grey' else source}*.png")):
                 number = len(list(home.glob("*-in.png"))) + 1
-                picture = Image.open(path).convert("L" if source == "grey" else "RGB").convert("RGB")
+                picture = Image.open(path)
+                if source != "damaged":  # whose alpha says what is missing
+                    picture = picture.convert("L" if source == "grey" else "RGB").convert("RGB")
                 if (side := model.config["provenance"]["crop_size"]) < LEAST:
                     picture = picture.resize((side, side), Image.Resampling.BOX)
                 result = model(picture, to=to)

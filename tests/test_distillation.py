@@ -154,6 +154,28 @@ def test_the_guidance_target_is_classifier_free_guidance_of_each_row() -> None:
     assert method.student.guided
 
 
+@pytest.mark.parametrize("kind", [ProgressiveDistillation, ConsistencyDistillation])
+def test_a_teacher_with_guidance_of_its_own_teaches_what_it_says_under_it(kind: Any) -> None:
+    torch.manual_seed(0)
+    method = kind(teacher={**TEACHER, "sampling_guidance": 3.0}, student_steps=4)
+    clean, time = gaussian(3).float(), torch.tensor([0.0, 500.0, 999.0])
+    shown = torch.tensor([True, True, False])
+    drawn = drawn_for(clean)._replace(present=shown)
+    found = method.taught(clean, time, drawn)
+    with_source = method.teacher.predict(clean, time, drawn.source, torch.ones_like(shown))
+    without = method.teacher.predict(clean, time, drawn.source, torch.zeros_like(shown))
+    torch.testing.assert_close(found[:2], (without + 3 * (with_source - without))[:2], rtol=0, atol=1e-5)
+    torch.testing.assert_close(found[2], without[2], rtol=0, atol=1e-5)  # a hidden source is not exaggerated
+    assert method.teacher.config["sampling_guidance"] == 3
+    assert method.student.config["sampling_guidance"] == 1  # or it would be guided twice
+    assert not method.student.guided
+
+
+def test_a_student_told_the_weight_keeps_its_teachers_default() -> None:
+    method = GuidanceDistillation(teacher={**TEACHER, "sampling_guidance": 3.0}, student_steps=4)
+    assert method.student.config["sampling_guidance"] == 3
+
+
 def test_a_student_told_the_weight_asks_its_network_once(monkeypatch: pytest.MonkeyPatch) -> None:
     student = GuidanceDistillation(teacher={"name": "ddim", **TINY}).student
     torch.nn.init.normal_(student.generator.net.class_embedding.linear_2.weight)

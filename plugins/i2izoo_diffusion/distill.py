@@ -73,6 +73,7 @@ class DiffusionDistillation(Distillation):
     student: DDIM
     student_name = "ddim"
     guidance: tuple[float, float] | None
+    fixed: float
     learning_rate: float
 
     def build(
@@ -89,7 +90,8 @@ class DiffusionDistillation(Distillation):
         Args:
             teacher: the spec of a ddim or ddpm.
             student_steps: of the student's sampling.
-            guidance: least and greatest weight that the student is to obey; None: those that the teacher obeys.
+            guidance: least and greatest weight that the student is to obey; None: those that the teacher obeys, and of
+                one that obeys none the student learns what it says at its own `sampling_guidance`, whatever that is.
             learning_rate: of AdamW.
             scheduler: the student's sampler, with the teacher's levels of noise.
             scheduler_options: of that sampler.
@@ -111,6 +113,7 @@ class DiffusionDistillation(Distillation):
                     "take one that was trained with condition_dropout above 0."
                 )
         self.guidance = None if guidance is None else (float(guidance[0]), float(guidance[1]))
+        self.fixed = self.teacher.sampling_guidance if guidance is None else 1.0
         self.learning_rate = learning_rate
         options = {k: v for k, v in self.teacher.config.items() if k in schema(DDIM)}
         sampling = dict(sampler(self.teacher.scheduler, scheduler).config) | scheduler_options
@@ -123,6 +126,8 @@ class DiffusionDistillation(Distillation):
         }
         if self.guidance is not None:
             options["generator"]["guidance_embedding"] = True
+        elif self.fixed != 1:
+            options["sampling_guidance"] = 1.0  # what the student says is under guidance already
         self.student = registry("methods").build({"name": self.student_name, **options})
         self.data = self.student.data  # type: ignore[misc]
         self.dataset = self.teacher.dataset
@@ -158,13 +163,16 @@ class DiffusionDistillation(Distillation):
     @torch.no_grad()
     def taught(self, noisy: Tensor, time: Tensor, drawn: Drawn) -> Tensor:
         """The teacher's prediction, under guidance of each row's weight w: e(0) + w (e(x) - e(0))."""
-        if drawn.weight is None or self.teacher.guided:
-            return self.teacher.predict(noisy, time, drawn.source, drawn.present, drawn.weight)
+        weight = drawn.weight
+        if weight is None and self.fixed != 1:
+            weight = self.fixed * drawn.present  # what is hidden is not exaggerated
+        if weight is None or self.teacher.guided:
+            return self.teacher.predict(noisy, time, drawn.source, drawn.present, weight)
         assert drawn.source is not None  # for the type checker: build has made sure
         shown = torch.arange(2 * len(noisy), device=noisy.device) < len(noisy)
         both = self.teacher.predict(noisy.repeat(2, 1, 1, 1), time.repeat(2), drawn.source.repeat(2, 1, 1, 1), shown)
         conditional, unconditional = both.chunk(2)
-        return classifier_free(conditional, unconditional, drawn.weight.view(-1, 1, 1, 1))
+        return classifier_free(conditional, unconditional, weight.view(-1, 1, 1, 1))
 
     def taught_step(self, noisy: Tensor, time: Tensor, here: Level, there: Level, drawn: Drawn) -> Tensor:
         """Where the teacher's step of DDIM lands (Song et al. 2021, eq. 12, eta 0).
