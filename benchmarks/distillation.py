@@ -34,11 +34,12 @@ def measure(model: Any, steps: int, args: argparse.Namespace, best: Path) -> dic
 
 def evaluate(model: Any, steps: int, args: argparse.Namespace, folder: Path) -> Any:
     """All held-out pictures with seed 0: the same noise for every model."""
+    # one noise, one picture: students learn the way without noise, and a teacher is held to it
+    options: dict[str, Any] = {"eta": 0.0} if model.config["options"].get("sampling_eta") else {}
     return i2izoo.evaluate(
         model, args.data, metrics=args.metrics.split(","), sides=args.sides.split(",") if args.sides else None,
         size=args.size, limit=args.limit, batch_size=args.batch_size, out=folder, keep_pictures=True, steps=steps,
-        # one noise, one picture: students learn the way without noise, and a teacher is held to it
-        **({"eta": 0.0} if model.config["options"].get("sampling_eta") else {}),
+        **options,
     )  # fmt: skip
 
 

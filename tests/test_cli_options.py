@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
 from i2izoo.cli.options import parse_options, parse_value
@@ -65,6 +67,20 @@ def test_option_words_find_their_owner_and_suggest() -> None:
     ):
         with pytest.raises(ConfigError, match=message):
             parse_options(words, schema(Toy), schema(Run), where="'toy'")
+
+
+def test_an_option_of_the_command_is_written_with_dashes() -> None:
+    command = argparse.ArgumentParser()
+    command.add_argument("--samples")
+    command.add_argument("--batch-size")
+    for word, message in (
+        ("samples=3", "'samples' is an option of the command: write --samples 3."),
+        ("batch_size=", "write --batch-size VALUE."),
+        ("sample=3", "'toy' has no option 'sample'"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            parse_options([word], schema(Toy), where="'toy'", parser=command)
+    assert parse_options(["width=3"], schema(Toy), where="'toy'", parser=command) == [{"width": 3}]
 
 
 def test_a_value_that_fits_no_type_is_left_to_the_schema() -> None:

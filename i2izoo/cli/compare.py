@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         **given,
         costs=not args.no_costs,
         report=not args.no_report and args.report is None,
-        **_options(words, models),
+        **_options(words, models, args.parser),
     )
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else None
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _options(words: list[str], models: list[str]) -> dict[str, Any]:
+def _options(words: list[str], models: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
     """The methods' own options of translation, which only the loaded models know."""
     if not words:
         return {}
@@ -97,4 +97,4 @@ def _options(words: list[str], models: list[str]) -> dict[str, Any]:
                 continue  # said in the comparison, with the others' results
             if isinstance(model, Translator):
                 allowed |= function_options(type(model.method).translate, without=("image", "to", "seeds"))
-    return parse_options(words, allowed, where="translating with these models")[0]
+    return parse_options(words, allowed, where="translating with these models", parser=parser)[0]

@@ -52,7 +52,11 @@ def run(args: argparse.Namespace) -> int:
     model = load(args.model)
     plan = distillation_method(args.method).stages(model.method, args.steps, args.start)
     own, training = parse_options(
-        args.words, stage_options(args.method, plan), schema(TrainingOptions), where=f"distillation by {args.method}"
+        args.words,
+        stage_options(args.method, plan),
+        schema(TrainingOptions),
+        where=f"distillation by {args.method}",
+        parser=args.parser,
     )
     training.setdefault("split", args.split)
     if args.sides:

@@ -149,4 +149,4 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     from i2izoo.translator import load
 
     allowed = function_options(load(args.model).method.translation, without=("image", "to", "seeds"))
-    return parse_options(args.words, allowed, where=f"translating with {args.model!r}")[0]
+    return parse_options(args.words, allowed, where=f"translating with {args.model!r}", parser=args.parser)[0]

@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("name at least one checkpoint file")
     if (args.out / storage.CONFIG).exists() and not args.force:
         raise StorageError(f"{args.out} already holds a model; use --force, or another --out.")
-    (options,) = parse_options(words, schema(method), where=repr(args.method))
+    (options,) = parse_options(words, schema(method), where=repr(args.method), parser=args.parser)
     files = {path.name: read_state_dict(path) for path in paths}
     if len(files) < len(paths):
         raise ConfigError("two of the files have one name, which tells a method what a file holds; rename one.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import json
 import re
@@ -25,7 +26,9 @@ def is_assignment(word: str) -> bool:
     return ASSIGNMENT.match(word) is not None
 
 
-def parse_options(words: Sequence[str], *schemas: Schema, where: str) -> list[dict[str, Any]]:
+def parse_options(
+    words: Sequence[str], *schemas: Schema, where: str, parser: argparse.ArgumentParser | None = None
+) -> list[dict[str, Any]]:
     """Sort `option=value` words into one dict of options for each schema.
 
     `generator.width=32` is an option of the part that `generator=...` or the default names; both together combine.
@@ -34,6 +37,7 @@ def parse_options(words: Sequence[str], *schemas: Schema, where: str) -> list[di
         words: what the user typed.
         schemas: option name -> parameter, such as `i2izoo.config.schema` gives; the first that knows a name gets it.
         where: what the options belong to, for messages.
+        parser: of the command, whose own options are written with two dashes: who writes `seed=3` is told so.
 
     Raises:
         ConfigError: a word has no `=`, or an option is unknown or given twice.
@@ -49,6 +53,9 @@ def parse_options(words: Sequence[str], *schemas: Schema, where: str) -> list[di
         owner = next((i for i, schema in enumerate(schemas) if name in schema), None)
         if owner is None:
             known = [n for schema in schemas for n in schema]
+            flag = f"--{name.replace('_', '-')}"
+            if parser is not None and flag in re.split(r"[\s\[\]]+", parser.format_usage()):
+                raise ConfigError(f"{name!r} is an option of the command: write {flag} {text or 'VALUE'}.")
             raise ConfigError(f"{where} has no option {name!r}{suggest(name, known) or '.'} Options: {listing(known)}.")
         if key in seen:
             raise ConfigError(f"option {key!r} is given twice.")

@@ -60,13 +60,17 @@ def run(args: argparse.Namespace) -> int:
 
     asked, where = args.method, repr(args.method)
     if args.task is None:
-        options, training = parse_options(args.words, schema(method), schema(TrainingOptions), where=where)
+        options, training = parse_options(
+            args.words, schema(method), schema(TrainingOptions), where=where, parser=args.parser
+        )
     else:  # a method that has another one learn
         inside, asked, method = schema(method), args.task, registry("methods").get(args.task)
         if "base" not in schema(method):
             raise ConfigError(f"{asked!r} is no task that another method can be given; train it as a method.")
         own = {option: parameter for option, parameter in schema(method).items() if option != "base"}
-        options, inner, training = parse_options(args.words, own, inside, schema(TrainingOptions), where=where)
+        options, inner, training = parse_options(
+            args.words, own, inside, schema(TrainingOptions), where=where, parser=args.parser
+        )
         options["base"] = {"name": args.method, **inner}
     training.setdefault("split", args.split)
     if args.sides:

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     model = load(args.name, revision=args.revision, device=args.device)
     allowed = function_options(model.method.translation, without=("image", "to", "seeds"))
-    (options,) = parse_options(words, allowed, where=f"translating with {model.name!r}")
+    (options,) = parse_options(words, allowed, where=f"translating with {model.name!r}", parser=args.parser)
     results = model.stream(
         inputs,
         to=args.to,
