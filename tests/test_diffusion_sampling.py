@@ -245,6 +245,23 @@ def test_weight_zero_does_not_see_the_source():
 # -------------------------------------------------------------------------------------------------------- randomness
 
 
+@pytest.mark.parametrize("schedule", ["linear", "scaled_linear", "squaredcos_cap_v2"])
+@pytest.mark.parametrize("steps", [4, 5, 8, 10, 20, 25, 40, 50, 100, 125])  # they divide 1000
+def test_eta_of_one_is_the_sampler_of_ddpm(steps, schedule):
+    """Song et al. 2021, section 4.1. diffusers' DDIM alone gives NaN for half of these, where rounding makes a root's
+    argument negative.
+
+    That root is 0 then, and here next to it: the square root of the rounding, some 3e-4, at the noisiest steps. So the
+    pictures differ, but by less than half a grey level, 1 / 255.
+    """
+    # without clipping, of which the two make different things
+    scheduler = {"name": "ddim", "beta_schedule": schedule, "clip_sample": False}
+    levels = {"prediction": "v_prediction", "scheduler": scheduler}
+    ddim, image = model(**levels), pictures()[0]
+    found, expected = ddim(image, steps=steps, eta=1.0), ddim(image, steps=steps, scheduler="ddpm")
+    torch.testing.assert_close(found, expected, rtol=0, atol=1 / 255)
+
+
 def test_without_eta_it_is_deterministic_but_for_the_start():
     ddim, image = model(), pictures()[0]
     assert torch.equal(ddim(image, seed=1), ddim(image, seed=1))

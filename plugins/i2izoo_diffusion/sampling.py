@@ -12,7 +12,7 @@ from torch import Tensor
 from i2izoo.errors import ConfigError
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_diffusion.prediction import clean_of, noise_of, prediction_of
-from i2izoo_diffusion.schedulers import sampling_levels
+from i2izoo_diffusion.schedulers import sampling_levels, sound_eta
 
 Denoise: TypeAlias = Callable[[Tensor, "Sampling"], Tensor]
 """(noisy picture N x C x H x W of variance one, the state of the sampling) -> the network's prediction."""
@@ -191,6 +191,8 @@ class Sampling:
         self.prediction = self.denoise(self.noisy, self).to(self.noisy.dtype)  # of lower precision under autocast
         for hook in hooks:
             self.prediction = hook.guide(self, self.prediction)
+        if options.get("eta"):
+            options = {**options, "eta": sound_eta(self.scheduler, self.timestep.cpu(), options["eta"])}
         try:
             self.x = self.scheduler.step(self.prediction, self.timestep, self.x, **options, return_dict=False)[0]
         except NotImplementedError as error:

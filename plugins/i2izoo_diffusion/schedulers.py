@@ -96,3 +96,27 @@ def sampling_levels(scheduler: Any) -> list[tuple[float, float]]:
         kept = scheduler.alphas_cumprod.double()[scheduler.timesteps.long().cpu()]
     kept = torch.cat([kept.cpu(), torch.ones(1, dtype=torch.float64)])
     return list(zip(kept.sqrt().tolist(), (1 - kept).sqrt().tolist(), strict=True))
+
+
+def sound_eta(scheduler: Any, timestep: Tensor, eta: float) -> float:
+    """`eta` for a step of `DDIMScheduler`, or the next smaller one with which that has no root of a negative number.
+
+    The step's noise s is at most what the next level has, 1 - alpha'^2, and with eta 1 as much where alpha is 0 or next
+    to it. diffusers takes the root of 1 - alpha'^2 - s^2 in float32, which rounding can bring below 0.
+
+    >>> from diffusers import DDIMScheduler
+    >>> scheduler = DDIMScheduler(
+    ...     prediction_type="v_prediction", timestep_spacing="trailing", rescale_betas_zero_snr=True
+    ... )
+    >>> scheduler.set_timesteps(10)
+    >>> first = scheduler.timesteps[0]
+    >>> sound_eta(scheduler, first, 0.5), 0.9999 < sound_eta(scheduler, first, 1.0) < 1
+    (0.5, True)
+    """
+    before = timestep - scheduler.config.num_train_timesteps // scheduler.num_inference_steps
+    kept = scheduler.alphas_cumprod[timestep]
+    later = scheduler.alphas_cumprod[before] if before >= 0 else scheduler.final_alpha_cumprod
+    variance = (1 - later) / (1 - kept) * (1 - kept / later)
+    while eta > 0 and 1 - later - (eta * variance**0.5) ** 2 < 0:
+        eta -= 1e-7
+    return eta
