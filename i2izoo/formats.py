@@ -79,7 +79,7 @@ def needed_files(index: Mapping[str, Any], names: Iterable[str], where: str) -> 
     """
     names = sorted(names)
     needed: list[str] = []
-    for component in components(index):
+    for component in _folders(index, names):
         own = [name for name in names if name.startswith(f"{component}/")]
         needed += [name for name in own if name.endswith(TEXTS)]
         copies: dict[str | None, list[str]] = {}
@@ -95,3 +95,11 @@ def needed_files(index: Mapping[str, Any], names: Iterable[str], where: str) -> 
                 "safetensors alone: look for a revision that has them, or save the pipeline again with diffusers."
             )
     return needed
+
+
+def _folders(index: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+    """Those of the components. One that is several (MultiControlNetModel) has `controlnet`, `controlnet_1`, ..."""
+    tops = sorted({name.partition("/")[0] for name in names})
+    several = [name for name, (_, kind) in components(index).items() if str(kind).startswith("Multi")]
+    more = [top for top in tops if (parts := top.rpartition("_"))[0] in several and parts[2].isdigit()]
+    return [*components(index), *more]

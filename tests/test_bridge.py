@@ -3,6 +3,7 @@
 What is expected is what diffusers itself gives, called with the same pictures, words and generators.
 """
 
+import importlib
 import json
 import shutil
 
@@ -10,7 +11,9 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+from diffusers.utils import BaseOutput
 from hub_server import connected
+from i2izoo_diffusion.bridge_options import Options
 from PIL import Image
 from tiny_pipelines import write
 
@@ -96,6 +99,7 @@ def same(found, expected):
             {"strength": 0.6, "guidance_scale": 3.0, "negative_prompt": "a red house"},
         ),
         ("sdxl", "StableDiffusionXLImg2ImgPipeline", {"strength": 0.6}, {"strength": 0.6}),
+        ("sd3", "StableDiffusion3Img2ImgPipeline", {"strength": 0.6}, {"strength": 0.6, "height": 32, "width": 48}),
         ("lcm", "LatentConsistencyModelImg2ImgPipeline", {"strength": 0.9}, {"strength": 0.9}),
         (
             "instruct",
@@ -137,6 +141,21 @@ def test_super_resolution_gives_a_larger_picture(model_of, folder_of):
     assert model_of("super-resolution")(small[:30, :33], steps=1).shape == (120, 132, 3)
 
 
+def test_a_whole_number_serves_where_a_pipeline_wants_a_float(model_of):
+    """diffusers itself refuses 2 as this one."""
+    two, exactly = (
+        model_of("controlnet")(PICTURE, prompt="", steps=2, controlnet_conditioning_scale=s) for s in (2, 2.0)
+    )
+    assert (two == exactly).all()
+
+
+def test_embeddings_are_no_texts():
+    """One is declared as text in diffusers."""
+    options = Options.of(diffusers.Flux2KleinPipeline)
+    assert "negative_prompt_embeds" in options.arguments
+    assert "negative_prompt_embeds" not in options.parameters()
+
+
 def test_kontext_edits_at_the_size_of_the_input(model_of, folder_of):
     options = {"prompt": PROMPT, "_auto_resize": False, "max_area": 32 * 48}
     found = model_of("kontext")(PICTURE, steps=2, **options)
@@ -147,6 +166,63 @@ def test_kontext_edits_at_the_size_of_the_input(model_of, folder_of):
     assert same(found, expected)
     # whatever size the pipeline prefers, the result has that of the input
     assert model_of("kontext")(ODD, steps=1, **{**options, "max_area": 64 * 64}).shape == ODD.shape
+
+
+@pytest.fixture
+def small_qwen(monkeypatch):
+    """2048 pixels in place of the megapixel that Qwen's pipelines edit at."""
+    for name in ("edit", "edit_plus", "edit_inpaint"):
+        module = importlib.import_module(f"diffusers.pipelines.qwenimage.pipeline_qwenimage_{name}")
+        of = module.calculate_dimensions
+        monkeypatch.setattr(module, "calculate_dimensions", lambda area, ratio, of=of: of(64 * 32, ratio))
+
+
+@pytest.mark.parametrize(
+    ("kind", "pipeline"),
+    [("qwen-edit", "QwenImageEditPipeline"), ("qwen-edit-plus", "QwenImageEditPlusPipeline")],
+)
+def test_qwen_edits_at_its_own_size(small_qwen, model_of, folder_of, kind, pipeline):
+    wide = RANDOM.integers(0, 256, (32, 64, 3), dtype=np.uint8)
+    options = {"prompt": PROMPT, "negative_prompt": "a red house", "true_cfg_scale": 3.0}
+    found = model_of(kind)(wide, steps=2, **options)
+    assert same(
+        found, directly(pipeline, folder_of(kind), image=Image.fromarray(wide), num_inference_steps=2, **options)
+    )
+    for other in ({"prompt": "a dog"}, {"true_cfg_scale": 1.0}):
+        assert np.abs(found - model_of(kind)(wide, steps=2, **{**options, **other}).astype(float)).max() > 1
+    # a picture of another size is edited at the size that the pipeline prefers, and scaled back
+    double = wide.repeat(2, 0).repeat(2, 1)
+    expected = directly(pipeline, folder_of(kind), image=Image.fromarray(double), num_inference_steps=2, **options)
+    found = model_of(kind)(double, steps=2, **options)
+    assert expected.shape == (32, 64, 3)
+    assert found.shape == double.shape
+    assert np.abs(found.reshape(32, 2, 64, 2, 3).mean((1, 3)) - expected).mean() < 0.2 * expected.std()
+    assert model_of(kind)(ODD, steps=1, prompt="").shape == ODD.shape
+
+
+def test_qwen_fills_a_mask(small_qwen, model_of, folder_of):
+    wide = RANDOM.integers(0, 256, (32, 64, 3), dtype=np.uint8)
+    mask = np.pad(MASK, ((0, 0), (0, 16)))
+    found = model_of("qwen-edit")(wide, prompt=PROMPT, mask=mask, steps=4, strength=0.8)
+    expected = directly(
+        "QwenImageEditInpaintPipeline", folder_of("qwen-edit"), prompt=PROMPT, image=Image.fromarray(wide),
+        mask_image=Image.fromarray(mask), num_inference_steps=4, strength=0.8,
+    )  # fmt: skip
+    assert same(found, expected)
+    with pytest.raises(ConfigError, match="QwenImageEditPipeline has no option 'strength'"):  # but without a mask
+        model_of("qwen-edit")(wide, prompt=PROMPT, strength=0.8)
+
+
+def test_repaint_fills_what_is_white_as_others_do(model_of, folder_of):
+    square = PICTURE[:, :32]
+    jumps = {"jump_length": 2, "jump_n_sample": 2}
+    found = model_of("repaint")(square, mask=MASK[:, :32], steps=6, **jumps)
+    expected = directly(
+        "RePaintPipeline", folder_of("repaint"), image=Image.fromarray(square), num_inference_steps=6, **jumps,
+        mask_image=Image.fromarray(255 - MASK[:, :32]),
+    )  # fmt: skip
+    assert same(found, expected)
+    assert model_of("repaint")(ODD, mask=MASK[:30, :33], steps=2, **jumps).shape == ODD.shape
 
 
 def test_a_model_of_pictures_alone_samples_at_the_size_of_the_input(model_of, folder_of):
@@ -177,8 +253,8 @@ def test_rows_have_their_own_generator_prompt_and_mask(model_of):
         model([PICTURE, PICTURE], prompt=["a cat"], steps=1)
 
 
-@pytest.mark.parametrize("kind", ["controlnet", "ddpm"])
-def test_samples_differ_and_repeat(model_of, kind):
+@pytest.mark.parametrize("kind", ["controlnet", "qwen-edit", "ddpm"])
+def test_samples_differ_and_repeat(small_qwen, model_of, kind):
     words = {} if kind == "ddpm" else {"prompt": PROMPT}
     first, second = model_of(kind)(PICTURE, samples=2, steps=2, seed=1, **words)
     assert (first != second).any()
@@ -186,7 +262,7 @@ def test_samples_differ_and_repeat(model_of, kind):
     assert (again[1] == second).all()
 
 
-@pytest.mark.parametrize("kind", ["text-to-image", "instruct", "controlnet", "inpainting"])
+@pytest.mark.parametrize("kind", ["text-to-image", "sd3", "instruct", "controlnet", "inpainting"])
 def test_any_size_comes_back_at_its_size(model_of, kind):
     mask = {"mask": MASK[:30, :33]} if kind == "inpainting" else {}
     assert model_of(kind)(ODD, prompt=PROMPT, steps=2, **mask).shape == ODD.shape
@@ -210,6 +286,7 @@ def test_dtype_and_device_are_those_of_load(folder_of):
     [
         ("text-to-image", {}, ConfigError, r'Img2ImgPipeline wants a prompt: give prompt="\.\.\."'),
         ("inpainting", {"prompt": PROMPT}, ConfigError, "InpaintPipeline wants a mask: give mask="),
+        ("qwen-edit", {}, ConfigError, r'QwenImageEditPipeline wants a prompt: give prompt="\.\.\."'),
         ("text-to-image", {"promt": "x"}, ConfigError, "no option 'promt'; did you mean 'prompt'"),
         ("instruct", {"prompt": PROMPT, "mask": MASK}, ConfigError, "no option 'mask'.* Allowed: .*image_guidance"),
         ("instruct", {"prompt": PROMPT, "latents": 1}, ConfigError, "no option 'latents'"),
@@ -286,6 +363,35 @@ def test_a_pipeline_that_takes_no_picture_is_refused(folder_of, tmp_path):
         i2izoo.load(place)
 
 
+@pytest.mark.parametrize(
+    ("name", "what"), [("StableVideoDiffusionPipeline", "frames"), ("MarigoldDepthPipeline", "prediction")]
+)
+def test_a_pipeline_that_gives_no_picture_is_refused(folder_of, tmp_path, name, what):
+    place = changed(folder_of("ddim"), tmp_path / "none", _class_name=name)
+    with pytest.raises(ConfigError, match=f"{name}, which gives no pictures, but .*{what}"):
+        i2izoo.load(place)
+
+
+def test_what_a_pipeline_gives_is_found_by_its_name_and_shape(folder_of, monkeypatch):
+    """One of Kandinsky 5 calls its pictures `image`, Qwen 2.1 gives them with alpha, and another one in layers."""
+    kind = diffusers.StableDiffusionInstructPix2PixPipeline
+    model, call = i2izoo.load(folder_of("instruct")), kind.__call__
+
+    def found(name, change):
+        given = lambda *args, **arguments: BaseOutput({name: change(call(*args, **arguments).images)})  # noqa: E731
+        monkeypatch.setattr(kind, "__call__", given)
+        return model(PICTURE, prompt=PROMPT, steps=2)
+
+    expected = found("images", lambda images: images)
+    assert (found("image", lambda images: images) == expected).all()
+    half = found("images", lambda images: np.pad(images, [(0, 0)] * 3 + [(0, 1)], constant_values=0.5))
+    assert same(half, (expected + 255.0) / 2)  # over white
+    with pytest.raises(ConfigError, match="gives 2 x 32 x 48 x 3 numbers where a picture of 3 channels is wanted"):
+        found("images", lambda images: [np.stack([image, image]) for image in images])
+    with pytest.raises(ConfigError, match="gives no pictures, but texts"):
+        found("texts", lambda images: ["a cat"])
+
+
 def test_a_library_that_is_not_installed_is_named(folder_of, monkeypatch):
     from diffusers.utils import DummyObject
 
@@ -312,6 +418,54 @@ def test_a_controlnet_that_changes_a_picture_wants_both(model_of, folder_of, tmp
         model(PICTURE, prompt=PROMPT)
 
 
+def test_several_controlnets_take_a_picture_each_or_one(model_of, folder_of):
+    kind, name = "two-controlnets", "StableDiffusionControlNetPipeline"
+    model = model_of(kind)
+    other, scales = PICTURE[::-1].copy(), {"controlnet_conditioning_scale": [0.5, 2.0]}
+    for further, second in (({"control_image_2": other}, other), ({}, PICTURE)):
+        found = model(PICTURE, prompt=PROMPT, steps=4, **scales, **further)
+        expected = directly(
+            name, folder_of(kind), prompt=PROMPT, image=[Image.fromarray(p) for p in (PICTURE, second)],
+            num_inference_steps=4, **scales,
+        )  # fmt: skip
+        assert same(found, expected)
+    assert model.directions == {"picture": "control"}
+    words = {"prompt": PROMPT, "steps": 2, "seed": 1}
+    rows = model([PICTURE, other], control_image_2=[other, PICTURE], **words)
+    assert (rows[0] == model(PICTURE, control_image_2=other, **words)).all()
+    assert (rows[0] != rows[1]).any()
+    with pytest.raises(ConfigError, match="no option 'control_image_3'; did you mean 'control_image_2'"):
+        model(PICTURE, prompt=PROMPT, control_image_3=other)
+
+
+def test_several_controlnets_that_change_a_picture(folder_of, tmp_path):
+    name = "StableDiffusionControlNetImg2ImgPipeline"
+    model = i2izoo.load(changed(folder_of("two-controlnets"), tmp_path / "both", _class_name=name))
+    first, second = PICTURE[::-1].copy(), PICTURE[:, ::-1].copy()
+    found = model(PICTURE, prompt=PROMPT, control_image=first, control_image_2=second, steps=4)
+    expected = directly(
+        name, tmp_path / "both", prompt=PROMPT, image=Image.fromarray(PICTURE), num_inference_steps=4,
+        control_image=[Image.fromarray(first), Image.fromarray(second)],
+    )  # fmt: skip
+    assert same(found, expected)
+    together = model([first, PICTURE], prompt=PROMPT, control_image=first, control_image_2=second, steps=4)
+    assert together[1].shape == PICTURE.shape
+    with pytest.raises(ConfigError, match="give control_image="):
+        model(PICTURE, prompt=PROMPT, control_image_2=second)
+
+
+def test_a_union_controlnet_takes_the_rows_of_a_batch_one_by_one(model_of, folder_of):
+    """A list would be drawings of several kinds for one picture."""
+    model, pictures = model_of("union-controlnet"), [PICTURE, PICTURE[::-1].copy()]
+    words = {"prompt": PROMPT, "control_mode": 3}
+    for index, found in enumerate(model(pictures, steps=2, **words)):
+        expected = directly(
+            "StableDiffusionXLControlNetUnionPipeline", folder_of("union-controlnet"), num_inference_steps=2, **words,
+            control_image=Image.fromarray(pictures[index]), generator=generator(index=index),
+        )  # fmt: skip
+        assert same(found, expected)
+
+
 def test_it_does_not_train(model_of):
     for attempt in (model_of("ddim").method.optimizers, lambda: next(model_of("ddim").method.training_step(None))):
         with pytest.raises(TrainingError, match="only translates"):
@@ -329,6 +483,9 @@ def test_which_files_are_needed():
     others = ["unet/diffusion_pytorch_model.bin", "text/model.onnx", "safety/config.json", "other/config.json", "x.py"]
     lora = ["unet/pytorch_lora_weights.safetensors", "whole-model.safetensors"]
     assert set(needed_files(index, [*both, *sharded, *texts, *others, *lora], "it")) == {both[0], *sharded, *texts}
+    first, second, other = (f"{place}/config.json" for place in ("net", "net_1", "unet_1"))
+    index = {"unet": ["diffusers", "U"], "net": ["pipelines.controlnet.multicontrolnet", "MultiControlNetModel"]}
+    assert set(needed_files(index, [first, second, other], "it")) == {first, second}
     assert foreign_index([*texts, "model_index.json", "config.json", "model.safetensors"]) is None  # is ours
 
 
@@ -339,8 +496,8 @@ def test_half_precision_copies_serve_where_there_are_no_others(folder_of, tmp_pa
     assert i2izoo.load(tmp_path / "fp16")(PICTURE, steps=1).shape == PICTURE.shape
 
 
-@pytest.mark.parametrize("kind", ["text-to-image", "controlnet"])
-def test_what_is_saved_opens_here_and_in_diffusers(model_of, tmp_path, kind):
+@pytest.mark.parametrize("kind", ["text-to-image", "two-controlnets", "qwen-edit"])
+def test_what_is_saved_opens_here_and_in_diffusers(small_qwen, model_of, tmp_path, kind):
     model = model_of(kind)
     expected = model(PICTURE, prompt=PROMPT, steps=2)
     place = model.save_pretrained(tmp_path / "saved")
@@ -390,6 +547,13 @@ def test_a_repository_of_diffusers(hub, folder_of, model_of, tmp_path):
     hub.requests.clear()
     i2izoo.load("alice/sd", local_files_only=True, **options)
     assert hub.requests == []
+
+
+def test_several_controlnets_are_fetched_together(hub, folder_of, model_of, tmp_path):
+    hub.add("alice/nets", contents(folder_of("two-controlnets")))
+    model = i2izoo.load("hf-hub:alice/nets", cache_dir=tmp_path)
+    expected = model_of("two-controlnets")(PICTURE, prompt=PROMPT, steps=2)
+    assert (model(PICTURE, prompt=PROMPT, steps=2) == expected).all()
 
 
 def test_a_fetch_that_breaks_off_is_no_model(hub, folder_of, tmp_path):

@@ -92,19 +92,15 @@ def stable_diffusion(kind: str, in_channels: int = 4, **extra: Any) -> Any:
     )  # fmt: skip
 
 
-def controlnet() -> Any:
-    from diffusers import ControlNetModel
-
-    network = ControlNetModel(
-        block_out_channels=(8, 16), layers_per_block=1, in_channels=4, norm_num_groups=4, cross_attention_dim=32,
-        attention_head_dim=4, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        conditioning_embedding_out_channels=(8, 16),
-    )  # fmt: skip
-    return stable_diffusion("StableDiffusionControlNetPipeline", controlnet=_without_zero_convolutions(network))
-
-
-def _without_zero_convolutions(network: Any) -> Any:
+def control_network(kind: str = "ControlNetModel", **options: Any) -> Any:
     """As after training: a fresh ControlNet changes nothing."""
+    import diffusers
+
+    network = getattr(diffusers, kind)(**{
+        "block_out_channels": (8, 16), "layers_per_block": 1, "in_channels": 4, "norm_num_groups": 4,
+        "cross_attention_dim": 32, "attention_head_dim": 4, "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"),
+        "conditioning_embedding_out_channels": (8, 16), **options,
+    })  # fmt: skip
     with torch.no_grad():
         for parameter in network.parameters():
             if not parameter.any():
@@ -112,19 +108,34 @@ def _without_zero_convolutions(network: Any) -> Any:
     return network
 
 
-def sdxl() -> Any:
+def controlnet(count: int = 1) -> Any:
+    networks = [control_network() for _ in range(count)]
+    return stable_diffusion("StableDiffusionControlNetPipeline", controlnet=networks if count > 1 else networks[0])
+
+
+SDXL = {
+    "cross_attention_dim": 64, "addition_embed_type": "text_time", "addition_time_embed_dim": 8,
+    "projection_class_embeddings_input_dim": 6 * 8 + 32, "transformer_layers_per_block": 1,
+}  # fmt: skip
+
+
+def sdxl(kind: str = "StableDiffusionXLPipeline", **extra: Any) -> Any:
     import diffusers
 
     tokenizer = clip_tokenizer()
-    unet = text_unet(
-        cross_attention_dim=64, addition_embed_type="text_time", addition_time_embed_dim=8,
-        projection_class_embeddings_input_dim=6 * 8 + 32, transformer_layers_per_block=1,
+    return getattr(diffusers, kind)(
+        vae=kl_vae(), unet=text_unet(**SDXL), tokenizer=tokenizer, tokenizer_2=tokenizer,
+        text_encoder=clip_text(tokenizer), text_encoder_2=clip_text(tokenizer, projection=True),
+        scheduler=diffusers.EulerDiscreteScheduler(), add_watermarker=False, **extra,
     )  # fmt: skip
-    return diffusers.StableDiffusionXLPipeline(
-        vae=kl_vae(), unet=unet, tokenizer=tokenizer, tokenizer_2=tokenizer, text_encoder=clip_text(tokenizer),
-        text_encoder_2=clip_text(tokenizer, projection=True), scheduler=diffusers.EulerDiscreteScheduler(),
-        add_watermarker=False,
+
+
+def union_controlnet() -> Any:
+    network = control_network(
+        "ControlNetUnionModel", **SDXL, num_trans_channel=8, num_trans_head=2, num_proj_channel=8,
+        conditioning_embedding_out_channels=(8, 8),
     )  # fmt: skip
+    return sdxl("StableDiffusionXLControlNetUnionPipeline", controlnet=network)
 
 
 def super_resolution() -> Any:
@@ -138,21 +149,97 @@ def super_resolution() -> Any:
     return LDMSuperResolutionPipeline(vqvae=vqvae, unet=pixel_unet(6), scheduler=DDIMScheduler())
 
 
+def t5_text(tokenizer: Any, width: int = 32) -> Any:
+    from transformers import T5Config, T5EncoderModel
+
+    return T5EncoderModel(
+        T5Config(d_model=width, d_kv=8, d_ff=37, num_layers=1, num_heads=4, vocab_size=len(tokenizer), pad_token_id=0)
+    ).eval()
+
+
+def stable_diffusion_3() -> Any:
+    import diffusers
+
+    tokenizer = clip_tokenizer()
+    transformer = diffusers.SD3Transformer2DModel(
+        sample_size=16, patch_size=2, in_channels=4, out_channels=4, num_layers=1, attention_head_dim=8,
+        num_attention_heads=4, joint_attention_dim=64, caption_projection_dim=32, pooled_projection_dim=64,
+    )  # fmt: skip
+    return diffusers.StableDiffusion3Pipeline(
+        vae=kl_vae(), transformer=transformer, scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
+        tokenizer=tokenizer, text_encoder=clip_text(tokenizer, projection=True),
+        tokenizer_2=tokenizer, text_encoder_2=clip_text(tokenizer, projection=True),
+        tokenizer_3=tokenizer, text_encoder_3=t5_text(tokenizer, width=64),
+    )  # fmt: skip
+
+
 def kontext() -> Any:
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxKontextPipeline, FluxTransformer2DModel
-    from transformers import T5Config, T5EncoderModel
 
     tokenizer = clip_tokenizer()
     transformer = FluxTransformer2DModel(
         patch_size=1, in_channels=16, num_layers=1, num_single_layers=1, attention_head_dim=16, num_attention_heads=2,
         joint_attention_dim=32, pooled_projection_dim=32, axes_dims_rope=(4, 4, 8), guidance_embeds=True,
     )  # fmt: skip
-    t5 = T5EncoderModel(
-        T5Config(d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4, vocab_size=len(tokenizer), pad_token_id=0)
-    ).eval()
     return FluxKontextPipeline(
         vae=kl_vae(), transformer=transformer, tokenizer=tokenizer, text_encoder=clip_text(tokenizer),
-        text_encoder_2=t5, tokenizer_2=tokenizer, scheduler=FlowMatchEulerDiscreteScheduler(),
+        text_encoder_2=t5_text(tokenizer), tokenizer_2=tokenizer, scheduler=FlowMatchEulerDiscreteScheduler(),
+    )  # fmt: skip
+
+
+def qwen_tokenizer() -> Any:
+    """A Qwen2Tokenizer of single bytes."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import Qwen2Tokenizer
+
+    names = ("endoftext", "im_start", "im_end", "vision_start", "vision_end", "image_pad", "video_pad")
+    special = [f"<|{name}|>" for name in names]
+    tokens = {token: index for index, token in enumerate([*sorted(ByteLevel.alphabet()), *special])}
+    return Qwen2Tokenizer(vocab=tokens, merges=[], additional_special_tokens=special)
+
+
+def qwen_text(tokenizer: Any) -> Any:
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
+
+    size = {"hidden_size": 16, "intermediate_size": 16}
+    config = Qwen2_5_VLConfig(
+        text_config={
+            **size, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2,
+            "vocab_size": len(tokenizer), "bos_token_id": None, "eos_token_id": tokenizer.eos_token_id,
+            "rope_parameters": {"mrope_section": [1, 1, 2], "rope_type": "default", "rope_theta": 1e6},
+        },
+        vision_config={**size, "depth": 1, "num_heads": 2, "out_hidden_size": 16},
+        **{
+            f"{option}_token_id": tokenizer.convert_tokens_to_ids(f"<|{token}|>")
+            for option, token in {
+                "image": "image_pad", "video": "video_pad", "vision_start": "vision_start", "vision_end": "vision_end",
+            }.items()
+        },
+    )  # fmt: skip
+    return Qwen2_5_VLForConditionalGeneration(config).eval()
+
+
+def qwen_edit(kind: str) -> Any:
+    import diffusers
+    from transformers import Qwen2VLImageProcessor, Qwen2VLProcessor, Qwen2VLVideoProcessor
+
+    tokenizer = qwen_tokenizer()
+    processor = Qwen2VLProcessor(Qwen2VLImageProcessor(max_pixels=56 * 56), tokenizer, Qwen2VLVideoProcessor())
+    vae = diffusers.AutoencoderKLQwenImage(
+        base_dim=4, z_dim=4, dim_mult=[1] * 4, num_res_blocks=1, temperal_downsample=[False] * 3,
+        latents_mean=[0.0] * 4, latents_std=[1.0] * 4,
+    )  # fmt: skip
+    transformer = diffusers.QwenImageTransformer2DModel(
+        in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=16, axes_dims_rope=(8, 4, 4),
+    )  # fmt: skip
+    with torch.no_grad():  # fresh ones hardly look at the picture and the prompt
+        for parameter in (*vae.parameters(), *transformer.parameters()):
+            if parameter.ndim > 1:
+                parameter.normal_(std=0.3)
+    return getattr(diffusers, kind)(
+        vae=vae, transformer=transformer, tokenizer=tokenizer, text_encoder=qwen_text(tokenizer), processor=processor,
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(),
     )  # fmt: skip
 
 
@@ -178,10 +265,16 @@ PIPELINES = {
     "inpainting": lambda: stable_diffusion("StableDiffusionInpaintPipeline", 9),
     "instruct": lambda: stable_diffusion("StableDiffusionInstructPix2PixPipeline", 8),
     "controlnet": controlnet,
+    "two-controlnets": lambda: controlnet(2),
+    "union-controlnet": union_controlnet,
     "sdxl": sdxl,
+    "sd3": stable_diffusion_3,
     "lcm": latent_consistency,
     "super-resolution": super_resolution,
     "kontext": kontext,
+    "qwen-edit": lambda: qwen_edit("QwenImageEditPipeline"),
+    "qwen-edit-plus": lambda: qwen_edit("QwenImageEditPlusPipeline"),
+    "repaint": lambda: generation("RePaintPipeline"),
     "ddim": lambda: generation("DDIMPipeline"),
     "ddpm": lambda: generation("DDPMPipeline"),
 }

@@ -20,7 +20,7 @@ from i2izoo_diffusion.bridge_unconditional import Unconditional
 ENLARGING = ("Upscale", "SuperResolution")
 """In the names of pipelines whose result is a whole number of times larger than the picture."""
 
-MULTIPLES = {"LDMSuperResolutionPipeline": 32}
+MULTIPLES = {"LDMSuperResolutionPipeline": 32, "RePaintPipeline": 32, "GlmImagePipeline": 32}
 """What both sides must be a multiple of, where a pipeline has it in its code alone."""
 
 
@@ -74,9 +74,12 @@ class Diffusers(Method):
         if self.name in MULTIPLES:
             return MULTIPLES[self.name]
         processors = (getattr(self.pipeline, name, None) for name in ("image_processor", "control_image_processor"))
-        multiple = next((p.config.vae_scale_factor for p in processors if p is not None), 0)
-        if not multiple:
-            multiple = int(getattr(self.pipeline, "vae_scale_factor", 1))
+        multiple = next((p.config.vae_scale_factor for p in processors if p is not None), 1)
+        # a transformer takes what the autoencoder leaves in patches, which not every image processor knows
+        transformer = getattr(self.pipeline, "transformer", None)
+        patch = getattr(transformer, "config", {}).get("patch_size") or 1
+        patch = patch if isinstance(patch, int) else max(patch)
+        multiple = max(multiple, patch * int(getattr(self.pipeline, "vae_scale_factor", 1)))
         unet = getattr(self.pipeline, "unet", None)
         if (
             unet is not None and type(unet).__name__ == "UNet2DModel"
@@ -95,7 +98,9 @@ class Diffusers(Method):
             return self.translate(image, **options)
 
         if isinstance(self.call, Call):
-            options = self.call.options.parameters(mask=self.filling is not None)
+            options = self.call.options.parameters()
+            if self.filling is not None:  # with a mask, it is that pipeline which takes the options
+                options = self.filling.options.parameters() | options
         else:
             options = self.call.parameters()
         first = inspect.Parameter("image", inspect.Parameter.POSITIONAL_OR_KEYWORD)

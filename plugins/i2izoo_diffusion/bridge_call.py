@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,11 +12,18 @@ from torch import Tensor
 
 from i2izoo.errors import ConfigError
 from i2izoo.nn.random import seeded
-from i2izoo_diffusion.bridge_options import Options
+from i2izoo_diffusion.bridge_options import RESULTS, Options
 
 BATCHED = ("StableDiffusion", "LatentConsistencyModel")
 """Beginnings of the names of pipelines that take several pictures as a batch; to others a list is several references
 for one result, or nothing, so they get one picture at a time."""
+
+OWN_SIZE = ("QwenImageEdit", "QwenImage21")
+"""Beginnings of the names of pipelines that scale the picture to about a megapixel and make a result of that size; one
+of another size would not lie over the picture."""
+
+WHITE_STAYS = ("RePaintPipeline",)
+"""Pipelines that fill where a mask is black."""
 
 
 class Call:
@@ -24,11 +32,17 @@ class Call:
     Attributes:
         pipeline: of diffusers.
         options: what it can be asked for.
+        several: has it a list of ControlNets? Then it takes a list of control pictures, one for each of them.
+        more_controls: the options that are the control pictures of all of them but the first.
     """
 
     def __init__(self, pipeline: Any) -> None:
         self.pipeline = pipeline
-        self.options = Options.of(type(pipeline))
+        networks = getattr(getattr(pipeline, "controlnet", None), "nets", ())
+        self.several = len(networks) > 0
+        self.more_controls = tuple(f"control_image_{i}" for i in range(2, len(networks) + 1))
+        options = Options.of(type(pipeline))
+        self.options = replace(options, pictures=(*options.pictures, *self.more_controls))
 
     def __call__(self, image: Tensor, seeds: Sequence[int], words: dict[str, Any], *, progress: bool = False) -> Tensor:
         """Translate N x 3 x H x W in [-1, 1] to N x 3 x H' x W', as the pipeline gives it.
@@ -44,7 +58,9 @@ class Call:
         """
         arguments = self._arguments(image, dict(words))
         self.pipeline.set_progress_bar_config(disable=not progress)
-        batched = self.options.pipeline.startswith(BATCHED)
+        name = self.options.pipeline
+        # to several ControlNets, and to one for several kinds of drawings, a list is a picture for each
+        batched = name.startswith(BATCHED) and not self.several and "Union" not in name
         groups = [range(len(seeds))] if batched else [range(i, i + 1) for i in range(len(seeds))]
         return torch.cat([self._run(rows, arguments, seeds) for rows in groups])
 
@@ -61,15 +77,20 @@ class Call:
         if o.mask is not None:
             if mask is None:
                 raise ConfigError(f"{o.pipeline} wants a mask: give mask=, a picture that is white where to fill.")
-            rows[o.mask] = pt_to_pil(mask.float().mean(dim=1, keepdim=True))
+            mask = mask.float().mean(dim=1, keepdim=True)
+            rows[o.mask] = pt_to_pil(-mask if o.pipeline in WHITE_STAYS else mask)
         for name in o.pictures:
             if (picture := words.pop(name, None)) is not None:
                 rows[name] = pt_to_pil(picture.float())
-            elif name != "original_image":
+            elif name not in ("original_image", *self.more_controls):
                 raise ConfigError(f"{o.pipeline} wants a further picture: give {name}=.")
+        if self.several:
+            first = "control_image" if "control_image" in rows else o.source
+            controls = [rows[first], *(rows.pop(name, rows[first]) for name in self.more_controls)]
+            rows[first] = [list(row) for row in zip(*controls, strict=True)]
         rows |= {name: text for name in o.texts if (text := words.pop(name, None)) is not None}
         arguments = o.check(words) | rows
-        if "height" in o.arguments and "Upscale" not in o.pipeline:
+        if "height" in o.arguments and "Upscale" not in o.pipeline and not o.pipeline.startswith(OWN_SIZE):
             factor = 4 if "SuperResolution" in o.pipeline else 1  # DeepFloyd's stages ask for the size of the result
             arguments |= {"height": factor * image.shape[-2], "width": factor * image.shape[-1]}
         return arguments
@@ -89,7 +110,7 @@ class Call:
         except ValueError as error:  # of the pipeline's check_inputs
             first = next(iter(str(error).strip().splitlines()), type(error).__name__).rstrip(".")
             raise ConfigError(f"{self.options.pipeline} refuses: {first}.") from error
-        images = getattr(result, "images", None)
+        images = next((result[name] for name in RESULTS if name in result), None)
         if images is None:
             raise ConfigError(f"{self.options.pipeline} gives no pictures, but {', '.join(result)}.")
         if any(getattr(result, "nsfw_content_detected", None) or ()):
@@ -98,6 +119,11 @@ class Call:
                 stacklevel=2,
             )
         pictures = torch.stack([torch.as_tensor(picture).float() for picture in images])
+        if pictures.ndim == 4 and pictures.shape[-1] == 4:  # over white, as diffusers itself does with alpha
+            pictures = pictures[..., :3] * pictures[..., 3:] + 1 - pictures[..., 3:]
+        if pictures.ndim != 4 or pictures.shape[-1] != 3:
+            found = " x ".join(map(str, pictures.shape[1:]))
+            raise ConfigError(f"{self.options.pipeline} gives {found} numbers where a picture of 3 channels is wanted.")
         return pictures.permute(0, 3, 1, 2) * 2 - 1
 
 

@@ -71,7 +71,7 @@ def load_pipeline(folder: Path, dtype: str) -> Any:
 
     Raises:
         StorageError: a component is missing, damaged, or a pickle; or the folder asks for code.
-        ConfigError: no pipeline of these components takes a picture.
+        ConfigError: no pipeline of these components takes a picture and gives one.
     """
     import diffusers
     import torch
@@ -85,7 +85,10 @@ def load_pipeline(folder: Path, dtype: str) -> Any:
         raise StorageError(
             f"{name} needs {listing(lacking)}: install what is missing, pip install {' '.join(lacking)}."
         )
-    if Options.of(loader).source is None and name not in UNCONDITIONAL:
+    options = Options.of(loader)
+    if not options.makes_pictures:
+        raise ConfigError(f"{str(folder)!r} holds a {name}, which gives no pictures, but {listing(options.gives)}.")
+    if options.source is None and name not in UNCONDITIONAL:
         loader = diffusers.AutoPipelineForImage2Image
     copies = {variant(file) for file in needed if file.endswith(".safetensors")} - {None}
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin
 
 from i2izoo.config import describe_type, function_options, matches
@@ -21,6 +21,9 @@ PICTURES = ("control_image", "example_image", "original_image")
 
 WORDS = {"steps": "num_inference_steps", "guidance": "guidance_scale"}
 """The words of i2izoo for what diffusers calls otherwise; both are understood."""
+
+RESULTS = ("images", "image")
+"""What a call gives, by what pipelines call it."""
 
 OURS = (
     "generator", "output_type", "return_dict", "height", "width", "batch_size", "num_images_per_prompt",
@@ -45,6 +48,7 @@ class Options:
         plain: JSON values, by name.
         wanted: arguments that a call cannot do without and no option gives.
         arguments: everything that the call takes.
+        gives: the names of what a call gives, as far as it says so.
     """
 
     pipeline: str
@@ -55,6 +59,7 @@ class Options:
     plain: dict[str, inspect.Parameter]
     wanted: tuple[str, ...]
     arguments: frozenset[str] = field(repr=False)
+    gives: tuple[str, ...]
 
     @classmethod
     def of(cls, pipeline: type) -> Options:
@@ -73,25 +78,33 @@ class Options:
             name: parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY)
             for name, parameter in found.items()
             if name not in (*OURS, *SOURCES, *MASKS, *PICTURES)
+            and not name.endswith("_embeds")  # tensors, whatever some are declared as
             and (kind := _plain_type(parameter.annotation, parameter.default)) is not None
         }
         texts = tuple(n for n, p in plain.items() if "prompt" in n and str in _members(p.annotation))
         given = {*texts, *pictures, *plain, source, mask}
         wanted = [n for n, p in found.items() if p.default is p.empty and n not in given and n not in OURS]
         plain = {name: parameter for name, parameter in plain.items() if name not in texts}
-        return cls(pipeline.__name__, source, mask, pictures, texts, plain, tuple(wanted), frozenset(found))
+        results = _members(inspect.signature(pipeline.__call__).return_annotation)
+        gives = tuple(f.name for result in results if is_dataclass(result) for f in fields(result))
+        return cls(pipeline.__name__, source, mask, pictures, texts, plain, tuple(wanted), frozenset(found), gives)
+
+    @property
+    def makes_pictures(self) -> bool:
+        """False where it is known to make something else: a video, a depth map, embeddings."""
+        return not self.gives or any(name in self.gives for name in RESULTS)
 
     @property
     def wants_prompt(self) -> bool:
         return "prompt" in self.texts and self.pipeline not in PROMPT_OPTIONAL
 
-    def parameters(self, mask: bool = False) -> dict[str, inspect.Parameter]:
-        """Name -> parameter, as of a translation; `mask`: another pipeline takes one."""
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """Name -> parameter, as of a translation."""
         plain = dict(self.plain)
         words = {word: plain.pop(name) for word, name in WORDS.items() if name in plain}
         # these two as they stand in a source file: the translator reads pictures and texts by the word
         kinds = dict.fromkeys(self.texts, "Text | None")
-        kinds |= dict.fromkeys((*["mask"] * (mask or self.mask is not None), *self.pictures), "Tensor | None")
+        kinds |= dict.fromkeys((*["mask"] * (self.mask is not None), *self.pictures), "Tensor | None")
         options = {name: _option(name, kind) for name, kind in kinds.items()}
         options |= {word: _option(word, p.annotation, p.default) for word, p in (words | plain).items()}
         options |= {n: _option(n, words[w].annotation, None) for w, n in WORDS.items() if w in words}
@@ -117,6 +130,8 @@ class Options:
                 raise OptionTypeError(
                     f"option {word!r} of {self.pipeline} wants {describe_type(kind)}, found {value!r}."
                 )
+            if isinstance(value, int) and float in (kinds := _members(kind)) and not {int, bool} & {*kinds}:
+                value = float(value)  # some look at the class of a number
             checked[name] = value
         return checked
 
