@@ -168,6 +168,7 @@ def _read_array(array: np.ndarray) -> tuple[Tensor, Form]:
     array = array[..., None] if array.ndim == 2 else array
     if array.dtype.kind == "f":
         _check_range(float(array.min(initial=0)), float(array.max(initial=0)), 0, "a float array")
+        array = array.astype(np.promote_types(array.dtype, np.float32), copy=False)  # half precision would round 2x - 1
         return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1) * 2 - 1, dtype=np.float32)), form
     if array.dtype.kind + str(array.dtype.itemsize) not in ("u1", "u2", "b1"):
         raise ImageError(f"is an array of {array.dtype}; uint8, uint16, bool, or float in [0, 1] is wanted.")

@@ -360,6 +360,7 @@ class Method(Configurable, nn.Module, ABC):
         samples: can it give several different translations of one picture?
         dataset: the dataset that makes what it learns from out of a user's pictures, which it takes as `root`, as
             `{"name": ..., option: value}`; None: the pictures are what it learns from.
+        needs: options that a translation cannot do without, as the example on a card has them: `mask="mask.png"`.
     """
 
     data: ClassVar[str] = "paired"
@@ -367,6 +368,7 @@ class Method(Configurable, nn.Module, ABC):
     inference_parts: ClassVar[tuple[str, ...]] = ("generator",)
     samples: ClassVar[bool] = False
     dataset: dict[str, Any] | None = None
+    needs: ClassVar[str] = ""
 
     def part(self, option: str, kind: str, spec: PartSpec, interface: type | None = None, **context: Any) -> Any:
         """Build the part that option `option` asks for, and record all its options in `self.config`.

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from i2izoo import storage
 from i2izoo.batching import Picture, Row, in_batches
+from i2izoo.config import describe_type, function_options, matches
 from i2izoo.errors import ConfigError, I2IZooError, ImageError, OptionTypeError, UnknownNameError, listing, suggest
 from i2izoo.images import find_pictures, give_back, read
 from i2izoo.interfaces import Method
@@ -220,6 +221,14 @@ class Translator:
             sources = find_pictures(sources)
         target = self._target(to)
         plain, pictures = self._options(options)
+        if hasattr(sources, "__len__"):  # of others it is known when one is there that has no value
+            count = len(sources)  # type: ignore[arg-type]
+            for name, value in pictures.items():
+                if isinstance(value, (list, tuple)) and len(value) != count:
+                    raise ConfigError(
+                        f"option {name!r} has {len(value)} value{'s' * (len(value) != 1)} for {count} "
+                        f"picture{'s' * (count != 1)}; give one for all, or a list with one for each."
+                    )
         alone = isinstance(sources, (list, tuple)) and len(sources) == 1
         if progress and alone and "progress" in self.method.translate_options():
             plain["progress"], progress = True, False  # of the steps: one bar at a time, the one that moves
@@ -325,7 +334,14 @@ class Translator:
         latents = {k: _latents(k, v) for k, v in given.items() if "Latent" in annotations.get(k, "")}
         texts = {k: _texts(k, v) for k, v in given.items() if "Text" in annotations.get(k, "")}
         each = {k: v for k, v in given.items() if "Tensor" in annotations.get(k, "")} | latents | texts
-        return {k: v for k, v in options.items() if k not in each}, each
+        plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items() if k not in each}
+        types = {n: p.annotation for n, p in function_options(self.method.translation).items()}
+        for name, value in plain.items():
+            if value is not allowed[name] and not matches(value, types.get(name, Any)):
+                raise OptionTypeError(
+                    f"option {name!r} of {self.name!r} wants {describe_type(types[name])}, found {value!r}."
+                )
+        return plain, each
 
     # ------------------------------------------------------------------------------------------------------ keeping
 

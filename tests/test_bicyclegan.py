@@ -322,7 +322,7 @@ def test_a_latent_decides_whatever_the_seed(model):
     assert not (other[0] == other[1]).all()
     with pytest.raises(ConfigError, match=r"latent of shape \(N, 3\)"):
         model(image, latent=[1.0, 2.0])
-    with pytest.raises(ConfigError, match="'sample' or 'zero'; found 'zeor'"):
+    with pytest.raises(ConfigError, match="'sample', 'zero' or None, found 'zeor'"):
         model(image, mode="zeor")
 
 

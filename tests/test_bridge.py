@@ -249,7 +249,7 @@ def test_rows_have_their_own_generator_prompt_and_mask(model_of):
     for a, b in zip(together, one_by_one, strict=True):
         assert np.abs(a.astype(float) - b).max() <= 1
     assert (together[0] != together[1]).any()
-    with pytest.raises(ConfigError, match="option 'prompt' has 1 values, fewer"):
+    with pytest.raises(ConfigError, match="option 'prompt' has 1 value for 2 pictures"):
         model([PICTURE, PICTURE], prompt=["a cat"], steps=1)
 
 

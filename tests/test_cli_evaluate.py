@@ -114,6 +114,7 @@ def test_columns_of_trivial_answers_stay_while_they_are_of_the_same_pictures(mod
     [
         (["--size", "big"], "--size is a side or HEIGHT,WIDTH"),
         (["--metrics", "sene"], "did you mean 'seen'"),
+        (["--metrics", ","], "--metrics names at least one metric"),
         (["--protocol", "none.json"], "no protocol file 'none.json'"),
         (["mroe=1"], "has no option 'mroe'; did you mean 'more'"),
         (["--data", "nowhere"], "there is no folder or file 'nowhere'"),

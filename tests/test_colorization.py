@@ -310,6 +310,19 @@ def test_samples_latents_and_styles_of_the_base_method_pass_through():
     assert model()(grey, mode="paper").shape == (16, 16, 3)
 
 
+def test_a_mask_in_colour_is_a_mask_not_a_colour():
+    """A picture of a mask may be saved as RGB; white is not a colour to be found in a*b*."""
+    tiny = {"name": "unet2d", "channels": [8, 16], "attention": [1], "layers": 1, "norm_groups": 4}
+    coloured = model(base={"name": "ddim", "generator": tiny, "sampling_steps": 2})
+    colours = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    mask = np.zeros((16, 16), np.uint8)
+    mask[:8] = 255
+    found = coloured(colours, start=colours, mask=mask)
+    assert np.array_equal(coloured(colours, start=colours, mask=np.dstack([mask] * 3)), found)
+    assert np.abs(found[8:].astype(int) - colours[8:]).max() <= 1  # known: L*a*b* and back
+    assert not np.array_equal(found[:8], colours[:8])
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -219,7 +219,7 @@ def test_style_is_the_posterior_mean(posterior):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"mode": "zreo"}, "'sample' or 'zero'; found 'zreo'"),
+        ({"mode": "zreo"}, "'sample', 'zero' or None, found 'zreo'"),
         ({"latent": torch.zeros(3), "style": torch.zeros(3, 16, 16)}, "give one of them"),
         ({"latent": torch.zeros(2)}, r"latent of shape \(N, 3\)"),
         ({"style": torch.zeros(2, 16, 16)}, "3 channels; found 2"),

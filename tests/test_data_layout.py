@@ -94,6 +94,13 @@ def test_csv_with_wrong_cells_names_the_lines(folders):
         open_dataset(folders / "pairs.csv")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])  # both are what spreadsheets write
+def test_csv_in_another_encoding_is_named(folders, encoding):
+    (folders / "pairs.csv").write_bytes("label,photo\nlabel/ä.png,photo/a.jpg\n".encode(encoding))
+    with pytest.raises(DataError, match=r"pairs\.csv' cannot be read as CSV in UTF-8"):
+        open_dataset(folders / "pairs.csv")
+
+
 def test_data_without_splits_is_not_a_validation_set(folders):
     assert len(open_dataset(folders, split="train")) == 3
     with pytest.raises(DataError, match=r"not divided into splits, so it has no 'val'"):

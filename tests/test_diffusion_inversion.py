@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 import i2izoo
-from i2izoo.errors import ConfigError
+from i2izoo.errors import ConfigError, UnknownNameError
 
 MEAN, STD = 0.1, 0.2
 
@@ -101,6 +102,15 @@ def test_noise_is_what_sampling_starts_from() -> None:
         model(label, noise=noise, strength=0.5, steps=3)
 
 
+def test_without_a_weight_of_guidance_the_inversion_has_that_of_the_model() -> None:
+    """As `model(...)` has, which is to make the picture again."""
+    model, label, photo = tiny(sampling_guidance=2.0), torch.zeros(1, 3, 16, 16), torch.rand(1, 3, 16, 16) - 0.5
+    torch.testing.assert_close(invert(model, photo, label, steps=4), invert(model, photo, label, steps=4, guidance=2.0))
+    assert not torch.equal(invert(model, photo, label, steps=4), invert(model, photo, label, steps=4, guidance=1.0))
+    result = reconstruct(model, photo, label, steps=4)
+    torch.testing.assert_close(result.pictures, model(label, noise=result.noise, steps=4)[0][None])
+
+
 def test_the_ends_of_an_interpolation_are_the_translations() -> None:
     model = tiny()
     a, b = torch.zeros(1, 3, 16, 16), torch.ones(1, 3, 16, 16) / 2
@@ -140,5 +150,18 @@ def test_mistakes_are_said() -> None:
         invert(model, picture, picture, iterations=0)
     with pytest.raises(ConfigError, match="at least 2"):
         interpolate(model, picture, picture, 1)
+    with pytest.raises(ConfigError, match="whole number, at least 2, the two ends"):
+        interpolate(model, picture, picture, 2.5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="leave scheduler out"):
+        interpolate(model, picture, picture, 3, scheduler="ddim")
+    with pytest.raises(UnknownNameError, match="does not translate to 'phto'"):
+        invert(model, picture, picture, to="phto")
+    with pytest.raises(UnknownNameError, match="does not translate to 'phto'"):
+        interpolate(model, picture, picture, to="phto")
+    two = torch.randn(2, 3, 16, 16)
+    noise: Any
+    for noise in [two, (two[0], two[1]), (two[:1],), (two, two)]:  # rows of a batch are no pair: as many as channels
+        with pytest.raises(ConfigError, match="a pair, each 1 x C x H x W"):
+            interpolate(model, picture, picture, 3, noise=noise)
     with pytest.raises(ConfigError, match="ddim model"):
         invert(i2izoo.create("pix2pix", generator={"name": "resnet_6blocks", "width": 4}), picture)

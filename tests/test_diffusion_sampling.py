@@ -211,6 +211,39 @@ def test_samples_have_the_distribution_of_the_target(name, kind, options):
     assert variance[200] == pytest.approx(1, abs=0.08)
 
 
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("name", ["ddim", "ddpm", "dpmsolver++", "unipc", "euler", "euler_ancestral"])
+def test_61_steps_are_not_62(name, kind):
+    """np.arange(1000, 0, -1000 / 61), diffusers' "trailing" times, has one entry too many by rounding, as it has for 62
+    numbers of steps up to 1000: the time -1, which as an index is the noisiest. Of the sample of ddim and ddpm nothing
+    was left but its mean."""
+    method, seen = gaussian(kind, name), []
+    exact = method.predict
+    method.predict = lambda noisy, time, *rest: seen.append(time[0].item()) or exact(noisy, time, *rest)
+    variance = {}
+    for steps in (60, 61):
+        seen.clear()
+        source, _, y = sampled(method, steps)
+        variance[steps] = ((y - source / 2) / SPREAD).var().item()
+        assert len(seen) == steps
+        assert min(seen) >= 0
+    assert variance[61] == pytest.approx(variance[60], abs=0.03)
+
+
+def test_euler_starts_with_the_noise_of_its_first_step():
+    """diffusers puts sigma / alpha = 4096 in the place of pure noise; of 300 steps the second has more. The start was
+    noise of that: 1.5 times the variance in the end, and 14 times after 1000 steps."""
+    source, _, y = sampled(gaussian("v_prediction", "euler"), 300)
+    assert ((y - source / 2) / SPREAD).var().item() == pytest.approx(1, abs=0.05)
+
+
+def test_long_ancestral_steps_are_finite():
+    """sigma_down^2 = sigma^4 / sigma_before^2 is a difference of squares that float32 made negative: NaN."""
+    source, _, y = sampled(gaussian("epsilon", "euler_ancestral", beta_schedule="squaredcos_cap_v2"), 3)
+    wanted = sampled(gaussian("epsilon", "ddpm", beta_schedule="squaredcos_cap_v2"), 3)[2]
+    assert (y - source / 2).std().item() == pytest.approx((wanted - source / 2).std().item(), rel=0.05)
+
+
 # ---------------------------------------------------------------------------------------------------------- guidance
 
 
@@ -436,6 +469,8 @@ def test_a_progress_bar_of_the_steps_of_one_picture_and_of_the_pictures_of_many(
         ({}, {"eta": 0.5, "scheduler": "unipc"}, ConfigError, "eta is an option of the scheduler 'ddim'"),
         ({}, {"eta": 1.5}, ConfigError, r"eta is in \[0, 1\]; found 1.5"),
         ({}, {"rescale": -1.0}, ConfigError, r"rescale is a share in \[0, 1\]"),
+        ({}, {"guidance": float("nan")}, ConfigError, "guidance is a finite number, 1 meaning none; found nan"),
+        ({}, {"guidance": float("inf")}, ConfigError, "guidance is a finite number"),
         ({}, {"scheduler": "unipcc"}, UnknownNameError, "did you mean 'unipc'"),
         ({"condition_dropout": 0.0}, {"guidance": 2.0}, ConfigError, "was trained with condition_dropout=0"),
         ({"task": "generation"}, {"guidance": 2.0}, ConfigError, "this model has none"),
@@ -460,9 +495,19 @@ def test_impossible_translations(created, options, error, words):
         ({"domains": [], "task": "generation"}, "generation needs the name of its domain"),
         ({"scheduler": {"name": "ddim", "beta_schedule": "linaer"}}, "option 'scheduler': linaer is not implemented"),
         ({"scheduler": {"name": "ddim", "beta_stop": 0.1}}, "has no option 'beta_stop'"),
+        ({"scheduler": {"name": "ddim", "beta_end": 2.0}}, "betas of a scheduler lie between 0 and 1"),
+        ({"scheduler": {"name": "euler", "beta_start": -1.0}}, "betas of a scheduler lie between 0 and 1"),
+        ({"scheduler": {"name": "ddim", "trained_betas": [0.1, 0.2]}}, "2 values and num_train_timesteps is 1000"),
+        ({"scheduler": {"name": "ddim", "num_train_timesteps": 0}}, "num_train_timesteps of a scheduler is at least 1"),
+        ({"scheduler": {"name": "ddpm", "variance_type": "learned"}}, "'fixed_large'; found 'learned'"),
+        ({"scheduler": {"name": "ddpm", "variance_type": "fixed_large_log"}}, "'fixed_large'; found 'fixed_large_log'"),
         ({"scheduler": {"name": "ddim", "prediction_type": "sample"}}, "follow from the method's own options"),
         ({"generator": UNET | {"norm_groups": 3}}, r"multiples of norm_groups \(3\)"),
         ({"generator": UNET | {"attention": [2]}}, "levels from 0 to 1; found 2"),
+        ({"generator": UNET | {"norm_groups": 0}}, "norm_groups of a U-Net is at least 1; found 0"),
+        ({"generator": UNET | {"head_channels": 0}}, "head_channels of a U-Net is at least 1; found 0"),
+        ({"generator": UNET | {"layers": 0}}, "layers of a U-Net is at least 1; found 0"),
+        ({"generator": UNET | {"dropout": 2.0}}, r"dropout is a share in \[0, 1\); found 2.0"),
     ],
 )
 def test_impossible_options(options, words):

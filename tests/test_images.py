@@ -77,6 +77,12 @@ def test_every_8_and_16_bit_value_survives_the_round_trip():
         assert np.array_equal(to_array(to_tensor(values), dtype)[..., 0], values)
 
 
+def test_every_number_of_half_precision_survives_the_round_trip():
+    numbers = np.arange(0x3C01, dtype=np.uint16).view(np.float16)[None]  # 0 to 1
+    assert numbers[0, -1] == 1
+    assert np.array_equal(give_back(*read(numbers)), numbers)
+
+
 def test_rounding_is_to_the_nearest_and_clamps():
     image = torch.tensor([[[-3.0, -1.0, -0.999, -0.995, 0.99, 1.0, 3.0]]])
     assert to_array(image)[0, :, 0].tolist() == [0, 0, 0, 1, 254, 255, 255]

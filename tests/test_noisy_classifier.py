@@ -126,6 +126,13 @@ def test_each_level_of_noise_has_its_own_time():
     assert method._time(0.0) == 999
 
 
+@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": -1}, {"size": 0.0}, {"size": float("nan")}])
+def test_climbing_goes_somewhere(options):
+    model = i2izoo.create("noisy_classifier", **NoisyClassifier.tiny_options)
+    with pytest.raises(ConfigError, match="steps is at least 1, and size above 0"):
+        model(torch.zeros(1, 3, 8, 8), **options)
+
+
 @pytest.mark.parametrize("domains", [["A"], ["A", "A"], []])
 def test_labels_are_two_or_more(domains):
     with pytest.raises(ConfigError, match="two domains or more"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
+from i2izoo_diffusion.palette import Palette
 from i2izoo_diffusion.restoration import Inpainting, Restoration
 from PIL import Image
 from torch import Tensor
@@ -23,6 +25,7 @@ from i2izoo.interfaces import Batch, Latent, Method, Update
 from i2izoo.registry import register
 
 TINY = Inpainting.tiny_options["base"]
+PALETTE = {"name": "palette", **Palette.tiny_options}
 FILLING = ["inpainting", "uncropping", "restoration"]
 
 
@@ -188,7 +191,12 @@ def test_seeds_are_exact_and_change_only_the_noise():
         ("uncropping", {"mask": np.zeros((5, 4), bool), "left": 3}, "mask is 4 x 5 and the picture 34 x 21"),
         ("uncropping", {"left": -1}, "only become larger"),
         ("uncropping", {"left": 3, "extend": 0.5}, "give one of both"),
-        ("uncropping", {"left": 0.5}, "whole pixels"),
+        ("uncropping", {"left": 0.5}, "wants int, found 0.5"),
+        ("uncropping", {"left": "3"}, "'left' .*wants int, found '3'"),
+        ("uncropping", {"left": True}, "'left' .*wants int, found True"),
+        ("uncropping", {"extend": None}, "'extend' .*wants float, found None"),
+        ("uncropping", {"extend": float("nan")}, "extend is a share .*found nan"),
+        ("uncropping", {"extend": float("inf")}, "extend is a share .*found inf"),
         ("inpainting", {"left": 3}, "no option 'left'.*mask"),
         ("jpeg_restoration", {"mask": np.zeros((21, 34), bool)}, "no option 'mask'"),
     ],
@@ -483,6 +491,8 @@ def test_train_resume_translate_evaluate(task, source, own, pictures, tmp_path, 
         assert main([*translate, "--force", "left=5", "bottom=2"]) == 0
         assert Image.open(out / "0.png").size == (45, 26)
     capsys.readouterr()
+    needed = {"inpainting": ', mask="mask.png"', "uncropping": ", extend=0.5"}.get(task, "")
+    assert f'model("picture.png", to="picture"{needed})' in (run / "model" / "README.md").read_text()
     if task == "inpainting":
         assert main([*translate, "--force"]) == 2
         assert "give mask=" in capsys.readouterr().err
@@ -500,6 +510,32 @@ def test_compare_shows_pictures_with_holes(pictures, tmp_path):
     argv = ["compare", str(tmp_path / "noise"), str(tmp_path / "grey"), "--data", str(pictures), "--metrics", "psnr"]
     assert main([*argv, "--out", str(tmp_path / "out")]) == 0
     assert Image.open(tmp_path / "out" / "inputs" / "0.png").mode == "RGBA"
+
+
+def test_the_input_as_it_is_is_compared_on_what_the_task_makes_of_whole_pictures(pictures, tmp_path):
+    folder = str(i2izoo.create("jpeg_restoration", base=TINY, quality=5).save_pretrained(tmp_path / "model"))
+    found = i2izoo.compare([folder, "copy-input"], str(pictures), metrics=["psnr"], costs=False)
+    for index in range(3):  # against Pillow
+        whole, stream = Image.open(pictures / f"{index}.png"), io.BytesIO()
+        whole.save(stream, "JPEG", quality=5)
+        error = np.square(np.asarray(whole, float) - np.asarray(Image.open(stream), float)).mean()
+        psnr = found.results[1].values["psnr"][index]
+        assert psnr == pytest.approx(10 * np.log10(255**2 / error), abs=0.3)
+
+
+def test_options_of_the_base_reach_it_in_a_comparison(pictures, tmp_path):
+    folder = str(model(base=PALETTE).save_pretrained(tmp_path / "palette"))
+    argv = ["compare", folder, "--data", str(pictures), "--metrics", "psnr", "--no-costs", "--no-report"]
+    assert main([*argv, "--limit", "1", "--out", str(tmp_path / "out"), "steps=2"]) == 0
+    assert json.loads((tmp_path / "out" / "protocol.json").read_text())["options"] == {"steps": 2}
+
+
+@pytest.mark.parametrize("command", ["translate", "evaluate", "compare"])
+def test_the_progress_bar_is_no_option_of_a_command(command, pictures, tmp_path, capsys):
+    folder = str(model(base=PALETTE).save_pretrained(tmp_path / "palette"))
+    rest = [str(pictures), "-o", str(tmp_path / "out")] if command == "translate" else ["--data", str(pictures)]
+    assert main([command, folder, *rest, "progress=true"]) == 2
+    assert "has no option 'progress'" in capsys.readouterr().err
 
 
 def test_one_model_on_a_mixture_of_tasks_trains_through_python():

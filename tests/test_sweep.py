@@ -66,6 +66,15 @@ def test_a_grid_is_the_product_of_its_values_in_order():
     assert runs[0].parameters == runs[1].parameters < runs[2].parameters < runs[2].trained
 
 
+def test_parameters_of_a_task_are_those_that_translate():
+    data = {"name": "synthetic-facades", "count": 4, "size": 24}
+    options = {k: v for k, v in OPTIONS.items() if k not in ("generator", "discriminator")} | {"load_size": 24, "crop_size": 24}
+    base = {"name": "pix2pix", "generator": OPTIONS["generator"] | {"name": "unet_256"}}
+    (run,) = plan(Sweep(method="jpeg_restoration", to="photo", options={**options, "base": base}), data, "s")[0]
+    translator = i2izoo.create("jpeg_restoration", base=base)
+    assert run.parameters == translator.num_parameters < run.trained
+
+
 def test_named_runs_are_crossed_with_the_grid_and_show_defaults():
     rows = [{"name": "plain"}, {"name": "no gan", "gan_weight": 0.0}]
     runs = runs_of(runs=rows, grid={"learning_rate": [1e-3]}, seeds=[3, 5])

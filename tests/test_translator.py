@@ -226,7 +226,7 @@ def test_options_reach_the_method_and_pictures_among_them_are_read():
     touched, untouched = model([grey, grey], mask=[mask, blank])
     assert touched.abs().max() > 0
     assert untouched.abs().max() == 0
-    with pytest.raises(ConfigError, match="fewer"):
+    with pytest.raises(ConfigError, match="1 value for 2 pictures"):
         model([grey, grey], mask=[mask])
     with pytest.raises(ImageError, match=r"option 'mask' .*int"):
         model(grey, mask=3)
@@ -250,6 +250,26 @@ def test_mistakes_are_named_before_any_picture_is_read(negative, options, kind, 
         negative.stream(["missing.png"], **options)
     with pytest.raises(kind, match=message):
         negative("missing.png", **options)
+
+
+@pytest.mark.parametrize("value", ["0.5", None, True, [0.5]])
+def test_an_option_of_another_type_is_named_before_any_picture_is_read(value):
+    with pytest.raises(OptionTypeError, match=r"option 'strength' of 'test-noise' wants float, found "):
+        i2izoo.create("test-noise").stream(["missing.png"], strength=value)
+
+
+def test_numbers_of_numpy_are_numbers():
+    model, grey = i2izoo.create("test-noise"), torch.zeros(3, 2, 2)
+    for value in (np.float32(0.5), np.float64(0.5), np.array(0.5)[()]):
+        assert torch.equal(model(grey, strength=value), model(grey, strength=0.5))
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_as_many_values_of_an_option_as_pictures_or_none_is_translated(count):
+    model = i2izoo.create("test-noise")
+    mask = np.zeros((2, 2), np.uint8)
+    with pytest.raises(ConfigError, match=rf"option 'mask' has {count} values? for 2 pictures"):
+        model.stream(["missing.png", "missing.png"], mask=[mask] * count)
 
 
 def test_options_are_suggested():
@@ -496,5 +516,5 @@ def test_latents_are_numbers_and_reach_the_method_row_by_row() -> None:
         model(images, latent=[float("nan")])
     with pytest.raises(OptionTypeError, match="numbers"):
         model(images, latent="label.png")
-    with pytest.raises(ConfigError, match="has 2 values, fewer"):
+    with pytest.raises(ConfigError, match="has 2 values for 3 pictures"):
         model(images, latent=torch.zeros(2, 2))

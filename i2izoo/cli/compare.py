@@ -96,5 +96,5 @@ def _options(words: list[str], models: list[str], parser: argparse.ArgumentParse
             except I2IZooError:
                 continue  # said in the comparison, with the others' results
             if isinstance(model, Translator):
-                allowed |= function_options(type(model.method).translate, without=("image", "to", "seeds"))
+                allowed |= function_options(model.method.translation, without=("image", "to", "seeds", "progress"))
     return parse_options(words, allowed, where="translating with these models", parser=parser)[0]

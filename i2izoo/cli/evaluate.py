@@ -126,7 +126,10 @@ def parse_metrics(text: str) -> list[str]:
     >>> parse_metrics("psnr,fid[a,b],kid")
     ['psnr', 'fid[a,b]', 'kid']
     """
-    return [name.strip() for name in re.split(r",(?![^\[]*\])", text) if name.strip()]
+    names = [name.strip() for name in re.split(r",(?![^\[]*\])", text) if name.strip()]
+    if not names:
+        raise ConfigError(f"--metrics names at least one metric, such as psnr,ssim; found {text!r}.")
+    return names
 
 
 def parse_size(text: str) -> int | list[int]:
@@ -148,5 +151,5 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
         return {}
     from i2izoo.translator import load
 
-    allowed = function_options(load(args.model).method.translation, without=("image", "to", "seeds"))
+    allowed = function_options(load(args.model).method.translation, without=("image", "to", "seeds", "progress"))
     return parse_options(args.words, allowed, where=f"translating with {args.model!r}", parser=args.parser)[0]

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from i2izoo.translator import load
 
     model = load(args.name, revision=args.revision, device=args.device)
-    allowed = function_options(model.method.translation, without=("image", "to", "seeds"))
+    allowed = function_options(model.method.translation, without=("image", "to", "seeds", "progress"))
     (options,) = parse_options(words, allowed, where=f"translating with {model.name!r}", parser=args.parser)
     results = model.stream(
         inputs,

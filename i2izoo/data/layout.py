@@ -209,8 +209,11 @@ def _from_folders(folder: Path, folders: dict[str, Path], domains: Sequence[str]
 
 
 def _from_csv(path: Path, domains: Sequence[str] | None, kind: Kind | None) -> Layout:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.reader(file))
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.reader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{str(path)!r} cannot be read as CSV in UTF-8: {error}; save it as that.") from error
     header = [name.strip() for name in rows[0]] if rows else []
     if len(header) < 2 or len(set(header)) < len(header) or "" in header:
         raise DataError(

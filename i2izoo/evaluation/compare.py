@@ -19,6 +19,7 @@ import torch
 
 from i2izoo.config import PartSpec
 from i2izoo.data.interface import Dataset
+from i2izoo.data.open import through
 from i2izoo.errors import EvaluationError, I2IZooError, listing
 from i2izoo.evaluation.cases import Cases
 from i2izoo.evaluation.comparison import save_comparison
@@ -184,6 +185,8 @@ class _Run:
     def _begin(self, model: Translator | Path) -> Protocol:
         """The protocol that the first model gives, and the pictures beside which the translations are shown."""
         setup = set_up(model, self.data, **self.request)
+        if isinstance(model, Translator):  # folders and copies are compared on what the models' task makes of the data
+            self.data = through(model.method.dataset, self.data)
         if (self.place / PROTOCOL).exists():
             before = Protocol.load(self.place).config
             if differ := [k for k, v in setup.protocol.config.items() if v != before[k]]:

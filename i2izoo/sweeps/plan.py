@@ -138,10 +138,11 @@ class _Planner:
                 f"crop_size is {crop}; set it, or other parts."
             )
         sizes = {name: p.numel() for name, p in built.named_parameters()}
+        needed = built.inference_state()
         return Run(
             name, cell, method, options, training, facts,
             varied={key: _value(facts, key) for key in self.sweep.varied},
-            parameters=sum(n for name, n in sizes.items() if name.split(".")[0] in built.inference_parts),
+            parameters=sum(n for name, n in sizes.items() if name in needed),
             trained=sum(sizes.values()),
         )  # fmt: skip
 

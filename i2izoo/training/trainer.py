@@ -242,6 +242,7 @@ class Trainer:
             "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else self.device.type.upper(),
             "torch": torch.__version__,
             **({"metrics": metrics} if metrics else {}),
+            **({"call": self.method.needs} if self.method.needs else {}),
         }
 
     # ------------------------------------------------------------------------------------------------------ inner

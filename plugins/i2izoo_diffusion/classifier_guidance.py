@@ -59,7 +59,7 @@ class ClassifierGuidance(Hook):
             )
         if form not in ("noise", "mean"):
             raise ConfigError(f"form is 'noise' or 'mean'; found {form!r}.")
-        check_shares(start, end)
+        check_shares(start, end, scale)
         self.scale, self.form, self.start, self.end = scale, form, start, end
 
     def check(self, image: Tensor, channels: int) -> None:

@@ -58,6 +58,8 @@ class ConsistencyDistillation(DiffusionDistillation):
                 f"solver_steps divides the {trained} steps of training and is at least student_steps "
                 f"({student_steps}); found {solver_steps}."
             )
+        if not huber > 0:  # at 0 the loss has no gradient where two answers are the same
+            raise ConfigError(f"huber is above 0; found {huber}.")
         self.huber = huber
         self.steps = Steps(self.teacher.scheduler, solver_steps)
 

@@ -10,7 +10,7 @@ from i2izoo.errors import ConfigError
 from i2izoo.interfaces import ReconstructionLoss
 from i2izoo_diffusion.diffusion import Diffusion
 from i2izoo_diffusion.prediction import Prediction
-from i2izoo_diffusion.schedulers import completed, explained
+from i2izoo_diffusion.schedulers import check_levels, completed, explained
 
 
 class DDIM(Diffusion):
@@ -91,6 +91,7 @@ class DDIM(Diffusion):
             self.scheduler = self.part(
                 "scheduler", "schedulers", completed(scheduler, prediction), prediction_type=prediction
             )
+            check_levels(self.scheduler)
         self.loss = self.part("loss", "losses", loss, ReconstructionLoss)
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar
@@ -144,10 +145,12 @@ class Diffusion(Method):
         """The network with its source picture bound, under classifier-free guidance; see `classifier_free`.
 
         Raises:
-            ConfigError: the model never learned to do without its source.
+            ConfigError: the model never learned to do without its source, or a number is out of range.
         """
         if not 0 <= rescale <= 1:
             raise ConfigError(f"rescale is a share in [0, 1]; found {rescale}.")
+        if not math.isfinite(guidance):
+            raise ConfigError(f"guidance is a finite number, 1 meaning none; found {guidance}.")
         if guidance != 1 and (source is None or not self.dropout) and not self.guided:
             raise ConfigError(
                 "guidance exaggerates what the source picture says, and this model "

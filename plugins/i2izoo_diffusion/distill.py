@@ -16,7 +16,7 @@ from i2izoo.registry import registry
 from i2izoo_diffusion.classifier_free import classifier_free
 from i2izoo_diffusion.ddim import DDIM
 from i2izoo_diffusion.prediction import clean_of, noise_of
-from i2izoo_diffusion.schedulers import sampler, sampling_levels
+from i2izoo_diffusion.schedulers import plan, sampler, sampling_levels
 
 
 class Level(NamedTuple):
@@ -42,7 +42,7 @@ class Steps:
 
     def __init__(self, scheduler: Any, count: int) -> None:
         planned = sampler(scheduler, "ddim")
-        planned.set_timesteps(count)
+        plan(planned, count)
         self.times = torch.cat([planned.timesteps.cpu(), torch.tensor([-1])])
         self.levels = torch.tensor(sampling_levels(planned))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from torch import Tensor
@@ -70,11 +71,14 @@ def low_pass(picture: Tensor, factor: int) -> Tensor:
     return F.interpolate(down, (height, width), mode="bicubic", antialias=True).to(picture.dtype)
 
 
-def check_shares(start: float, end: float) -> None:
-    """Refuse a part of the run that is none.
+def check_shares(start: float, end: float, scale: float = 1.0) -> None:
+    """Refuse a part of the run that is none, and a strength of what is done there that is none.
 
     Raises:
         ConfigError: says what was found.
     """
+    for name, value in (("start", start), ("end", end), ("scale", scale)):
+        if not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise ConfigError(f"{name} of a hook is a finite number; found {value!r}.")
     if not 0 <= start < end <= 1:
         raise ConfigError(f"start and end are shares of the steps, 0 <= start < end <= 1; found {start} and {end}.")

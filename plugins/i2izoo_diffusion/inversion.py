@@ -68,7 +68,7 @@ def invert(
     *,
     to: str | None = None,
     steps: int | None = None,
-    guidance: float = 1.0,
+    guidance: float | None = None,
     iterations: int = 5,
 ) -> Tensor:
     """The noise from which `model(source, noise=..., steps=steps, scheduler="ddim")` makes the pictures.
@@ -79,7 +79,7 @@ def invert(
         source: the source picture of each, which a conditional model needs; an unconditional one has none.
         to: the target domain; None: the first.
         steps: of sampling; None: the model's own. Twenty or more: the error falls with their number.
-        guidance: as of a translation; above 1 inversion is less exact.
+        guidance: as of a translation, None: the model's own; above 1 inversion is less exact.
         iterations: of each step, see `invert_steps`; 1 is the usual DDIM inversion.
 
     Returns:
@@ -99,7 +99,7 @@ def invert(
     method = model.method
     if not isinstance(method, Diffusion):
         raise ConfigError(f"{model.name!r} makes its pictures from no noise that could be found; take a ddim model.")
-    target = to or next(iter(method.directions))
+    target = model._target(to)
     clean, condition = _read(model, pictures, target), None
     if method.source is not None:
         if source is None:
@@ -117,8 +117,9 @@ def invert(
         clean = pad_to_valid(clean, *fit)
         condition = None if condition is None else pad_to_valid(condition, *fit)
         run = method.sampling(
-            torch.zeros_like(clean), condition, [0] * len(clean), steps=steps, scheduler="ddim", guidance=guidance
-        )
+            torch.zeros_like(clean), condition, [0] * len(clean), steps=steps, scheduler="ddim",
+            guidance=method.sampling_guidance if guidance is None else guidance,
+        )  # fmt: skip
         return invert_steps(run, clean, iterations).float().cpu()
 
 
@@ -146,12 +147,12 @@ def reconstruct(
     *,
     to: str | None = None,
     steps: int | None = None,
-    guidance: float = 1.0,
+    guidance: float | None = None,
     iterations: int = 5,
 ) -> Reconstruction:
     """Invert pictures, make them again from the noise, and measure how much is lost; arguments as of `invert`."""
     noise = invert(model, pictures, source, to=to, steps=steps, guidance=guidance, iterations=iterations)
-    target = to or next(iter(model.directions))
+    target = model._target(to)
     truth = _read(model, pictures, target).float().cpu()
     conditions = truth if source is None else _read(model, source, model.directions[target]).float().cpu()
     made = _translate(model, conditions, noise, target, steps=steps, guidance=guidance)
@@ -186,22 +187,27 @@ def interpolate(
         count x C x H x W in [-1, 1].
 
     Raises:
-        ConfigError: count is below 2, or the sizes differ.
+        ConfigError: count is below 2, the sizes differ, or noise is no pair of one each.
     """
     method = model.method
     if not isinstance(method, Diffusion):
         raise ConfigError(f"{model.name!r} makes its pictures from no noise; interpolation takes a ddim model.")
-    if count < 2:
-        raise ConfigError(f"count is at least 2, the two ends; found {count}.")
-    target = to or next(iter(method.directions))
+    if isinstance(count, bool) or not isinstance(count, int) or count < 2:
+        raise ConfigError(f"count is a whole number, at least 2, the two ends; found {count!r}.")
+    if wrong := [name for name in ("scheduler", "samples") if name in options]:
+        raise ConfigError(f"the way has one picture at each place, by the scheduler 'ddim'; leave {wrong[0]} out.")
+    target = model._target(to)
     a, b = (_read(model, end, method.directions[target]) for end in (first, second))
     if a.shape != b.shape or len(a) != 1:
         raise ConfigError(f"the ends are two pictures of one size; found {tuple(a.shape)} and {tuple(b.shape)}.")
     if noise is None:
         padded = pad_to_valid(a, method.size_multiple(target), method.min_size(target))
         start, end = method.draw_noise(padded.repeat(2, 1, 1, 1), [2 * seed, 2 * seed + 1]).float().cpu().split(1)
-    else:
+    elif [tuple(row.shape[:1]) for row in noise if row.ndim == 4] == [(1,), (1,)]:
         start, end = noise
+    else:
+        found = " and ".join(str(tuple(row.shape)) for row in noise)
+        raise ConfigError(f"noise is a pair, each 1 x C x H x W, for the two ends; found {found}.")
     share = torch.linspace(0, 1, count)[:, None]
     way = slerp(start.flatten(1), end.flatten(1), share).view(count, *start.shape[1:])
     sources = lerp(a.float().cpu(), b.float().cpu(), share[:, :, None, None])

@@ -14,7 +14,7 @@ from i2izoo.config import PartSpec
 from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.interfaces import Batch, Method, Update
 from i2izoo_diffusion.gradients import gradient
-from i2izoo_diffusion.schedulers import completed, training_levels
+from i2izoo_diffusion.schedulers import check_levels, completed, training_levels
 
 
 class NoisyClassifier(Method):
@@ -76,6 +76,7 @@ class NoisyClassifier(Method):
         self.labels = list(domains)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.scheduler = self.part("scheduler", "schedulers", completed(scheduler, "epsilon"))
+        check_levels(self.scheduler)
         self.trunk = Trunk(in_channels, widths, attention, layers, norm_groups, head_channels)
         self.head = nn.Linear(widths[-1], len(domains))
 
@@ -143,7 +144,12 @@ class NoisyClassifier(Method):
             seeds: do not count.
             steps: of climbing log p(to | picture).
             size: of a step, the root of the mean square over the pixels, in units of [-1, 1].
+
+        Raises:
+            ConfigError: steps or size is not above 0.
         """
+        if steps < 1 or not size > 0:
+            raise ConfigError(f"steps is at least 1, and size above 0; found {steps} and {size}.")
         for _ in range(steps):
             found = gradient(lambda x: self.log_probability(x, 1.0, 0.0, to), image, "the classifier")
             length = found.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()

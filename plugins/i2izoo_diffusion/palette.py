@@ -15,7 +15,7 @@ from i2izoo_diffusion.blending import Blending
 from i2izoo_diffusion.diffusion import Diffusion
 from i2izoo_diffusion.prediction import Prediction, target
 from i2izoo_diffusion.sampling import Hook, Sampling
-from i2izoo_diffusion.schedulers import completed, explained
+from i2izoo_diffusion.schedulers import check_levels, completed, explained
 
 TIME = 1000.0
 """What the network is told is gamma times this: its sinusoids are made for times from 0 to 1000, and cannot tell
@@ -118,6 +118,7 @@ class Palette(Diffusion):
                 "scheduler", "schedulers", completed(scheduler or self.paper_scheduler, prediction),
                 prediction_type=prediction,
             )  # fmt: skip
+            check_levels(self.scheduler)
         self.loss = self.part("loss", "losses", loss, ReconstructionLoss)
         self.gammas = training_gammas(train_steps, *train_betas)
 

@@ -6,6 +6,7 @@ The picture to be filled says by its alpha what is unknown: RGBA, alpha -1 (tran
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -178,6 +179,7 @@ class Inpainting(_Filling):
     """
 
     dataset: dict[str, Any] | None = {"name": "inpainting"}  # noqa: RUF012
+    needs: ClassVar[str] = 'mask="mask.png"'
     tiny_options: ClassVar[dict[str, Any]] = TINY
 
     def __init__(
@@ -210,6 +212,7 @@ class Uncropping(_Filling):
     """
 
     dataset: dict[str, Any] | None = {"name": "uncropping"}  # noqa: RUF012
+    needs: ClassVar[str] = "extend=0.5"
     tiny_options: ClassVar[dict[str, Any]] = TINY
     wanted = (
         "say how far it goes on, in pixels by left=, right=, top= and bottom=, or by extend=0.5, in shares of its "
@@ -280,6 +283,7 @@ class Restoration(Uncropping):
     """
 
     dataset: dict[str, Any] | None = {"name": "restoration"}  # noqa: RUF012
+    needs: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -317,6 +321,8 @@ def _check_size(image: Tensor, mask: Tensor | None) -> None:
 
 def _margins(image: Tensor, pixels: list[int], extend: float) -> list[int]:
     """Pixels to add at the left, right, top and bottom."""
+    if not math.isfinite(extend):
+        raise ConfigError(f"extend is a share of width and height, such as 0.5; found {extend}.")
     if min(*pixels, extend) < 0:
         raise ConfigError(f"a picture can only become larger; found {pixels} pixels and extend={extend}.")
     if extend and any(pixels):

@@ -12,7 +12,7 @@ from torch import Tensor
 from i2izoo.errors import ConfigError
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_diffusion.prediction import clean_of, noise_of, prediction_of
-from i2izoo_diffusion.schedulers import sampling_levels, sound_eta
+from i2izoo_diffusion.schedulers import plan, sampling_levels, sound_eta
 
 Denoise: TypeAlias = Callable[[Tensor, "Sampling"], Tensor]
 """(noisy picture N x C x H x W of variance one, the state of the sampling) -> the network's prediction."""
@@ -62,7 +62,7 @@ class Sampling:
         if isinstance(steps, bool) or not isinstance(steps, int) or not 1 <= steps <= last:
             raise ConfigError(f"steps is a whole number from 1 to {last}, the steps of training; found {steps!r}.")
         try:
-            scheduler.set_timesteps(steps, device=noise.device)
+            plan(scheduler, steps, noise.device)
         except ValueError as error:
             raise ConfigError(f"{type(scheduler).__name__} cannot do {steps} steps: {error}") from error
         self.denoise, self.scheduler, self.seeds = denoise, scheduler, seeds
@@ -70,7 +70,8 @@ class Sampling:
         self.levels = sampling_levels(scheduler)
         # diffusers puts a level of no picture at sigma / alpha = 4096, and levels after it may lie above; those who
         # work with the ratio itself pass it, but an ancestral step takes the root of what is then negative
-        if type(scheduler).__name__ == "EulerAncestralDiscreteScheduler" and self.levels[1] < self.levels[0]:
+        rises = self.levels[1] < self.levels[0]
+        if type(scheduler).__name__ == "EulerAncestralDiscreteScheduler" and rises:
             raise ConfigError(
                 f"EulerAncestralDiscreteScheduler cannot do {steps} steps of these noise levels: the second has more "
                 "noise than diffusers gives the first. Take fewer steps, or another scheduler, such as 'ddim'."
@@ -79,7 +80,8 @@ class Sampling:
         self.first = self.index = self.again = 0
         # schedulers after Karras et al. keep y + (sigma / alpha) e, and scale it when the network is asked
         self._exploding = float(scheduler.init_noise_sigma) != 1
-        self.x = noise * scheduler.init_noise_sigma
+        # what they start from is the noise of the greatest level, which then is not the first
+        self.x = noise * (scheduler.sigmas[0] if self._exploding and rises else scheduler.init_noise_sigma)
         self.noisy = self.prediction = noise
         self._generators = [torch.Generator().manual_seed(derive_seed(seed, "steps")) for seed in seeds]
 

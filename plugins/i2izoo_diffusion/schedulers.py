@@ -28,7 +28,7 @@ def completed(spec: PartSpec, prediction: str) -> dict[str, Any]:
     {'name': 'ddim', 'timestep_spacing': 'trailing', 'rescale_betas_zero_snr': True}
 
     Raises:
-        ConfigError: a zero signal-to-noise ratio with epsilon prediction.
+        ConfigError: a zero signal-to-noise ratio with epsilon prediction; or what diffusers takes, and fails at later.
     """
     given = {"name": spec} if isinstance(spec, str) else dict(spec)
     options = schema(registry("schedulers").get(str(given.get("name"))))
@@ -39,7 +39,34 @@ def completed(spec: PartSpec, prediction: str) -> dict[str, Any]:
             "a scheduler with rescale_betas_zero_snr ends in pure noise, of which epsilon tells nothing; take "
             "prediction='v_prediction' or 'sample', or leave rescale_betas_zero_snr out."
         )
+    count = given.get("num_train_timesteps")
+    if isinstance(count, int) and count < 1:
+        raise ConfigError(f"num_train_timesteps of a scheduler is at least 1; found {count}.")
+    # networks here predict no variance, and of the logarithm of the large one diffusers' step takes the root
+    kind = given.get("variance_type")
+    if given["name"] == "ddpm" and kind in ("learned", "learned_range", "fixed_large_log"):
+        raise ConfigError(
+            "variance_type of the scheduler 'ddpm' is 'fixed_small', 'fixed_small_log' or 'fixed_large'; found "
+            f"{kind!r}."
+        )
     return given
+
+
+def check_levels(scheduler: Any) -> None:
+    """Refuse noise levels that are none, which diffusers makes of any numbers.
+
+    Raises:
+        ConfigError: says what was found.
+    """
+    kept, count = scheduler.alphas_cumprod, scheduler.config.num_train_timesteps
+    if len(kept) != count:
+        raise ConfigError(f"trained_betas has {len(kept)} values and num_train_timesteps is {count}; give as many.")
+    # the last is let be: diffusers puts 2^-24 in the place of no picture, and levels before it may lie below
+    if not (kept[-1] >= 0 and kept[0] < 1 and (kept[:-1].diff() < 0).all()):
+        raise ConfigError(
+            "betas of a scheduler lie between 0 and 1, so that there is more noise at every step; with these there is "
+            "not. Give others for beta_start and beta_end, or trained_betas."
+        )
 
 
 @contextmanager
@@ -71,6 +98,32 @@ def sampler(scheduler: Any, name: str | None = None) -> Any:
             return kind.from_config(options)
     finally:
         log.setLevel(level)
+
+
+def plan(scheduler: Any, steps: int, device: torch.device | None = None) -> None:
+    """`set_timesteps`, without the time -1 that diffusers puts behind the last of 62 numbers of steps up to 1000.
+
+    "trailing" times are np.arange(1000, 0, -1000 / steps) - 1, of which rounding makes one too many: 61 steps end at
+    0, -1. As an index, -1 is the noisiest level of all, so that the step from there would undo the sampling.
+
+    >>> from diffusers import DDIMScheduler
+    >>> scheduler = DDIMScheduler(timestep_spacing="trailing")
+    >>> plan(scheduler, 61)
+    >>> len(scheduler.timesteps), scheduler.timesteps[-1].item()
+    (61, 15)
+    """
+    scheduler.set_timesteps(steps, device=device)
+    count = int((scheduler.timesteps >= 0).sum())
+    if count < len(scheduler.timesteps):
+        scheduler.timesteps = scheduler.timesteps[:count]
+        if hasattr(scheduler, "sigmas"):  # one for each time, and that of the clean picture
+            scheduler.sigmas = torch.cat([scheduler.sigmas[:count], scheduler.sigmas[-1:]])
+    if type(scheduler).__name__ == "EulerAncestralDiscreteScheduler":
+        # of a long step it takes the root of almost nothing, which float32 can round to less: then in float64
+        high, low = scheduler.sigmas[:-2], scheduler.sigmas[1:-1]
+        added = (low**2 * (high**2 - low**2) / high**2) ** 0.5
+        if (low**2 - added**2 <= 0).any():
+            scheduler.sigmas = scheduler.sigmas.double()
 
 
 def training_levels(scheduler: Any, timesteps: Tensor) -> tuple[Tensor, Tensor]:

@@ -45,7 +45,7 @@ class SemanticGuidance(Hook):
     ) -> None:
         if not callable(score):
             raise ConfigError(f"score is a function of pictures N x C x H x W; found {score!r}.")
-        check_shares(start, end)
+        check_shares(start, end, scale)
         self.score, self.scale, self.through_network = score, scale, through_network
         self.start, self.end = start, end
 

@@ -53,6 +53,11 @@ class UNet2D(Generator):
         from diffusers.models import UNet2DModel
 
         super().__init__()
+        for name, value in (("layers", layers), ("norm_groups", norm_groups), ("head_channels", head_channels)):
+            if value < 1:
+                raise ConfigError(f"{name} of a U-Net is at least 1; found {value}.")
+        if not 0 <= dropout < 1:
+            raise ConfigError(f"dropout is a share in [0, 1); found {dropout}.")
         if not channels or any(c < 1 or c % norm_groups for c in channels):
             raise ConfigError(f"channels are multiples of norm_groups ({norm_groups}), one a level; found {channels}.")
         if wrong := [level for level in attention if not 0 <= level < len(channels)]:

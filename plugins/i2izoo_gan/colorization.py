@@ -86,10 +86,12 @@ class Colorization(BaseInTask):
     def translate(self, image: Tensor, *, to: str, seeds: list[int], **options: Any) -> Tensor:
         """Colour N x 3 (or N x 1) x H x W; `options` are those of the base method.
 
-        Options that are colour pictures (`style=`) are encoded as its colour pictures are.
+        Options that are colour pictures (`style=`) are encoded as its colour pictures are; a mask is none.
         """
         options = {
-            k: self.encode(v, self.colour) if isinstance(v, Tensor) and v.ndim == 4 and v.shape[1] == 3 else v
+            k: self.encode(v, self.colour)
+            if k != "mask" and isinstance(v, Tensor) and v.ndim == 4 and v.shape[1] == 3
+            else v
             for k, v in options.items()
         }
         return self.decode(image, self.base.translate(self.encode(image, self.grey), to=to, seeds=seeds, **options))
