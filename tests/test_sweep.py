@@ -68,7 +68,10 @@ def test_a_grid_is_the_product_of_its_values_in_order():
 
 def test_parameters_of_a_task_are_those_that_translate():
     data = {"name": "synthetic-facades", "count": 4, "size": 24}
-    options = {k: v for k, v in OPTIONS.items() if k not in ("generator", "discriminator")} | {"load_size": 24, "crop_size": 24}
+    options = {k: v for k, v in OPTIONS.items() if k not in ("generator", "discriminator")} | {
+        "load_size": 24,
+        "crop_size": 24,
+    }
     base = {"name": "pix2pix", "generator": OPTIONS["generator"] | {"name": "unet_256"}}
     (run,) = plan(Sweep(method="jpeg_restoration", to="photo", options={**options, "base": base}), data, "s")[0]
     translator = i2izoo.create("jpeg_restoration", base=base)
