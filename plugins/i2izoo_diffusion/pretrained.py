@@ -11,3 +11,11 @@ DDIM_FACADES = PretrainedEntry(
     bundled="i2izoo/zoo/ddim-facades",
     domains=("photo",),
 )
+
+PALETTE_FACADES = PretrainedEntry(
+    method="restoration",
+    licence=LICENCE,
+    description="Facades restored by Palette, 64 x 64: grey, with holes, cut off or after JPEG to whole photographs.",
+    bundled="i2izoo/zoo/palette-facades",
+    domains=("photo",),
+)
