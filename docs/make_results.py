@@ -80,7 +80,9 @@ TABLES = {
         trivial=("copy-input",),
     ),
 } | {
-    task: Table("photo", ("palette-facades",), ("psnr", "ssim"), size=64, trivial=("copy-input",), task=task, card=False)
+    task: Table(
+        "photo", ("palette-facades",), ("psnr", "ssim"), size=64, trivial=("copy-input",), task=task, card=False
+    )
     for task in REPAIRS
 }
 
@@ -146,9 +148,19 @@ def make_grid(found: Comparison, model: str, name: str | None = None) -> None:
     source, to = found.protocol.source, found.protocol.to
     chosen = result.names[:: max(1, len(result.names) // ROWS)][:ROWS]
     folders = [folder for folder in (found.inputs, result.pictures, found.truths) if folder is not None]
-    rows = [[Image.open(folder / f"{name}.png") for folder in folders] for name in chosen]
+    rows = [[_seen(folder / f"{name}.png") for folder in folders] for name in chosen]
     sheet = images.grid(rows, labels=[source, f"{to} (model)", f"{to} (truth)"])
     images.save(sheet, DOCS / "assets" / "gallery" / model / f"{name or f'{source}-to-{to}'}.png")
+
+
+def _seen(path: Path) -> Image.Image:
+    """A picture; a small one twice as large, or there is no room for its heading."""
+    picture = Image.open(path)
+    return (
+        picture
+        if picture.width >= 128
+        else picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.NEAREST)
+    )
 
 
 def make_grid_of_samples(found: Comparison, model: str, data: str, table: Table) -> None:
