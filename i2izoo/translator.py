@@ -219,7 +219,7 @@ class Translator:
         """
         if isinstance(sources, (str, os.PathLike)):
             sources = find_pictures(sources)
-        target = self._target(to)
+        target = self.target(to)
         plain, pictures = self._options(options)
         if hasattr(sources, "__len__"):  # of others it is known when one is there that has no value
             count = len(sources)  # type: ignore[arg-type]
@@ -310,7 +310,16 @@ class Translator:
         """A picture as the method sees those of a domain: C x H x W, float32, in [-1, 1]."""
         return read(image, self.method.channels[domain])[0]
 
-    def _target(self, to: str | None) -> str:
+    def target(self, to: str | None) -> str:
+        """The target domain that `to` names; None: the first.
+
+        Raises:
+            UnknownNameError: it translates to no such domain.
+
+        >>> import i2izoo
+        >>> i2izoo.load("cyclegan-facades").target(None)
+        'photo'
+        """
         if to is None:
             return next(iter(self.directions))
         if to not in self.directions:

@@ -140,7 +140,7 @@ def _translator(model: Translator | str | os.PathLike[str], device: str | torch.
 
 
 def _direction(model: Translator, to: str | None) -> tuple[str, str]:
-    to = model._target(to)
+    to = model.target(to)
     return model.directions[to], to
 
 

@@ -99,7 +99,7 @@ def invert(
     method = model.method
     if not isinstance(method, Diffusion):
         raise ConfigError(f"{model.name!r} makes its pictures from no noise that could be found; take a ddim model.")
-    target = model._target(to)
+    target = model.target(to)
     clean, condition = _read(model, pictures, target), None
     if method.source is not None:
         if source is None:
@@ -152,7 +152,7 @@ def reconstruct(
 ) -> Reconstruction:
     """Invert pictures, make them again from the noise, and measure how much is lost; arguments as of `invert`."""
     noise = invert(model, pictures, source, to=to, steps=steps, guidance=guidance, iterations=iterations)
-    target = model._target(to)
+    target = model.target(to)
     truth = _read(model, pictures, target).float().cpu()
     conditions = truth if source is None else _read(model, source, model.directions[target]).float().cpu()
     made = _translate(model, conditions, noise, target, steps=steps, guidance=guidance)
@@ -196,7 +196,7 @@ def interpolate(
         raise ConfigError(f"count is a whole number, at least 2, the two ends; found {count!r}.")
     if wrong := [name for name in ("scheduler", "samples") if name in options]:
         raise ConfigError(f"the way has one picture at each place, by the scheduler 'ddim'; leave {wrong[0]} out.")
-    target = model._target(to)
+    target = model.target(to)
     a, b = (_read(model, end, method.directions[target]) for end in (first, second))
     if a.shape != b.shape or len(a) != 1:
         raise ConfigError(f"the ends are two pictures of one size; found {tuple(a.shape)} and {tuple(b.shape)}.")
