@@ -400,3 +400,13 @@ def test_folder_of_a_bundled_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_every_kind_has_an_interface() -> None:
     for path in KINDS.values():
         assert isinstance(module.resolve(path), type)
+
+
+def test_what_comes_with_the_package_stays_small() -> None:
+    """The design's bound: 8 MB an entry, 60 MB together."""
+    zoo = Path(str(module.__file__)).parent / "zoo"
+    sizes = {
+        e.name: sum(f.stat().st_size for f in e.rglob("*") if f.is_file()) / 1e6 for e in zoo.iterdir() if e.is_dir()
+    }
+    assert max(sizes.values()) <= 8
+    assert sum(sizes.values()) <= 60
