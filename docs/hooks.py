@@ -15,6 +15,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from i2izoo.cards import read_card
 from i2izoo.cli.main import main
 from i2izoo.config import PartSpec, describe_type, missing_options, schema
 from i2izoo.evaluation.comparison import from_dict
-from i2izoo.evaluation.tables import render
+from i2izoo.evaluation.layout import lay_out
+from i2izoo.evaluation.tables import markdown
 from i2izoo.evaluation.weights import Weights
 from i2izoo.interfaces import Metric, SetMetric
 from i2izoo.listing import list_parts
@@ -200,9 +202,9 @@ def comparison(base: str, name: str) -> str:
     """The table of `docs/assets/results/NAME.json`, and a link to its report."""
     content = json.loads((DOCS / "assets" / "results" / f"{name}.json").read_text(encoding="utf-8"))
     report = f"[Open the report with pictures]({base}assets/results/{name}.html){{ .md-button }}"
-    table = render(from_dict(content), "markdown")
-    differences = [line for line in table.splitlines() if re.match(r"- .+ (is better than|do not differ) ", line)]
-    rest = "\n".join(line for line in table.splitlines() if line not in differences)
+    layout = lay_out(from_dict(content))
+    rest = markdown(replace(layout, sentences=[]))
+    differences = markdown(layout).removeprefix(rest).strip().splitlines()
     if not differences:
         return f"{report}\n\n{rest}"
     hidden = "\n".join(f"    {line}" for line in differences)

@@ -156,11 +156,9 @@ def make_grid(found: Comparison, model: str, name: str | None = None) -> None:
 def _seen(path: Path) -> Image.Image:
     """A picture; a small one twice as large, or there is no room for its heading."""
     picture = Image.open(path)
-    return (
-        picture
-        if picture.width >= 128
-        else picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.NEAREST)
-    )
+    if picture.width >= 128:
+        return picture
+    return picture.resize((2 * picture.width, 2 * picture.height), Image.Resampling.NEAREST)
 
 
 def make_grid_of_samples(found: Comparison, model: str, data: str, table: Table) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.cli.evaluate import add_settings, settings
-from i2izoo.cli.options import is_assignment, parse_options
-from i2izoo.config import function_options
+from i2izoo.cli.options import is_assignment, parse_options, translation_options
 from i2izoo.errors import I2IZooError
 
 FORMATS = ("table", "markdown", "csv", "json", "latex")
@@ -96,5 +95,5 @@ def _options(words: list[str], models: list[str], parser: argparse.ArgumentParse
             except I2IZooError:
                 continue  # said in the comparison, with the others' results
             if isinstance(model, Translator):
-                allowed |= function_options(model.method.translation, without=("image", "to", "seeds", "progress"))
+                allowed |= translation_options(model.method)
     return parse_options(words, allowed, where="translating with these models", parser=parser)[0]

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.cli.options import parse_options
-from i2izoo.config import function_options
+from i2izoo.cli.options import parse_options, translation_options
 from i2izoo.errors import ConfigError, EvaluationError
 
 if TYPE_CHECKING:
@@ -151,5 +150,5 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
         return {}
     from i2izoo.translator import load
 
-    allowed = function_options(load(args.model).method.translation, without=("image", "to", "seeds", "progress"))
+    allowed = translation_options(load(args.model).method)
     return parse_options(args.words, allowed, where=f"translating with {args.model!r}", parser=args.parser)[0]

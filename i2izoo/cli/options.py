@@ -7,10 +7,13 @@ import inspect
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from i2izoo.config import matches, merge
+from i2izoo.config import function_options, matches, merge
 from i2izoo.errors import ConfigError, listing, suggest
+
+if TYPE_CHECKING:
+    from i2izoo.interfaces import Method
 
 Schema = Mapping[str, inspect.Parameter]
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\.\w+)*=", re.ASCII)
@@ -24,6 +27,11 @@ def is_assignment(word: str) -> bool:
     (True, False)
     """
     return ASSIGNMENT.match(word) is not None
+
+
+def translation_options(method: Method) -> dict[str, inspect.Parameter]:
+    """The method's own options of a translation that words can set; commands show their progress by themselves."""
+    return function_options(method.translation, without=("image", "to", "seeds", "progress"))
 
 
 def parse_options(

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from i2izoo.cli.options import is_assignment, parse_options
-from i2izoo.config import function_options
+from i2izoo.cli.options import is_assignment, parse_options, translation_options
 from i2izoo.errors import I2IZooError, ImageError, listing
 
 EXAMPLES = """
@@ -52,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     from i2izoo.translator import load
 
     model = load(args.name, revision=args.revision, device=args.device)
-    allowed = function_options(model.method.translation, without=("image", "to", "seeds", "progress"))
+    allowed = translation_options(model.method)
     (options,) = parse_options(words, allowed, where=f"translating with {model.name!r}", parser=args.parser)
     results = model.stream(
         inputs,
