@@ -28,23 +28,23 @@ def measure(model: Any, steps: int, args: argparse.Namespace, best: Path) -> dic
     with tempfile.TemporaryDirectory() as folder:
         place = evaluate(model, steps, args, Path(folder))
         row = {"steps": steps, **{name: score.value for name, score in place.scores.items()}}
-        row["to teacher"] = agreement(Path(folder) / "pictures", best)
+        row["to teacher"] = agreement(Path(folder) / "images", best)
     return row
 
 
 def evaluate(model: Any, steps: int, args: argparse.Namespace, folder: Path) -> Any:
-    """All held-out pictures with seed 0: the same noise for every model."""
-    # one noise, one picture: students learn the way without noise, and a teacher is held to it
+    """All held-out images with seed 0: the same noise for every model."""
+    # one noise, one image: students learn the way without noise, and a teacher is held to it
     options: dict[str, Any] = {"eta": 0.0} if model.config["options"].get("sampling_eta") else {}
     return i2izoo.evaluate(
         model, args.data, metrics=args.metrics.split(","), sides=args.sides.split(",") if args.sides else None,
-        size=args.size, limit=args.limit, batch_size=args.batch_size, out=folder, keep_pictures=True, steps=steps,
+        size=args.size, limit=args.limit, batch_size=args.batch_size, out=folder, keep_images=True, steps=steps,
         **options,
     )  # fmt: skip
 
 
 def agreement(found: Path, best: Path) -> float | None:
-    """PSNR in dB of all pictures of one folder against those of another; None: they are the same."""
+    """PSNR in dB of all images of one folder against those of another; None: they are the same."""
     errors = [
         np.square((np.asarray(Image.open(path), float) - np.asarray(Image.open(found / path.name), float)) / 255).mean()
         for path in sorted(best.iterdir())
@@ -103,7 +103,7 @@ def main() -> None:
     teacher = i2izoo.load(args.teacher)
     with tempfile.TemporaryDirectory() as folder:
         evaluate(teacher, max(steps), args, Path(folder))
-        best = Path(folder) / "pictures"
+        best = Path(folder) / "images"
         rows = [{"model": "teacher", **measure(teacher, n, args, best)} for n in steps]
         for path in args.students:
             student = i2izoo.load(path)

@@ -5,7 +5,7 @@
 First: two sets of random features, the same for both sides in one process, from features to value. Ours takes them in
 batches as an evaluation does; torch-fidelity has them whole. The sides take turns, so that a busy machine is unfair to
 neither. Second: the Inception network itself on a few batches (random weights: they cost the same), what comes before
-it for each picture, and from these the share of all that is not the network for one set of pictures, the statistics of
+it for each image, and from these the share of all that is not the network for one set of images, the statistics of
 the other being kept from before, which is the worse case. Prints Markdown tables; --json writes what was measured.
 """
 
@@ -32,12 +32,12 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 import i2izoo
-from i2izoo.interfaces import Extractor
+from i2izoo.interfaces import FeatureExtractor
 
 
 @i2izoo.register("extractors", "given")
-class Given(Extractor):
-    """Features that are handed in as grey pictures of one row."""
+class Given(FeatureExtractor):
+    """Features that are handed in as grey images of one row."""
 
     def forward(self, image: Tensor) -> Tensor:
         return image[:, 0, 0]
@@ -119,13 +119,13 @@ def against_torch_fidelity(args: argparse.Namespace) -> dict[str, Any]:
 
 @torch.no_grad()
 def around_the_network(args: argparse.Namespace) -> dict[str, float]:
-    """Seconds for each picture: of the network, of what the extractor does before it, of FID after it; least of all."""
+    """Seconds for each image: of the network, of what the extractor does before it, of FID after it; least of all."""
     extractor = inception(args.device)
-    pictures = torch.rand(args.batch, 3, args.size, args.size, device=args.device) * 2 - 1
+    images = torch.rand(args.batch, 3, args.size, args.size, device=args.device) * 2 - 1
     small = torch.rand(args.batch, 3, *extractor.size, device=args.device)
     small = small.contiguous(memory_format=torch.channels_last)
     trunk, extractor.trunk = extractor.trunk, nn.Sequential()
-    calls = {"network": lambda: trunk(small), "before": lambda: extractor(pictures)}
+    calls = {"network": lambda: trunk(small), "before": lambda: extractor(images)}
     rows = features(args.n, args.d, 0, args.device)
     metric = FID(features="given")
     metric.load_reference_state(_state(features(args.n, args.d, 1, args.device), args.batch))
@@ -155,9 +155,9 @@ def _state(rows: Tensor, batch: int) -> dict[str, Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--n", type=int, default=10_000, help="pictures in each set")
+    parser.add_argument("--n", type=int, default=10_000, help="images in each set")
     parser.add_argument("--d", type=int, default=2048, help="features")
-    parser.add_argument("--size", type=int, default=256, help="side of the pictures, in pixels")
+    parser.add_argument("--size", type=int, default=256, help="side of the images, in pixels")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--runs", type=int, default=5, help="timed turns")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
@@ -178,7 +178,7 @@ def main() -> None:
 
     each = around_the_network(args)
     share = 1 - each["network"] / sum(each.values())
-    print(f"| for each of {args.n} pictures of {args.size} x {args.size} | ms (least) |\n|---|---:|")
+    print(f"| for each of {args.n} images of {args.size} x {args.size} | ms (least) |\n|---|---:|")
     labels = {"network": "Inception network", "before": "rounding and resizing", "after": "sums and distance"}
     for name, label in labels.items():
         print(f"| {label} | {1e3 * each[name]:.3f} |")

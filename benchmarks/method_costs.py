@@ -3,7 +3,7 @@
     python benchmarks/method_costs.py --threads 4
 
 Each method has its default networks, which are its paper's, and a process of its own, which takes `Trainer.train_step`
-on one picture (or pair) of noise, float32: the median of a few steps after one that warms up. Memory is the most that
+on one image (or pair) of noise, float32: the median of a few steps after one that warms up. Memory is the most that
 the process holds: resident on a CPU, Python and PyTorch included, which the row of the empty process states; allocated
 on a GPU. Prints a Markdown table, and with --json writes everything that was measured.
 """
@@ -25,10 +25,10 @@ import torch
 from train_step import machine, seconds
 
 import i2izoo
-from i2izoo.config import missing_options
-from i2izoo.evaluation.layout import parameters
-from i2izoo.registry import registry
-from i2izoo.testing.pictures import RandomPictures
+from i2izoo.contracts.config import missing_options
+from i2izoo.contracts.registry import registry
+from i2izoo.report.layout import parameters
+from i2izoo.testing.images import RandomImages
 
 EMPTY = "(empty process)"
 
@@ -51,7 +51,7 @@ def steps(name: str, args: argparse.Namespace) -> dict[str, Any]:
     channels = {domain: model.method.channels[domain] for domain in model.domains}
     kind: Any = model.method.data
     trainer = i2izoo.Trainer(
-        model, RandomPictures(channels=channels, size=args.size, kind=kind, count=1),
+        model, RandomImages(channels=channels, size=args.size, kind=kind, count=1),
         steps=1_000_000, batch_size=1, device=args.device, progress=False,
     )  # fmt: skip
     batch = next(trainer.loader)
@@ -95,7 +95,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("methods", nargs="*", help="default: all in the registry")
-    parser.add_argument("--size", type=int, default=256, help="side of the pictures, in pixels")
+    parser.add_argument("--size", type=int, default=256, help="side of the images, in pixels")
     parser.add_argument("--runs", type=int, default=3, help="timed steps")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--device", default="cpu")

@@ -61,7 +61,7 @@ def translator(args: argparse.Namespace) -> Any:
 
 
 def ours(args: argparse.Namespace, clock: Clock) -> Callable[[], object]:
-    """A call of the translator: picture in, pictures out."""
+    """A call of the translator: image in, images out."""
     model = translator(args).to(args.device, DTYPES[args.precision])
     if args.channels_last:
         model.method.to(memory_format=torch.channels_last)

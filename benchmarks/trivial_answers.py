@@ -1,4 +1,4 @@
-"""Two answers that need no learning, as folders of pictures that `i2izoo compare` takes like any model.
+"""Two answers that need no learning, as folders of images that `i2izoo compare` takes like any model.
 
     python benchmarks/trivial_answers.py --data facades --sides photo,label --to photo --size 256 --out trivial
     i2izoo compare pix2pix-facades trivial/mean trivial/nearest --data facades --sides photo,label --to photo --size 256
@@ -17,14 +17,14 @@ import torch
 from torch import Tensor
 
 import i2izoo
-from i2izoo import images
+from i2izoo.images import writing as images
 
 
 def split(data: str, name: str, sides: list[str] | None, size: int) -> tuple[list[str], list[dict[str, Tensor]]]:
-    """Names and pictures, C x size x size in [-1, 1], of one split."""
+    """Names and images, C x size x size in [-1, 1], of one split."""
     dataset = i2izoo.open_dataset(data, split=name, sides=sides, kind="paired")
     items = [dataset.sample(i, None) for i in range(len(dataset))]
-    resized = [{d: images.resize(picture, (size, size)) for d, picture in item.items()} for item in items]
+    resized = [{d: images.resize(image, (size, size)) for d, image in item.items()} for item in items]
     return [dataset.name(i) for i in range(len(dataset))], resized
 
 
@@ -48,7 +48,7 @@ def main() -> None:
         nearest = int((inputs - pair[source].flatten()).square().sum(1).argmin())
         images.save(mean, arguments.out / "mean" / f"{name}.png")
         images.save(train[nearest][to], arguments.out / "nearest" / f"{name}.png")
-    print(f"{len(names)} pictures each in {arguments.out / 'mean'} and {arguments.out / 'nearest'}")
+    print(f"{len(names)} images each in {arguments.out / 'mean'} and {arguments.out / 'nearest'}")
 
 
 if __name__ == "__main__":

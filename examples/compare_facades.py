@@ -3,7 +3,7 @@
 python examples/compare_facades.py --data ./facades --out out/study --minutes 50
 
 Models that come with the package are taken as they are; the others are trained for the budget, from the study's 2,400
-crops. All are measured at the size they learned at, on pictures that they learned from and on pictures held out.
+crops. All are measured at the size they learned at, on images that they learned from and on images held out.
 Written are study.md, and SPLIT-SIZE/report.html for each split and size. A second call goes on where the first was
 stopped, and trains and measures nothing twice. Without --data all is tiny, on drawn facades, and takes seconds.
 """
@@ -19,7 +19,7 @@ from typing import Any, Literal
 import torch
 
 import i2izoo
-from i2izoo.data.interface import Dataset
+from i2izoo.contracts.dataset import Dataset
 from i2izoo.evaluation.result import Comparison, Result
 
 SPLITS = {"train": "learned from", "val": "held out"}
@@ -37,7 +37,7 @@ STUDY = {
 
 
 def options(name: str, size: int, width: int) -> dict[str, Any]:
-    """The options of a model that is trained here: small networks for pictures of size x size."""
+    """The options of a model that is trained here: small networks for images of size x size."""
     unet = {"name": "unet_256", "depth": size.bit_length() - 1, "width": width, "norm": "instance", "dropout": 0.0}
     patchgan = {"name": "patchgan", "width": width, "norm": "instance", "layers": 3 if size > 32 else 2}
     pix2pix: dict[str, Any] = {"generator": unet | {"max_width": 8 * width}, "discriminator": patchgan}
@@ -67,30 +67,30 @@ def options(name: str, size: int, width: int) -> dict[str, Any]:
 
 
 class SixCrops(Dataset):
-    """The study's augmentation: six crops of each picture, drawn once and kept, so that 400 pictures are 2,400.
+    """The study's augmentation: six crops of each image, drawn once and kept, so that 400 images are 2,400.
 
     Args:
         data: a dataset with a split "train": `{"name": ..., option: value}`.
         kind: "paired" or "unpaired".
-        size: side of the crops in pixels; pictures are resized to 300/256 of it first.
+        size: side of the crops in pixels; images are resized to 300/256 of it first.
     """
 
-    title = "six fixed crops of each picture"
+    title = "six fixed crops of each image"
 
     def __init__(self, *, data: dict[str, Any], kind: Literal["paired", "unpaired"], size: int) -> None:
-        self.pictures = i2izoo.open_dataset(
+        self.images = i2izoo.open_dataset(
             data, split="train", kind=kind, load_size=round(size * 300 / 256), crop_size=size
         )
-        self.domains, self.kind, self.crop_size = self.pictures.domains, kind, size
+        self.domains, self.kind, self.crop_size = self.images.domains, kind, size
 
     def __len__(self) -> int:
-        return 6 * len(self.pictures)
+        return 6 * len(self.images)
 
     def sample(self, index: int, seed: int | None) -> dict[str, torch.Tensor]:
-        return self.pictures.sample(index % len(self.pictures), None if seed is None else index)
+        return self.images.sample(index % len(self.images), None if seed is None else index)
 
     def name(self, index: int) -> str:
-        return self.pictures.name(index % len(self.pictures))
+        return self.images.name(index % len(self.images))
 
 
 def train(name: str, arguments: argparse.Namespace) -> Path:
@@ -181,7 +181,7 @@ def table(comparisons: dict[str, list[Comparison]]) -> str:
             size, pair = (seen.protocol.size or [0])[0], (seen.results[0], unseen.results[0])
             figures = (" / ".join(shown(reference(result, m), 3) for result in pair) for m in others)
             lines.append(f"| *real photographs, {size} px* | {' | '.join(figures)} |")
-        lines += ["", "Each figure: pictures learned from / pictures held out."]
+        lines += ["", "Each figure: images learned from / images held out."]
     for label in labels:
         if label not in computed:
             why = dict.fromkeys(r.scores[label].reason or "" for r in held_out.values() if label in r.scores)
@@ -196,7 +196,7 @@ def value(result: Result, metric: str) -> float | None:
 
 
 def reference(result: Result, metric: str) -> float | None:
-    """The same score of the true pictures, of metrics that have one."""
+    """The same score of the true images, of metrics that have one."""
     return result.scores[metric].reference if metric in result.scores else None
 
 
@@ -214,7 +214,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--size", type=int, help="side of the crops in pixels, a power of two (128; DDIM 64 at most)")
     parser.add_argument("--width", type=int, help="channels of the networks at full size, a multiple of 8 (32)")
     parser.add_argument("--metrics", help=f"separated by commas ({METRICS})")
-    parser.add_argument("--limit", type=int, help="measure on the first so many pictures of each split (100)")
+    parser.add_argument("--limit", type=int, help="measure on the first so many images of each split (100)")
     parser.add_argument("--models", help=f"separated by commas ({', '.join(STUDY)})")
     parser.add_argument("--train-all", action="store_true", help="train what comes with the package, too")
     given = {k: v for k, v in vars(parser.parse_args(words)).items() if v is not None}

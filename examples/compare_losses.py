@@ -8,8 +8,8 @@ import sys
 import torch
 
 import i2izoo
+from i2izoo.contracts.registry import registry
 from i2izoo.interfaces import AdversarialLoss
-from i2izoo.registry import registry
 
 steps = int(sys.argv[1]) if len(sys.argv) > 1 else 4
 data = i2izoo.open_dataset("synthetic-facades", crop_size=32, limit=8)

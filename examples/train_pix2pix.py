@@ -1,4 +1,4 @@
-"""Train pix2pix on drawn facades, with networks small enough for a minute on a CPU; then translate a picture.
+"""Train pix2pix on drawn facades, with networks small enough for a minute on a CPU; then translate an image.
 
 python examples/train_pix2pix.py [STEPS]
 """
@@ -15,5 +15,5 @@ model = i2izoo.create(
     discriminator={"name": "patchgan", "width": 8},
 )
 i2izoo.Trainer(model, "synthetic-facades", out="runs/example", resume="auto", steps=steps, crop_size=64).fit()
-i2izoo.load("runs/example/model")("examples/pictures/label.png").save("runs/example/photo.png")
+i2izoo.load("runs/example/model")("examples/images/label.png").save("runs/example/photo.png")
 print("see runs/example/samples and runs/example/photo.png")

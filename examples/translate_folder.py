@@ -1,4 +1,4 @@
-"""Translate every picture of a folder in flat memory, and go on past those that cannot be read.
+"""Translate every image of a folder in flat memory, and go on past those that cannot be read.
 
 python examples/translate_folder.py [FOLDER [OUT]]
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import i2izoo
 
-folder = sys.argv[1] if len(sys.argv) > 1 else "examples/pictures"
+folder = sys.argv[1] if len(sys.argv) > 1 else "examples/images"
 out = sys.argv[2] if len(sys.argv) > 2 else "translated"
 Path(out).mkdir(parents=True, exist_ok=True)
 model = i2izoo.load("pix2pix-facades")

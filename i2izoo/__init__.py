@@ -1,6 +1,6 @@
 """A plugin-based model zoo for image-to-image translation in PyTorch.
 
-`import i2izoo` and listing are instant: every name below is imported on first use, and only what works on pictures
+`import i2izoo` and listing are instant: every name below is imported on first use, and only what works on images
 imports torch.
 """
 
@@ -11,30 +11,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from i2izoo import errors
+    from i2izoo.contracts.listing import list_models, list_parts
+    from i2izoo.contracts.registry import register
     from i2izoo.data.open import open_dataset
     from i2izoo.evaluation.compare import compare
     from i2izoo.evaluation.evaluate import evaluate
-    from i2izoo.listing import list_models, list_parts
-    from i2izoo.registry import register
+    from i2izoo.models.translator import Translator, create, load
     from i2izoo.sweeps.sweep import sweep
     from i2izoo.training.distill import distill
     from i2izoo.training.trainer import Trainer
-    from i2izoo.translator import Translator, create, load
 
     __version__: str
 
 _PLACES = {
     "Trainer": "i2izoo.training.trainer",
-    "Translator": "i2izoo.translator",
+    "Translator": "i2izoo.models.translator",
     "compare": "i2izoo.evaluation.compare",
-    "create": "i2izoo.translator",
+    "create": "i2izoo.models.translator",
     "distill": "i2izoo.training.distill",
     "evaluate": "i2izoo.evaluation.evaluate",
-    "list_models": "i2izoo.listing",
-    "list_parts": "i2izoo.listing",
-    "load": "i2izoo.translator",
+    "list_models": "i2izoo.contracts.listing",
+    "list_parts": "i2izoo.contracts.listing",
+    "load": "i2izoo.models.translator",
     "open_dataset": "i2izoo.data.open",
-    "register": "i2izoo.registry",
+    "register": "i2izoo.contracts.registry",
     "sweep": "i2izoo.sweeps.sweep",
 }
 

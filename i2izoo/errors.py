@@ -36,7 +36,7 @@ class PluginConflictError(PluginError):
 
 
 class ImageError(I2IZooError, ValueError):
-    """A picture cannot be read, written or used; the message names the file."""
+    """An image cannot be read, written or used; the message names the file."""
 
 
 class DataError(I2IZooError, ValueError):
@@ -63,14 +63,14 @@ class EvaluationError(I2IZooError, ValueError):
     """An evaluation cannot start or go on; the message says what has been kept.
 
     Attributes:
-        partial: the `Result` of the pictures that were measured before; None where there were none.
+        partial: the `Result` of the images that were measured before; None where there were none.
     """
 
     partial: Any = None
 
 
 class MetricError(EvaluationError):
-    """A metric cannot be computed here: weights are missing, or the pictures are not what it compares."""
+    """A metric cannot be computed here: weights are missing, or the images are not what it compares."""
 
 
 def suggest(name: str, allowed: Iterable[str]) -> str:

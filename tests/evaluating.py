@@ -11,17 +11,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import MetricError
 from i2izoo.interfaces import Batch, ImageMetric, Method, Metric, Score, SetMetric, Update
-from i2izoo.registry import registry
 
 
 class Offset(Method):
-    """Makes `label` brighter by so many 8-bit levels; a picture whose first pixel is white comes out as `bad`.
+    """Makes `label` brighter by so many 8-bit levels; an image whose first pixel is white comes out as `bad`.
 
     Args:
-        levels: added to every value; a fraction is rounded away when the picture is saved.
-        bad: what becomes of a picture whose first pixel is white: "nan", "inf", "small", "crash", "interrupt".
+        levels: added to every value; a fraction is rounded away when the image is saved.
+        bad: what becomes of an image whose first pixel is white: "nan", "inf", "small", "crash", "interrupt".
     """
 
     samples = True
@@ -67,9 +67,9 @@ class Seen(ImageMetric):
     unit = "levels"
     got: ClassVar[list[dict[str, Tensor]]] = []
 
-    def score(self, **pictures: Tensor) -> Tensor:
-        type(self).got.append(pictures)
-        return (pictures["prediction"] - pictures["target"]).abs().double().mean(dim=(1, 2, 3)) * 127.5
+    def score(self, **images: Tensor) -> Tensor:
+        type(self).got.append(images)
+        return (images["prediction"] - images["target"]).abs().double().mean(dim=(1, 2, 3)) * 127.5
 
 
 class Mean(SetMetric):
@@ -82,13 +82,13 @@ class Mean(SetMetric):
     def __init__(self, *, channel: Literal["all"] | int = "all", power: int = 1) -> None:
         self.rows: dict[str, list[Tensor]] = {"prediction": [], "reference": []}
 
-    def _values(self, pictures: Tensor) -> Tensor:
-        pictures = pictures if self.config["channel"] == "all" else pictures[:, [self.config["channel"]]]
-        return pictures.double().mean(dim=(1, 2, 3)) * 127.5
+    def _values(self, images: Tensor) -> Tensor:
+        images = images if self.config["channel"] == "all" else images[:, [self.config["channel"]]]
+        return images.double().mean(dim=(1, 2, 3)) * 127.5
 
-    def add_reference(self, pictures: Tensor) -> None:
-        type(self).references.append(pictures)
-        self.rows["reference"].append(self._values(pictures))
+    def add_reference(self, images: Tensor) -> None:
+        type(self).references.append(images)
+        self.rows["reference"].append(self._values(images))
 
     def reference_state(self) -> Mapping[str, Tensor]:
         return {"values": torch.cat(self.rows["reference"])}
@@ -105,7 +105,7 @@ class Mean(SetMetric):
 
 
 class Spread(Metric):
-    """Range of the samples of a picture, in levels: the mean over pictures, and the least."""
+    """Range of the samples of an image, in levels: the mean over images, and the least."""
 
     higher_is_better = True
     inputs = ("samples", "prediction")
@@ -166,7 +166,7 @@ class Drawn(Metric):
 
 
 class Demanding(Seen):
-    """Needs five pictures, advises ten."""
+    """Needs five images, advises ten."""
 
     min_samples = 5
     advised_samples = 10

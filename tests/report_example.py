@@ -13,15 +13,15 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFilter
 
 from i2izoo.evaluation.protocol import Protocol
-from i2izoo.evaluation.report import write_report
 from i2izoo.evaluation.result import Comparison, Costs, Difference, Result
 from i2izoo.interfaces import Score
+from i2izoo.report.page import write_report
 
 MODELS = ("pix2pix-facades", "cyclegan-facades", "runs/unet-128 (mine)", "runs/resnet9-l1", "runs/broken")
-"""The last one fails after ten pictures."""
+"""The last one fails after ten images."""
 BLUR = (0.8, 2.0, 1.2, 3.0, 1.5)
 QUALITY = (1.0, -1.2, 0.9, 0.1, 0.0)
-FID_NOTE = "40 pictures: FID below 2048 pictures is biased upwards; compare it only at the same number."
+FID_NOTE = "40 images: FID below 2048 images is biased upwards; compare it only at the same number."
 REASON = "needs alexnet-owt-7be5be79.pth from its publisher in the folder of weights"
 
 
@@ -59,8 +59,8 @@ def facade(seed: int, size: int = 96) -> tuple[Image.Image, Image.Image]:
     return label, Image.frombytes("RGB", photo.size, grain)
 
 
-def comparison(folder: Path, *, models: tuple[str, ...] = MODELS, n: int = 40, pictures: bool = True) -> Comparison:
-    """Models with a score for each picture (psnr, ssim), one for the set (fid, fcn_score) and one not computed."""
+def comparison(folder: Path, *, models: tuple[str, ...] = MODELS, n: int = 40, images: bool = True) -> Comparison:
+    """Models with a score for each image (psnr, ssim), one for the set (fid, fcn_score) and one not computed."""
     dice = random.Random(1)
     names = [f"{100 + i}" for i in range(n)]
     hard = [dice.gauss(0, 1) for _ in names]
@@ -77,7 +77,7 @@ def comparison(folder: Path, *, models: tuple[str, ...] = MODELS, n: int = 40, p
                 scores={
                     "psnr": _mean(psnr, unit="dB"),
                     "ssim": _mean(ssim),
-                    "fid": Score(None, reason="not over all pictures", higher_is_better=False)
+                    "fid": Score(None, reason="not over all images", higher_is_better=False)
                     if failed
                     else Score(120.5 - 20 * QUALITY[m % 5], n=n, notes=(FID_NOTE,), higher_is_better=False),
                     "fcn_score.pixel_accuracy": Score(0.55 + 0.08 * QUALITY[m % 5], n=len(own), reference=0.7431),
@@ -86,20 +86,20 @@ def comparison(folder: Path, *, models: tuple[str, ...] = MODELS, n: int = 40, p
                 names=own,
                 values={"psnr": psnr, "ssim": ssim},
                 costs=Costs(54_414_531 - 9_000_000 * m, 0.0312 + 0.02 * m, (400 + 20 * m) << 20, "cpu (4 threads)"),
-                problem="The output for picture 110 holds NaN; scores are of the 10 pictures before it."
+                problem="The output for image 110 holds NaN; scores are of the 10 images before it."
                 if failed
                 else None,
-                pictures=folder / "models" / str(m) if pictures else None,
+                images=folder / "models" / str(m) if images else None,
             )
         )
-    if pictures:
+    if images:
         _draw(folder, names, results)
     return Comparison(
         protocol=protocol(n),
         results=results,
         differences=_tests(results[:4]),
-        inputs=folder / "inputs" if pictures else None,
-        truths=folder / "truths" if pictures else None,
+        inputs=folder / "inputs" if images else None,
+        truths=folder / "truths" if images else None,
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from i2izoo.config import PartSpec
+from i2izoo.contracts.config import PartSpec
+from i2izoo.contracts.registry import register
 from i2izoo.interfaces import Batch, Generator, Method, Update
-from i2izoo.registry import register
 
 
 @register("generators", "tiny-generator")

@@ -233,7 +233,7 @@ def qwen_edit(kind: str) -> Any:
         in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16, num_attention_heads=2,
         joint_attention_dim=16, axes_dims_rope=(8, 4, 4),
     )  # fmt: skip
-    with torch.no_grad():  # fresh ones hardly look at the picture and the prompt
+    with torch.no_grad():  # fresh ones hardly look at the image and the prompt
         for parameter in (*vae.parameters(), *transformer.parameters()):
             if parameter.ndim > 1:
                 parameter.normal_(std=0.3)

@@ -16,7 +16,7 @@ from i2izoo.errors import I2IZooError
 FORMATS = ("table", "markdown", "csv", "json", "latex")
 EXAMPLES = """
   i2izoo compare pix2pix-facades cyclegan-facades --data ./facades --sides photo,label --out comparison
-  i2izoo compare ./my-model ./pictures-made-elsewhere copy-input --data ./facades --sides photo,label --to photo
+  i2izoo compare ./my-model ./images-made-elsewhere copy-input --data ./facades --sides photo,label --to photo
   i2izoo compare ./my-model pix2pix-facades --data ./facades --metrics psnr,ssim --format latex
 """
 
@@ -33,7 +33,7 @@ def add_to(commands: Any) -> None:
         "words",
         nargs="*",
         metavar="MODEL",
-        help="as for evaluate; copy-input: the untranslated pictures; option=value of the methods' translation",
+        help="as for evaluate; copy-input: the untranslated images; option=value of the methods' translation",
     )
     parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the first model's first)")
     add_settings(parser)
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     given = settings(args)
 
     from i2izoo.evaluation.compare import compare
-    from i2izoo.evaluation.tables import render
+    from i2izoo.report.tables import render
 
     found = compare(
         models,
@@ -69,11 +69,11 @@ def run(args: argparse.Namespace) -> int:
     width = shutil.get_terminal_size().columns if terminal else None
     print(render(found, args.format, width=width, colour=terminal and "NO_COLOR" not in os.environ), end="")
     if args.report:
-        from i2izoo.evaluation.report import write_report
+        from i2izoo.report.page import write_report
 
         print(f"wrote {write_report(found, Path(args.report))}", file=sys.stderr)
     if args.out:
-        print(f"wrote {args.out}: tables, single pictures and results", file=sys.stderr)
+        print(f"wrote {args.out}: tables, single images and results", file=sys.stderr)
     failed = [result for result in found.results if result.problem]
     for result in failed:
         print(f"i2izoo: {result.model}: {result.problem}", file=sys.stderr)
@@ -84,14 +84,14 @@ def _options(words: list[str], models: list[str], parser: argparse.ArgumentParse
     """The methods' own options of translation, which only the loaded models know."""
     if not words:
         return {}
-    from i2izoo.evaluation.contestants import contestants
-    from i2izoo.translator import Translator
+    from i2izoo.evaluation.compared import name_models
+    from i2izoo.models.translator import Translator
 
     allowed: dict[str, Any] = {}
-    for contestant in contestants(models):
-        if contestant.kind == 0:
+    for compared in name_models(models):
+        if compared.kind == 0:
             try:
-                model = contestant.open(None)
+                model = compared.open(None)
             except I2IZooError:
                 continue  # said in the comparison, with the others' results
             if isinstance(model, Translator):

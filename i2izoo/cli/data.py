@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, DataError
-from i2izoo.registry import registry
 
 
 def add_to(commands: Any) -> None:
@@ -18,14 +18,14 @@ def add_to(commands: Any) -> None:
     check = actions.add_parser("check", help="name every mismatch, unreadable file and size problem")
     check.add_argument("path", metavar="PATH", help="a folder or a CSV file")
     check.add_argument("--kind", choices=("paired", "unpaired", "single"))
-    check.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side pictures")
+    check.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
     check.add_argument("--split", help="only this part of the data")
     check.set_defaults(run=run_check, parser=check)
 
-    make = actions.add_parser("make", help="write pictures of a procedural dataset, a folder for each domain")
+    make = actions.add_parser("make", help="write images of a procedural dataset, a folder for each domain")
     make.add_argument("name", metavar="NAME", help="such as synthetic-facades")
     make.add_argument("out", metavar="OUT", type=Path)
-    make.add_argument("--count", type=int, default=100, metavar="N", help="pictures of each domain (default: 100)")
+    make.add_argument("--count", type=int, default=100, metavar="N", help="images of each domain (default: 100)")
     make.add_argument("--size", type=int, default=256, metavar="S", help="side in pixels (default: 256)")
     make.add_argument("--seed", type=int, default=0)
     make.add_argument("--force", action="store_true", help="write into a folder that is not empty")
@@ -34,7 +34,7 @@ def add_to(commands: Any) -> None:
 
 def run_make(args: argparse.Namespace) -> int:
     """Write OUT/<domain>/<item>.png, which `open_dataset(OUT)` reads as pairs."""
-    from i2izoo.images import save
+    from i2izoo.images.writing import save
 
     if args.count < 1 or args.size < 1:
         raise ConfigError(f"--count and --size are at least 1; found {args.count} and {args.size}.")
@@ -42,8 +42,8 @@ def run_make(args: argparse.Namespace) -> int:
         raise DataError(f"{args.out} exists and is not empty; use --force, or another folder.")
     data = registry("datasets").build({"name": args.name, "count": args.count, "size": args.size, "seed": args.seed})
     for index in range(args.count):
-        for domain, picture in data.sample(index, None).items():
-            save(picture, args.out / domain / f"{data.name(index)}.png")
+        for domain, image in data.sample(index, None).items():
+            save(image, args.out / domain / f"{data.name(index)}.png")
     print(f"wrote {args.count} pairs of {' and '.join(data.domains)} to {args.out}")
     return 0
 

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from i2izoo.cli.options import parse_options
-from i2izoo.config import schema
+from i2izoo.contracts.config import schema
 from i2izoo.errors import ConfigError
 
 EXAMPLES = """
@@ -38,16 +38,16 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--start", type=int, metavar="N", help="steps of the teacher before the first halving")
     parser.add_argument("--resume", choices=["auto"], help="go on with the distillation in DIR")
     parser.add_argument("--split", default="train", help="part of the data (default: train)")
-    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side pictures")
+    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train all stages; the student is in DIR/model."""
+    from i2izoo.models.translator import load
     from i2izoo.nn.random import derive_seed, seeded
     from i2izoo.training.config import TrainingOptions
     from i2izoo.training.distill import distill, distillation_method, stage_options
-    from i2izoo.translator import load
 
     model = load(args.model)
     plan = distillation_method(args.method).stages(model.method, args.steps, args.start)

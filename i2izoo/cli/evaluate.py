@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
   i2izoo evaluate pix2pix-facades --data ./facades --sides photo,label --out results/pix2pix
   i2izoo evaluate ./my-model --data ./facades --metrics psnr,ssim,fid[resnet18] --limit 20
-  i2izoo evaluate ./pictures-made-elsewhere --data ./facades --sides photo,label --to photo
+  i2izoo evaluate ./images-made-elsewhere --data ./facades --sides photo,label --to photo
   i2izoo evaluate ./my-model --data ./facades --protocol results/pix2pix/protocol.json --card
 """
 
@@ -30,7 +30,7 @@ def add_to(commands: Any) -> None:
         epilog=f"examples:{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", metavar="MODEL", help="as for translate; or a folder of pictures made elsewhere")
+    parser.add_argument("model", metavar="MODEL", help="as for translate; or a folder of images made elsewhere")
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the method's translation")
     parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the model's first)")
     add_settings(parser)
@@ -45,15 +45,15 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "--metrics", metavar="A,B", help="such as psnr,fid[resnet18] (default: psnr,ssim,lpips,fid,kid)"
     )
     parser.add_argument("--split", help="part of the data (default: val, otherwise test)")
-    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side pictures")
+    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
     parser.add_argument("--size", metavar="N", help="resize inputs and truths to N x N pixels, or HEIGHT,WIDTH, first")
-    parser.add_argument("--samples", type=int, default=1, metavar="N", help="so many translations of each picture")
+    parser.add_argument("--samples", type=int, default=1, metavar="N", help="so many translations of each image")
     parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: 0)")
-    parser.add_argument("--limit", type=int, metavar="N", help="only the first N pictures")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     parser.add_argument("--protocol", metavar="FILE", help="take all settings from a protocol.json")
-    parser.add_argument("--out", metavar="DIR", help="write protocol, scores and values of single pictures there")
+    parser.add_argument("--out", metavar="DIR", help="write protocol, scores and values of single images there")
     parser.add_argument("--weights", metavar="DIR", help="look for the metrics' weights there first")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="pictures that run together")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="images that run together")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or auto (default: cpu)")
 
 
@@ -104,11 +104,11 @@ def print_result(result: Result) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from i2izoo.evaluation.text import remarks, score_cells, title
+    from i2izoo.report.text import remarks, score_cells, title
 
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     table = Table()
-    for heading in ("metric", "value", "95 % interval", "pictures"):
+    for heading in ("metric", "value", "95 % interval", "images"):
         table.add_column(heading, justify="left" if heading == "metric" else "right", no_wrap=True)
     for label, score in result.scores.items():
         cells = score_cells(label, score)
@@ -148,7 +148,7 @@ def _options(args: argparse.Namespace) -> dict[str, Any]:
     """The method's own options of translation, which only the loaded model knows."""
     if not args.words:
         return {}
-    from i2izoo.translator import load
+    from i2izoo.models.translator import load
 
     allowed = translation_options(load(args.model).method)
     return parse_options(args.words, allowed, where=f"translating with {args.model!r}", parser=args.parser)[0]

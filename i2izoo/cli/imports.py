@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.cli.options import is_assignment, parse_options
-from i2izoo.config import schema
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError, StorageError, listing
-from i2izoo.registry import registry
 
 EXAMPLES = """
   i2izoo import pix2pix latest_net_G.pth --out my-model domains=label,photo
@@ -36,9 +36,9 @@ def run(args: argparse.Namespace) -> int:
     """Read tensors only, build the method that they fit, and save it."""
     method = registry("methods").get(args.method)
 
-    from i2izoo import storage
-    from i2izoo.foreign import read_state_dict
-    from i2izoo.translator import Translator
+    from i2izoo.models import storage
+    from i2izoo.models.foreign import read_state_dict
+    from i2izoo.models.translator import Translator
 
     words = [w for w in args.words if is_assignment(w) and not Path(w).exists()]
     paths = [Path(w) for w in args.words if w not in words]

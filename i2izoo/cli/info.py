@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.config import PartSpec, describe_type, missing_options, schema
+from i2izoo.contracts.config import PartSpec, describe_type, missing_options, schema
+from i2izoo.contracts.registry import KINDS, registry, singular
 from i2izoo.errors import MetricError, UnknownNameError, listing, suggest
-from i2izoo.registry import KINDS, registry, singular
 
 if TYPE_CHECKING:
-    from i2izoo.evaluation.weights import Weights
-    from i2izoo.interfaces import Metric
-    from i2izoo.pretrained import PretrainedEntry
+    from i2izoo.contracts.metric import Metric, Weights
+    from i2izoo.contracts.pretrained import PretrainedEntry
 
 
 def add_to(commands: Any) -> None:
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
             f"Entries: {listing(entries)}. Methods: {listing(registry('methods').names())}."
         )
     if not meanings:
-        from i2izoo.locate import locate
+        from i2izoo.models.locate import locate
 
         _folder(locate(name))
     for kind in meanings:
@@ -76,8 +75,8 @@ def _entry(entry: PretrainedEntry) -> None:
 
 
 def _folder(folder: Path) -> None:
-    from i2izoo.storage import WEIGHTS
-    from i2izoo.translator import load
+    from i2izoo.models.storage import WEIGHTS
+    from i2izoo.models.translator import load
 
     model = load(folder)
     # a folder of another library has the weights of each component in a sub-folder
@@ -108,10 +107,10 @@ def _variant(label: str) -> None:
 
 def _metric(name: str, part: type[Metric], metric: Metric | None, needed: Sequence[Weights] | None = None) -> None:
     """What a metric measures, of what, and which weights it needs with the options of `metric`."""
-    from i2izoo.interfaces import SetMetric
+    from i2izoo.contracts.metric import SetMetric
 
     needed = (metric.weights() if metric else ()) if needed is None else needed
-    looks_at = [*part.inputs, *["the true pictures as a set"] * issubclass(part, SetMetric)]
+    looks_at = [*part.inputs, *["the true images as a set"] * issubclass(part, SetMetric)]
     least, advised = part.min_samples, part.advised_samples
     _about(part)
     _table({
@@ -119,7 +118,7 @@ def _metric(name: str, part: type[Metric], metric: Metric | None, needed: Sequen
         "range": _range(*part.bounds),
         "unit": part.unit,
         "looks at": ", ".join(looks_at),
-        "pictures": f"at least {least}" + (f", advised {advised} or more" if advised > least else ""),
+        "images": f"at least {least}" + (f", advised {advised} or more" if advised > least else ""),
         "variants": f"{name}[{part.qualifier.upper()}]" if part.qualifier else None,
     })  # fmt: skip
     _weights(needed)
@@ -134,7 +133,7 @@ def _range(low: float, high: float) -> str:
 
 def _weights(needed: Sequence[Weights]) -> None:
     """Each file with size, licence and address, and whether it is on this machine."""
-    from i2izoo.evaluation.weights import advice, locate
+    from i2izoo.files.weights import advice, locate
 
     if not needed:
         print("  weights: none")

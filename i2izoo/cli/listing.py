@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from i2izoo.registry import KINDS, registry
+from i2izoo.contracts.registry import KINDS, registry
 
 
 def add_to(commands: Any) -> None:

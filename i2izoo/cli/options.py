@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.config import function_options, matches, merge
+from i2izoo.contracts.config import function_options, matches, merge
 from i2izoo.errors import ConfigError, listing, suggest
 
 if TYPE_CHECKING:
-    from i2izoo.interfaces import Method
+    from i2izoo.contracts.method import Method
 
 Schema = Mapping[str, inspect.Parameter]
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\.\w+)*=", re.ASCII)
@@ -43,7 +43,7 @@ def parse_options(
 
     Args:
         words: what the user typed.
-        schemas: option name -> parameter, such as `i2izoo.config.schema` gives; the first that knows a name gets it.
+        schemas: option name -> parameter, as `contracts.config.schema` has them; the first that knows a name gets it.
         where: what the options belong to, for messages.
         parser: of the command, whose own options are written with two dashes: who writes `seed=3` is told so.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from i2izoo.entrypoints import Entry
-from i2izoo.registry import KINDS, malformed, registry, singular
+from i2izoo.contracts.entrypoints import Entry
+from i2izoo.contracts.registry import KINDS, malformed, registry, singular
 
 
 def add_to(commands: Any) -> None:

@@ -20,7 +20,7 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Push, and print the address of the commit."""
-    from i2izoo.hub import push_folder
+    from i2izoo.files.hub import push_folder
 
     print(
         push_folder(

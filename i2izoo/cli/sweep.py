@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None:
         args.parser.error("--out DIR is needed, but for --dry-run")
 
-    from i2izoo.evaluation.tables import terminal
+    from i2izoo.report.tables import terminal
     from i2izoo.sweeps.sweep import sweep
     from i2izoo.sweeps.table import table
 
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 def dry_run(args: argparse.Namespace) -> int:
     """Print the runs and their sizes; nothing is trained or written."""
-    from i2izoo.evaluation.layout import parameters
+    from i2izoo.report.layout import parameters
     from i2izoo.sweeps.plan import plan
     from i2izoo.sweeps.spec import read
 
@@ -72,6 +72,6 @@ def dry_run(args: argparse.Namespace) -> int:
     width = max(len(run.name) for run in runs)
     for run in runs:
         print(f"{run.name:<{width}}  {parameters(run.parameters)} parameters, {parameters(run.trained)} in training")
-    pictures = min(len(held_out), asked.limit or len(held_out))
-    print(f"{len(runs)} run{'s' * (len(runs) != 1)}, evaluated on {pictures} pictures")
+    images = min(len(held_out), asked.limit or len(held_out))
+    print(f"{len(runs)} run{'s' * (len(runs) != 1)}, evaluated on {images} images")
     return 0

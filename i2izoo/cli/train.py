@@ -8,17 +8,17 @@ import sys
 from typing import Any
 
 from i2izoo.cli.options import parse_options
-from i2izoo.config import schema
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
-from i2izoo.registry import registry
 
 EXAMPLES = """
   i2izoo train pix2pix --data ./facades --sides photo,label --to photo --out runs/facades
   i2izoo train cyclegan --data ./horse2zebra --out runs/zebra generator.width=32 epochs=50
   i2izoo train pix2pix --data ./facades --to photo --out runs/best --metrics psnr,ssim --every 2000 --val ./facades/val
   i2izoo train pix2pix --data synthetic-facades --to photo --out runs/try steps=100 crop_size=64
-  i2izoo train pix2pix --task colorization --data ./colour-pictures --out runs/colour degrade=light
-  i2izoo train pix2pix --task inpainting --data ./pictures --out runs/fill
+  i2izoo train pix2pix --task colorization --data ./colour-images --out runs/colour degrade=light
+  i2izoo train pix2pix --task inpainting --data ./images --out runs/fill
 """
 
 
@@ -38,10 +38,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--to", metavar="DOMAIN", help="target domain")
     parser.add_argument("--resume", metavar="WHERE", help="'auto', or the folder of a checkpoint")
     parser.add_argument("--split", default="train", help="part of the data (default: train)")
-    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side pictures")
-    parser.add_argument("--metrics", metavar="NAMES", help="metrics on held-out pictures: psnr,ssim,fid[resnet18]")
+    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
+    parser.add_argument("--metrics", metavar="NAMES", help="metrics on held-out images: psnr,ssim,fid[resnet18]")
     parser.add_argument("--every", type=int, metavar="N", help="steps between their evaluations (default: 1000)")
-    parser.add_argument("--val", metavar="PATH", help="held-out pictures (default: the split val of the data)")
+    parser.add_argument("--val", metavar="PATH", help="held-out images (default: the split val of the data)")
     parser.add_argument("--weights", metavar="DIR", help="folder with the weights that metrics need")
     parser.set_defaults(run=run, parser=parser)
 
@@ -52,11 +52,11 @@ def run(args: argparse.Namespace) -> int:
 
     from i2izoo.data.domains import choose_domains
     from i2izoo.data.open import open_dataset
-    from i2izoo.evaluation.weights import weights_in
+    from i2izoo.files.weights import weights_in
+    from i2izoo.models.translator import create
     from i2izoo.nn.random import derive_seed, seeded
     from i2izoo.training.config import TrainingOptions
     from i2izoo.training.trainer import Trainer
-    from i2izoo.translator import create
 
     asked, where = args.method, repr(args.method)
     if args.task is None:
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         source, target = options.get("domains") or schema(method)["domains"].default
         options["domains"] = [source, args.to or target]
     elif "domains" in schema(method):
-        kind: Any = method.learns_from(options)
+        kind: Any = method.data_kind(options)
         wanted = options.get("domains")
         if kind == "single":  # the data cannot know which of its domains it is, or the name of its only one
             wanted = wanted[-1:] if wanted else [args.to] if args.to else None

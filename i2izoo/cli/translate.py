@@ -1,4 +1,4 @@
-"""`i2izoo translate`: pictures in files to pictures in files."""
+"""`i2izoo translate`: images in files to images in files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from i2izoo.errors import I2IZooError, ImageError, listing
 
 EXAMPLES = """
   i2izoo translate cyclegan-facades label.png -o photo.png
-  i2izoo translate ./my-model 'pictures/*.jpg' -o out/ --to photo --batch-size 4
+  i2izoo translate ./my-model 'images/*.jpg' -o out/ --to photo --batch-size 4
 """
 
 
@@ -21,7 +21,7 @@ def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "translate",
-        help="translate pictures",
+        help="translate images",
         epilog=f"examples:{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -30,8 +30,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="a folder, or a file for one input")
     parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the model's first)")
     parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: 0)")
-    parser.add_argument("--samples", type=int, metavar="N", help="so many different translations of each picture")
-    parser.add_argument("--batch-size", type=int, metavar="N", help="pictures that run together")
+    parser.add_argument("--samples", type=int, metavar="N", help="so many different translations of each image")
+    parser.add_argument("--batch-size", type=int, metavar="N", help="images that run together")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or auto (default: cpu)")
     parser.add_argument("--revision", help="branch, tag or commit of a Hub repository")
     parser.add_argument("--force", action="store_true", help="overwrite files")
@@ -39,16 +39,16 @@ def add_to(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Translate all inputs; a picture that cannot be read is reported at the end, and the others are done."""
-    from i2izoo.images import find_pictures, save
+    """Translate all inputs; an image that cannot be read is reported at the end, and the others are done."""
+    from i2izoo.images.writing import find_images, save
 
     words = [w for w in args.words if is_assignment(w) and not Path(w).exists()]
-    inputs = list(dict.fromkeys(p for w in args.words if w not in words for p in find_pictures(w)))
+    inputs = list(dict.fromkeys(p for w in args.words if w not in words for p in find_images(w)))
     if not inputs:
-        args.parser.error("name at least one picture, folder or glob to translate")
+        args.parser.error("name at least one image, folder or glob to translate")
     outputs = plan_outputs(inputs, args.out, args.samples, args.force)
 
-    from i2izoo.translator import load
+    from i2izoo.models.translator import load
 
     model = load(args.name, revision=args.revision, device=args.device)
     allowed = translation_options(model.method)
@@ -69,16 +69,16 @@ def run(args: argparse.Namespace) -> int:
         try:
             if isinstance(result, Exception):
                 raise result
-            pictures = result if args.samples is not None else [result]
-            for picture, place in zip(pictures, outputs[path], strict=True):
-                save(picture, place)
+            images = result if args.samples is not None else [result]
+            for image, place in zip(images, outputs[path], strict=True):
+                save(image, place)
         except ImageError as error:
             if isinstance(error.__cause__, OSError) and not isinstance(result, Exception):
-                raise  # a place that cannot be written to stays so for the pictures that follow
+                raise  # a place that cannot be written to stays so for the images that follow
             failed.append(str(error))
     done = len(inputs) - len(failed)
     if done:
-        print(f"translated {done} picture{'s' * (done > 1)} to {args.out}")
+        print(f"translated {done} image{'s' * (done > 1)} to {args.out}")
     for message in failed:
         print(f"i2izoo: {message}", file=sys.stderr)
     return 2 if failed else 0
@@ -93,7 +93,7 @@ def plan_outputs(inputs: Iterable[Path], out: str, samples: int | None, force: b
     inputs, place = list(inputs), Path(out).expanduser()
     single = bool(place.suffix) and not out.endswith("/") and not place.is_dir()
     if single and len(inputs) > 1:
-        raise ImageError(f"{len(inputs)} pictures do not fit into the one file {out!r}; name a folder with -o.")
+        raise ImageError(f"{len(inputs)} images do not fit into the one file {out!r}; name a folder with -o.")
     if single:
         _check_format(place)
     outputs: dict[Path, list[Path]] = {}
@@ -120,4 +120,4 @@ def _check_format(path: Path) -> None:
 
     known = {ending for ending, name in Image.registered_extensions().items() if name in Image.SAVE}
     if path.suffix.lower() not in known:
-        raise I2IZooError(f"cannot write pictures that end in {path.suffix!r}; use .png, .jpg, .webp or .tif.")
+        raise I2IZooError(f"cannot write images that end in {path.suffix!r}; use .png, .jpg, .webp or .tif.")

@@ -1,4 +1,4 @@
-"""Pictures, decoded and resized once and then kept in memory while they fit a budget."""
+"""Images, decoded and resized once and then kept in memory while they fit a budget."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from i2izoo.images import resize, to_tensor
+from i2izoo.images.writing import resize, to_tensor
 
 Half: TypeAlias = Literal["left", "right"] | None
 Pixels: TypeAlias = NDArray[Any]
-"""C x H x W: uint8 in 0 .. 255, or float32 in [-1, 1] for pictures that 8 bits do not hold."""
+"""C x H x W: uint8 in 0 .. 255, or float32 in [-1, 1] for images that 8 bits do not hold."""
 
 
-class PictureCache:
-    """Decoded pictures, at most `budget` bytes of them; beyond that they are decoded each time.
+class ImageCache:
+    """Decoded images, at most `budget` bytes of them; beyond that they are decoded each time.
 
     Args:
         budget: bytes; None takes a quarter of the memory that is available now.
@@ -33,7 +33,7 @@ class PictureCache:
         self._lock = threading.Lock()
 
     def get(self, path: Path, half: Half, size: int | None, channels: int | None) -> Pixels:
-        """A picture or its half, resized (bicubic) to size x size.
+        """An image or its half, resized (bicubic) to size x size.
 
         Raises:
             ImageError: it cannot be read; the message names the file.
@@ -44,9 +44,9 @@ class PictureCache:
         last = self._last
         if last is not None and last[0] == (path, size, channels) and half in last[1]:
             return last[1][half]
-        picture = to_tensor(path, channels)
-        # decoding is what costs: a side-by-side picture leaves both its halves, the last one beyond the budget, too
-        arrays = {h: prepare(take_half(picture, h), size) for h in halves(half)}
+        image = to_tensor(path, channels)
+        # decoding is what costs: a side-by-side image leaves both its halves, the last one beyond the budget, too
+        arrays = {h: prepare(take_half(image, h), size) for h in halves(half)}
         self._last = ((path, size, channels), arrays) if half is not None else None
         for side, array in arrays.items():
             self._keep((path, side, size, channels), array)
@@ -60,24 +60,24 @@ class PictureCache:
 
 
 def halves(half: Half) -> tuple[Half, ...]:
-    """What there is in a file: the whole picture, or two halves."""
+    """What there is in a file: the whole image, or two halves."""
     return (None,) if half is None else ("left", "right")
 
 
-def take_half(picture: Tensor, half: Half) -> Tensor:
+def take_half(image: Tensor, half: Half) -> Tensor:
     """The left or right half of C x H x W; of an odd width the middle column belongs to neither."""
-    width = picture.shape[-1] // 2
+    width = image.shape[-1] // 2
     if half is None:
-        return picture
-    return picture[..., :width] if half == "left" else picture[..., -width:]
+        return image
+    return image[..., :width] if half == "left" else image[..., -width:]
 
 
-def prepare(picture: Tensor, size: int | None) -> Pixels:
-    """Resize C x H x W in [-1, 1] to C x size x size, in 8 bits where the picture has no more than that."""
-    levels = (picture.numpy() + 1) * np.float32(127.5)
+def prepare(image: Tensor, size: int | None) -> Pixels:
+    """Resize C x H x W in [-1, 1] to C x size x size, in 8 bits where the image has no more than that."""
+    levels = (image.numpy() + 1) * np.float32(127.5)
     rounded = levels.round()
     if np.abs(levels - rounded).max() > 1e-3:
-        array = picture if size is None else resize(picture, (size, size))
+        array = image if size is None else resize(image, (size, size))
         return np.ascontiguousarray(array.numpy())
     planes = rounded.astype(np.uint8)
     if size is None or planes.shape[1:] == (size, size):

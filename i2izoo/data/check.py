@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from i2izoo.data.cache import take_half
-from i2izoo.data.layout import Kind, Layout, Picture, find_layout, splits_in
+from i2izoo.data.layout import ImageFile, Kind, Layout, find_layout, splits_in
 from i2izoo.errors import DataError, ImageError, listing
-from i2izoo.images import to_tensor
+from i2izoo.images.writing import to_tensor
 
 Shape = tuple[int, int, int]
 """Channels, height, width."""
@@ -23,9 +23,9 @@ class Report:
 
     Attributes:
         problems: one sentence each; a dataset with any cannot be trained on as it is.
-        counts: pictures by domain, prefixed by the split where the data is divided (`train/label`).
-        sizes: (width, height) -> how many pictures of a domain have it.
-        channels: channels -> how many pictures of a domain have them.
+        counts: images by domain, prefixed by the split where the data is divided (`train/label`).
+        sizes: (width, height) -> how many images of a domain have it.
+        channels: channels -> how many images of a domain have them.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Report:
         return not self.problems
 
     def __str__(self) -> str:
-        lines = ["pictures: " + (", ".join(f"{d} {n}" for d, n in self.counts.items()) or "none")]
+        lines = ["images: " + (", ".join(f"{d} {n}" for d, n in self.counts.items()) or "none")]
         if self.sizes:
             lines.append("sizes: " + listing((f"{w} x {h} ({n})" for (w, h), n in self.sizes.most_common()), 6))
             lines.append("channels: " + ", ".join(f"{c} ({n})" for c, n in sorted(self.channels.items())))
@@ -64,14 +64,14 @@ def check_dataset(
     crop_size: int | None = None,
     load_size: int | None = None,
 ) -> Report:
-    """Read every picture of a dataset in files and name all that is wrong.
+    """Read every image of a dataset in files and name all that is wrong.
 
-    Found are: pictures without a partner, cells of a CSV without a file, unreadable and truncated files, halves that
-    are not equal, pairs of unequal sizes, pictures smaller than the crop, and domains of mixed channels.
+    Found are: images without a partner, cells of a CSV without a file, unreadable and truncated files, halves that
+    are not equal, pairs of unequal sizes, images smaller than the crop, and domains of mixed channels.
 
     Args:
         source: a folder or a CSV; every split of it, unless `split` names one.
-        crop_size, load_size: with crop_size alone, a picture must be at least as large as the crop.
+        crop_size, load_size: with crop_size alone, an image must be at least as large as the crop.
         domains, kind, sides: as in `open_dataset`.
     """
     report = Report()
@@ -85,55 +85,55 @@ def check_dataset(
             report.problems.append(str(error))
             continue
         report.problems += layout.problems
-        _check_pictures(report, layout, prefix, crop_size if load_size is None else None)
+        _check_images(report, layout, prefix, crop_size if load_size is None else None)
     return report
 
 
-def _check_pictures(report: Report, layout: Layout, prefix: str, smallest: int | None) -> None:
+def _check_images(report: Report, layout: Layout, prefix: str, smallest: int | None) -> None:
     shapes = _read_all(report, layout)
-    for domain, pictures in layout.pictures.items():
-        report.counts[prefix + domain] += len(pictures)
-        found = [shapes[p] for p in pictures if p in shapes]
-        if not pictures:
-            report.problems.append(f"domain {prefix + domain!r} has no pictures")
+    for domain, images in layout.images.items():
+        report.counts[prefix + domain] += len(images)
+        found = [shapes[p] for p in images if p in shapes]
+        if not images:
+            report.problems.append(f"domain {prefix + domain!r} has no images")
         report.sizes.update((width, height) for _, height, width in found)
         report.channels.update(channels for channels, _, _ in found)
         mixed = Counter(channels for channels, _, _ in found)
         if len(mixed) > 1:
-            kinds = ", ".join(f"{n} pictures of {c}" for c, n in sorted(mixed.items()))
+            kinds = ", ".join(f"{n} images of {c}" for c, n in sorted(mixed.items()))
             report.problems.append(f"domain {prefix + domain!r} mixes channels: {kinds}; set channels=3 or channels=1")
-        for picture in pictures:
-            _, height, width = shapes.get(picture, (0, 0, 0))
+        for file in images:
+            _, height, width = shapes.get(file, (0, 0, 0))
             if smallest is not None and 0 < min(height, width) < smallest:
-                report.problems.append(f"{_name(picture)} is {width} x {height}, smaller than the crop of {smallest}")
+                report.problems.append(f"{_name(file)} is {width} x {height}, smaller than the crop of {smallest}")
     if layout.kind == "paired":
-        for pair in zip(*layout.pictures.values(), strict=True):
+        for pair in zip(*layout.images.values(), strict=True):
             sizes = {p: (shapes[p][2], shapes[p][1]) for p in pair if p in shapes}
             if len(set(sizes.values())) > 1:
                 said = ", ".join(f"{_name(p)} is {w} x {h}" for p, (w, h) in sizes.items())
                 report.problems.append(f"a pair differs in size: {said}")
 
 
-def _read_all(report: Report, layout: Layout) -> dict[Picture, Shape]:
-    """The shape of every picture that can be read; each file is read once."""
-    by_file: dict[Path, list[Picture]] = {}
-    for pictures in layout.pictures.values():
-        for picture in pictures:
-            by_file.setdefault(picture.path, []).append(picture)
-    shapes: dict[Picture, Shape] = {}
-    for path, pictures in by_file.items():
+def _read_all(report: Report, layout: Layout) -> dict[ImageFile, Shape]:
+    """The shape of every image that can be read; each file is read once."""
+    by_file: dict[Path, list[ImageFile]] = {}
+    for images in layout.images.values():
+        for file in images:
+            by_file.setdefault(file.path, []).append(file)
+    shapes: dict[ImageFile, Shape] = {}
+    for path, images in by_file.items():
         try:
-            image = to_tensor(path)
+            pixels = to_tensor(path)
         except ImageError as error:
             report.problems.append(str(error))
             continue
-        if pictures[0].half and image.shape[-1] % 2:
-            report.problems.append(f"{path} is {image.shape[-1]} pixels wide, so its halves are not equal")
-        for picture in pictures:
-            channels, height, width = take_half(image, picture.half).shape
-            shapes[picture] = (channels, height, width)
+        if images[0].half and pixels.shape[-1] % 2:
+            report.problems.append(f"{path} is {pixels.shape[-1]} pixels wide, so its halves are not equal")
+        for file in images:
+            channels, height, width = take_half(pixels, file.half).shape
+            shapes[file] = (channels, height, width)
     return shapes
 
 
-def _name(picture: Picture) -> str:
-    return f"{picture.path} ({picture.half} half)" if picture.half else str(picture.path)
+def _name(file: ImageFile) -> str:
+    return f"{file.path} ({file.half} half)" if file.half else str(file.path)

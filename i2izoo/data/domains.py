@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from i2izoo.data.interface import Dataset
+from i2izoo.contracts.dataset import Dataset
 from i2izoo.errors import ConfigError, listing, suggest
 
 

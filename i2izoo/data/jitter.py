@@ -16,7 +16,7 @@ from i2izoo.data.cache import Pixels
 class Jitter:
     """One draw: where to crop, as shares of the room that there is, and whether to flip.
 
-    Shares rather than pixels, so that one draw serves every picture of a pair.
+    Shares rather than pixels, so that one draw serves every image of a pair.
     """
 
     top: float = 0.0
@@ -29,22 +29,22 @@ class Jitter:
         top, left, coin = generator.random(), generator.random(), generator.random()
         return cls(top, left, flip and coin < 0.5)
 
-    def apply(self, picture: Pixels, crop_size: int | None) -> Tensor:
+    def apply(self, image: Pixels, crop_size: int | None) -> Tensor:
         """Crop to crop_size x crop_size and flip: C x H x W in 8 bits (or [-1, 1]) to C x h x w in [-1, 1].
 
-        >>> picture = np.arange(9, dtype=np.uint8).reshape(1, 3, 3)
-        >>> ((Jitter(flip=True).apply(picture, 2) + 1) * 127.5).round().int().tolist()
+        >>> image = np.arange(9, dtype=np.uint8).reshape(1, 3, 3)
+        >>> ((Jitter(flip=True).apply(image, 2) + 1) * 127.5).round().int().tolist()
         [[[1, 0], [4, 3]]]
         """
         if crop_size is not None:
-            top = int(self.top * (picture.shape[1] - crop_size + 1))
-            left = int(self.left * (picture.shape[2] - crop_size + 1))
-            picture = picture[:, top : top + crop_size, left : left + crop_size]
+            top = int(self.top * (image.shape[1] - crop_size + 1))
+            left = int(self.left * (image.shape[2] - crop_size + 1))
+            image = image[:, top : top + crop_size, left : left + crop_size]
         if self.flip:
-            picture = picture[:, :, ::-1]
+            image = image[:, :, ::-1]
         # numpy, not torch: the loader's thread must not start a second pool of OpenMP threads
-        values = np.ascontiguousarray(picture).astype(np.float32)
-        if picture.dtype == np.uint8:
+        values = np.ascontiguousarray(image).astype(np.float32)
+        if image.dtype == np.uint8:
             values /= np.float32(127.5)
             values -= 1
         return torch.from_numpy(values)

@@ -1,4 +1,4 @@
-"""Samples with jitter, for any dataset that can give whole pictures."""
+"""Samples with jitter, for any dataset that can give whole images."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from abc import abstractmethod
 
 from torch import Tensor
 
+from i2izoo.contracts.dataset import Dataset
 from i2izoo.data.cache import Pixels
-from i2izoo.data.interface import Dataset
 from i2izoo.data.jitter import Jitter
 from i2izoo.errors import DataError, listing
 
 
 class JitteredDataset(Dataset):
-    """Base of datasets of whole pictures: pairs or draws them, resizes, crops and flips.
+    """Base of datasets of whole images: pairs or draws them, resizes, crops and flips.
 
-    In training (`sample` with a seed) a picture is resized to load_size x load_size (bicubic), cropped at random to
+    In training (`sample` with a seed) an image is resized to load_size x load_size (bicubic), cropped at random to
     crop_size x crop_size and flipped with probability 1/2; a pair shares crop and flip. Without a seed it is resized
     to crop_size x crop_size, neither cropped nor flipped: the protocol of pix2pix (Isola et al. 2017, section 6.2).
 
     Attributes:
-        load_size: side in pixels before the crop; None keeps the pictures' own size.
+        load_size: side in pixels before the crop; None keeps the images' own size.
         crop_size: side in pixels of a sample; None does not crop.
         flip: flip half of the training samples.
     """
@@ -32,15 +32,15 @@ class JitteredDataset(Dataset):
 
     @abstractmethod
     def count(self, domain: str) -> int:
-        """Number of pictures of a domain."""
+        """Number of images of a domain."""
 
     @abstractmethod
     def pixels(self, domain: str, index: int, size: int | None) -> Pixels:
-        """Picture `index` of a domain at size x size, or at its own size."""
+        """Image `index` of a domain at size x size, or at its own size."""
 
     @abstractmethod
     def place(self, domain: str, index: int) -> str:
-        """Where picture `index` of a domain is, for messages."""
+        """Where image `index` of a domain is, for messages."""
 
     def __len__(self) -> int:
         return max(map(self.count, self.domains))
@@ -71,7 +71,7 @@ class JitteredDataset(Dataset):
     def _check_pair(self, arrays: dict[str, Pixels], chosen: dict[str, int]) -> None:
         if self.kind == "paired" and len({array.shape[1:] for array in arrays.values()}) > 1:
             found = listing(f"{self.place(d, chosen[d])} is {a.shape[2]} x {a.shape[1]}" for d, a in arrays.items())
-            raise DataError(f"the pictures of a pair differ in size: {found}. Set load_size, or mend them.")
+            raise DataError(f"the images of a pair differ in size: {found}. Set load_size, or mend them.")
 
     def _check_crop(self, arrays: dict[str, Pixels], chosen: dict[str, int]) -> None:
         for domain, array in arrays.items():

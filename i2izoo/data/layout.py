@@ -1,4 +1,4 @@
-"""Where the pictures of a dataset are: side by side in one folder, in a folder for each domain, or named by a CSV."""
+"""Where the images of a dataset are: side by side in one folder, in a folder for each domain, or named by a CSV."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from i2izoo.contracts.registry import natural_key
 from i2izoo.errors import DataError, ImageError, listing, suggest
-from i2izoo.images import EXTENSIONS, to_tensor
-from i2izoo.registry import natural_key
+from i2izoo.images.writing import EXTENSIONS, to_tensor
 
 SPLITS = ("train", "val", "test")
 Kind = Literal["paired", "unpaired", "single"]
 
 
-class Picture(NamedTuple):
-    """A picture, or one half of a side-by-side picture."""
+class ImageFile(NamedTuple):
+    """An image, or one half of a side-by-side image."""
 
     path: Path
     half: Literal["left", "right"] | None = None
@@ -27,18 +27,18 @@ class Picture(NamedTuple):
 
 @dataclass
 class Layout:
-    """The pictures of each domain.
+    """The images of each domain.
 
     Attributes:
         form: "side-by-side", "folders" or "csv".
         kind: "paired" (item i of every domain belongs together), "unpaired" or "single" (one domain).
-        pictures: domain -> its pictures, in natural order of their names.
+        images: domain -> its images, in natural order of their names.
         problems: what is mismatched or missing, one sentence each; a dataset with any cannot be opened.
     """
 
     form: Literal["side-by-side", "folders", "csv"]
     kind: Kind
-    pictures: dict[str, list[Picture]]
+    images: dict[str, list[ImageFile]]
     problems: list[str] = field(default_factory=list)
 
 
@@ -50,7 +50,7 @@ def find_layout(
     kind: Kind | None = None,
     sides: Sequence[str] | None = None,
 ) -> Layout:
-    """Find out how the pictures under `root` are laid out.
+    """Find out how the images under `root` are laid out.
 
     Raises:
         DataError: nothing usable is there, or it could be read in two ways. Single mismatches do not raise; they
@@ -59,7 +59,7 @@ def find_layout(
     root = Path(root).expanduser()
     if root.is_file() and root.suffix.lower() == ".csv":
         if kind == "single":
-            raise DataError(f"data of kind 'single' is a folder of pictures; found the CSV file {str(root)!r}.")
+            raise DataError(f"data of kind 'single' is a folder of images; found the CSV file {str(root)!r}.")
         _flat_split(root, split)
         return _from_csv(root, domains, kind)
     if not root.is_dir():
@@ -67,12 +67,12 @@ def find_layout(
     folder, prefix = _pick_split(root, split)
     if kind == "single":
         return _single(folder, domains, sides)
-    singles = pictures_in(folder)
+    singles = images_in(folder)
     folders = {d.name.removeprefix(prefix): d for d in _subfolders(folder) if d.name.startswith(prefix)}
     if singles and folders and domains is None and sides is None:
         raise DataError(
-            f"{str(folder)!r} holds both pictures and folders of pictures ({listing(folders)}); name the folders with "
-            "domains=(...), or the halves of side-by-side pictures with sides=(left, right)."
+            f"{str(folder)!r} holds both images and folders of images ({listing(folders)}); name the folders with "
+            "domains=(...), or the halves of side-by-side images with sides=(left, right)."
         )
     if sides is not None or (singles and not (folders and domains)):
         return _side_by_side(folder, singles, sides, domains, kind)
@@ -84,8 +84,8 @@ def splits_in(root: Path) -> list[str]:
     return [s for s in SPLITS if (root / s).is_dir() or _lettered(root, s)]
 
 
-def pictures_in(folder: Path) -> list[Path]:
-    """The pictures directly in a folder, by suffix, in natural order."""
+def images_in(folder: Path) -> list[Path]:
+    """The images directly in a folder, by suffix, in natural order."""
     found = [p for p in folder.iterdir() if p.suffix.lower() in EXTENSIONS and p.name[0] != "." and p.is_file()]
     return sorted(found, key=lambda p: natural_key(p.name))
 
@@ -95,8 +95,8 @@ def _lettered(root: Path, split: str) -> list[Path]:
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    """Subfolders with pictures in them."""
-    found = [d for d in folder.iterdir() if d.is_dir() and d.name[0] != "." and pictures_in(d)]
+    """Subfolders with images in them."""
+    found = [d for d in folder.iterdir() if d.is_dir() and d.name[0] != "." and images_in(d)]
     return sorted(found, key=lambda d: natural_key(d.name))
 
 
@@ -104,7 +104,7 @@ def _pick_split(root: Path, split: str | None) -> tuple[Path, str]:
     """The folder of a split, and the prefix of the domain folders in it (`train` for `trainA`)."""
     found = splits_in(root)
     if split is None:
-        if found and not pictures_in(root):
+        if found and not images_in(root):
             raise DataError(f"{str(root)!r} is divided into {listing(found)}; choose one with split={found[0]!r}.")
         return root, ""
     if (root / split).is_dir():
@@ -127,20 +127,20 @@ def _flat_split(root: Path, split: str | None) -> None:
 
 
 def _single(folder: Path, domains: Sequence[str] | None, sides: Sequence[str] | None) -> Layout:
-    """Pictures of one domain: in the folder of its name, directly in `folder`, or one half of those there."""
+    """Images of one domain: in the folder of its name, directly in `folder`, or one half of those there."""
     if domains is not None and len(domains) != 1:
         raise DataError(f"data of kind 'single' has one domain; found domains={tuple(domains)!r}.")
     domain = domains[0] if domains else "image"
     if sides is not None:
-        both = _side_by_side(folder, pictures_in(folder), sides, None, "single").pictures
+        both = _side_by_side(folder, images_in(folder), sides, None, "single").images
         if domain not in both:
             none = f"none is {domain!r}" if domains else "and only one is wanted: say which with domains=(...)"
-            raise DataError(f"the halves of the pictures in {str(folder)!r} are {listing(both)}, {none}.")
+            raise DataError(f"the halves of the images in {str(folder)!r} are {listing(both)}, {none}.")
         return Layout("side-by-side", "single", {domain: both[domain]})
     place = folder / domain if (folder / domain).is_dir() else folder
-    if not (found := pictures_in(place)):
-        raise DataError(f"there are no pictures directly in {str(place)!r}; name their folder with domains=(...).")
-    return Layout("folders", "single", {domain: [Picture(path) for path in found]})
+    if not (found := images_in(place)):
+        raise DataError(f"there are no images directly in {str(place)!r}; name their folder with domains=(...).")
+    return Layout("folders", "single", {domain: [ImageFile(path) for path in found]})
 
 
 def _side_by_side(
@@ -151,11 +151,11 @@ def _side_by_side(
     kind: Kind | None,
 ) -> Layout:
     if not singles:
-        raise DataError(f"sides= wants side-by-side pictures, but there are no pictures directly in {str(folder)!r}.")
+        raise DataError(f"sides= wants side-by-side images, but there are no images directly in {str(folder)!r}.")
     if sides is None:
         if domains is not None and sorted(domains) != ["A", "B"]:
             raise DataError(
-                f"{str(folder)!r} holds single pictures; if they are side by side, say which half is which domain "
+                f"{str(folder)!r} holds single images; if they are side by side, say which half is which domain "
                 f"with sides=(left, right), such as sides={tuple(domains)!r}."
             )
         try:
@@ -164,33 +164,33 @@ def _side_by_side(
             raise DataError(f"the layout of {str(folder)!r} cannot be found out: {error}") from error
         if not 1.6 * height <= width <= 2.5 * height:
             raise DataError(
-                f"{singles[0].name} in {str(folder)!r} is {width} x {height}, which does not look like two pictures "
+                f"{singles[0].name} in {str(folder)!r} is {width} x {height}, which does not look like two images "
                 "side by side; put each domain into a folder of its own, or pass sides=(left, right) if it is."
             )
         sides = ("A", "B")
     if len(sides) != 2 or sides[0] == sides[1]:
         raise DataError(f"sides= names the left and the right half, two different domains; found {tuple(sides)!r}.")
     halves: dict[str, Literal["left", "right"]] = {sides[0]: "left", sides[1]: "right"}
-    chosen = _choose(domains or sides, halves, f"side-by-side pictures in {str(folder)!r}")
-    pictures = {d: [Picture(path, halves[d]) for path in singles] for d in chosen}
-    return Layout("side-by-side", kind or "paired", pictures)
+    chosen = _choose(domains or sides, halves, f"side-by-side images in {str(folder)!r}")
+    images = {d: [ImageFile(path, halves[d]) for path in singles] for d in chosen}
+    return Layout("side-by-side", kind or "paired", images)
 
 
 def _from_folders(folder: Path, folders: dict[str, Path], domains: Sequence[str] | None, kind: Kind | None) -> Layout:
     if domains is None and len(folders) != 2:
-        found = f"folders with pictures: {listing(folders)}" if folders else "no pictures"
+        found = f"folders with images: {listing(folders)}" if folders else "no images"
         raise DataError(
-            f"{str(folder)!r} should hold side-by-side pictures or one folder for each of two domains; it has {found}. "
+            f"{str(folder)!r} should hold side-by-side images or one folder for each of two domains; it has {found}. "
             + ("Choose with domains=(...)." if len(folders) > 2 else "See the docs on data for the layouts.")
         )
     chosen = _choose(domains or list(folders), folders, repr(str(folder)))
-    files = {d: pictures_in(folders[d]) for d in chosen}
+    files = {d: images_in(folders[d]) for d in chosen}
     stems = {d: [p.stem for p in paths] for d, paths in files.items()}
     common = set.intersection(*map(set, stems.values()))
     if kind is None:
         kind = "paired" if common else "unpaired"
     if kind == "unpaired":
-        return Layout("folders", kind, {d: [Picture(p) for p in paths] for d, paths in files.items()})
+        return Layout("folders", kind, {d: [ImageFile(p) for p in paths] for d, paths in files.items()})
     problems = [
         f"{path.parent.name}/{path.name} has no partner of the same stem in "
         + listing(d for d in chosen if path.stem not in stems[d])
@@ -199,13 +199,13 @@ def _from_folders(folder: Path, folders: dict[str, Path], domains: Sequence[str]
         if path.stem not in common
     ]
     problems += [
-        f"{d} has several pictures with the stem {stem!r}, so pairs are ambiguous"
+        f"{d} has several images with the stem {stem!r}, so pairs are ambiguous"
         for d in chosen
         for stem in dict.fromkeys(s for s in stems[d] if s in common and stems[d].count(s) > 1)
     ]
     by_stem = {d: {p.stem: p for p in paths} for d, paths in files.items()}
     ordered = sorted(common, key=natural_key)
-    return Layout("folders", kind, {d: [Picture(by_stem[d][s]) for s in ordered] for d in chosen}, problems)
+    return Layout("folders", kind, {d: [ImageFile(by_stem[d][s]) for s in ordered] for d in chosen}, problems)
 
 
 def _from_csv(path: Path, domains: Sequence[str] | None, kind: Kind | None) -> Layout:
@@ -222,7 +222,7 @@ def _from_csv(path: Path, domains: Sequence[str] | None, kind: Kind | None) -> L
         )
     columns = {name: i for i, name in enumerate(header)}
     chosen = _choose(domains or header, columns, repr(str(path)))
-    pictures: dict[str, list[Picture]] = {d: [] for d in chosen}
+    images: dict[str, list[ImageFile]] = {d: [] for d in chosen}
     problems = []
     for line, row in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in row):
@@ -233,8 +233,8 @@ def _from_csv(path: Path, domains: Sequence[str] | None, kind: Kind | None) -> L
         problems += bad
         if not bad:
             for d, cell in cells.items():
-                pictures[d].append(Picture(path.parent / cell))
-    return Layout("csv", kind or "paired", pictures, problems)
+                images[d].append(ImageFile(path.parent / cell))
+    return Layout("csv", kind or "paired", images, problems)
 
 
 def _choose(wanted: Sequence[str], found: Mapping[str, object], where: str) -> list[str]:

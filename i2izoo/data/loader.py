@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2izoo.data.interface import Dataset
+from i2izoo.contracts.dataset import Dataset
 from i2izoo.errors import DataError, listing
 from i2izoo.nn.random import derive_seed
 
@@ -41,7 +41,7 @@ class Loader(Iterator[dict[str, Tensor]]):
         wait_seconds: how long the consumer has waited for batches, in all.
 
     Raises:
-        DataError: the dataset is smaller than one global batch, or a picture cannot be used.
+        DataError: the dataset is smaller than one global batch, or an image cannot be used.
 
     >>> from i2izoo.data.open import open_dataset
     >>> with Loader(open_dataset("synthetic-facades", crop_size=32, limit=4), 2, seed=0) as loader:
@@ -145,7 +145,7 @@ class _Plan:
             if len(shapes) > 1:
                 found = listing(f"{name!r} is {' x '.join(map(str, shape))}" for shape, name in shapes.items())
                 raise DataError(
-                    f"the pictures of domain {domain!r} in one batch differ in channels x height x width: {found}. "
+                    f"the images of domain {domain!r} in one batch differ in channels x height x width: {found}. "
                     "Set load_size and crop_size (and channels), or batch size 1."
                 )
         if len(samples) == 1:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from i2izoo.data.interface import Dataset
+from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import DataError, listing, suggest
-from i2izoo.registry import registry
 
 
 def open_dataset(
@@ -28,7 +28,7 @@ def open_dataset(
 ) -> Dataset:
     """Open a folder, a CSV file or a dataset of the registry.
 
-    Layouts that are found by themselves: side-by-side pictures in one folder; a folder for each of two domains
+    Layouts that are found by themselves: side-by-side images in one folder; a folder for each of two domains
     (`label/`, `photo/`, or `trainA/`, `trainB/`), paired by stem or unpaired; a CSV whose header names the domains.
 
     Args:
@@ -37,12 +37,12 @@ def open_dataset(
         domains: names of the domains, in the order wanted.
         split: "train", "val" or "test", where the data is divided; data that is not passes as "train".
         kind: "paired", "unpaired" or "single" (one domain); None: paired where names match.
-        sides: domains of the left and the right half of side-by-side pictures; default ("A", "B").
-        load_size: side in pixels to resize to before the crop; None keeps the pictures' own size.
+        sides: domains of the left and the right half of side-by-side images; default ("A", "B").
+        load_size: side in pixels to resize to before the crop; None keeps the images' own size.
         crop_size: side in pixels of a sample; None does not crop.
         flip: flip half of the training samples.
         channels: 1 or 3, for all or by domain; None keeps what the files have.
-        seed: of the pictures of a procedural dataset; jitter takes its own, see `Dataset.sample`.
+        seed: of the images of a procedural dataset; jitter takes its own, see `Dataset.sample`.
         limit: use only the first `limit` items.
 
     Raises:
@@ -82,18 +82,18 @@ def open_dataset(
             f"there is no folder or file {str(source)!r}, and no dataset of this name"
             f"{suggest(str(source), names.names()) or '.'} Datasets: {listing(names.names())}."
         )
-    from i2izoo.data.pictures import PictureDataset
+    from i2izoo.data.image_dataset import ImageDataset
 
-    options.pop("seed", None)  # pictures in files are what they are
-    return PictureDataset(root=str(source), **options)
+    options.pop("seed", None)  # images in files are what they are
+    return ImageDataset(root=str(source), **options)
 
 
-def through(dataset: Mapping[str, Any] | None, data: Any) -> Any:
+def with_task_dataset(dataset: Mapping[str, Any] | None, data: Any) -> Any:
     """`data` as a method learns from it: as the root of the dataset that the method names (`Method.dataset`), if any.
 
     What is a dataset already, or names that one itself, stays as it is.
 
-    >>> through({"name": "colorization"}, "./photos")
+    >>> with_task_dataset({"name": "colorization"}, "./photos")
     {'name': 'colorization', 'root': './photos'}
     """
     if dataset is None or isinstance(data, Dataset):

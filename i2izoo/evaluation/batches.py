@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 
-from i2izoo.batching import BATCH_PIXELS
+from i2izoo.images.batching import BATCH_PIXELS
 
 T = TypeVar("T")
 
@@ -20,8 +20,8 @@ def in_groups(items: Iterable[T], shape: Callable[[T], torch.Size], batch_size: 
         shape: C x H x W of an item.
         batch_size: of a list at most; None: about a megapixel, and at most 16.
 
-    >>> pictures = [torch.zeros(1, 4, 4), torch.zeros(1, 4, 4), torch.zeros(1, 8, 4)]
-    >>> [len(group) for group in in_groups(pictures, lambda p: p.shape, None)]
+    >>> images = [torch.zeros(1, 4, 4), torch.zeros(1, 4, 4), torch.zeros(1, 8, 4)]
+    >>> [len(group) for group in in_groups(images, lambda p: p.shape, None)]
     [2, 1]
     """
     group: list[T] = []

@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from i2izoo.cards import read_card, render_card
 from i2izoo.errors import EvaluationError
 from i2izoo.evaluation.protocol import PROTOCOL
 from i2izoo.evaluation.result import SCORES, Result
-from i2izoo.storage import CARD, CONFIG, load_folder, read_config, write_text
+from i2izoo.files.writing import write_text
+from i2izoo.models.cards import read_card, render_card
+from i2izoo.models.storage import CARD, CONFIG, load_folder, read_config
 
 FOLDER = "evaluation"
 
@@ -24,13 +25,13 @@ def write_to_card(folder: str | os.PathLike[str], result: Result) -> None:
 
     The metrics in config.json and README.md are those of this result alone, so that every figure follows from the
     protocol beside it; all else in both files stays, and so do further columns (of a trivial answer, say) of a metric
-    that is again measured on as many pictures of the same split. Of a model with several directions, each has its own
+    that is again measured on as many images of the same split. Of a model with several directions, each has its own
     protocol (`evaluation/DOMAIN/protocol.json`) and its own metrics (`psnr to DOMAIN`), and those of the others stay.
     Each file is written whole or not at all.
 
     Raises:
         StorageError: `folder` is no pretrained folder.
-        EvaluationError: the result is of a part of the pictures only, or has no score.
+        EvaluationError: the result is of a part of the images only, or has no score.
     """
     folder = Path(folder).expanduser()
     config = read_config(folder)
@@ -57,7 +58,7 @@ def write_to_card(folder: str | os.PathLike[str], result: Result) -> None:
     write_text(folder / CONFIG, json.dumps(changed, indent=2) + "\n")
 
 
-OWN = ("value", "on", "n", "unit", "95 % interval", "true pictures", "note")
+OWN = ("value", "on", "n", "unit", "95 % interval", "true images", "note")
 """Columns that `Result.card_metrics` writes."""
 
 

@@ -1,4 +1,4 @@
-"""The pictures of an evaluation: what is translated, and the truth beside it."""
+"""The images of an evaluation: what is translated, and the truth beside it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,22 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from i2izoo.config import schema
-from i2izoo.data.interface import Dataset
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.registry import registry
+from i2izoo.data.derived import DerivedDataset
+from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.data.layout import splits_in
-from i2izoo.data.made import MadeDataset
 from i2izoo.data.open import open_dataset
-from i2izoo.data.pictures import PictureDataset
 from i2izoo.errors import ConfigError, DataError, EvaluationError, ImageError, listing, suggest
-from i2izoo.image_types import quantise
-from i2izoo.images import resize, to_tensor
-from i2izoo.registry import registry
+from i2izoo.images.writing import quantise, resize, to_tensor
 
 CACHE = 1 << 27
-"""Bytes of decoded pictures that an evaluation keeps."""
+"""Bytes of decoded images that an evaluation keeps."""
 
 
 def on_grid(image: Tensor) -> Tensor:
-    """The values that [-1, 1] has after saving as an 8-bit picture and reading it again.
+    """The values that [-1, 1] has after saving as an 8-bit image and reading it again.
 
     >>> on_grid(torch.tensor([-0.999, 2.0])).tolist()
     [-1.0, 1.0]
@@ -41,12 +40,12 @@ def on_grid(image: Tensor) -> Tensor:
 
 @dataclass
 class Case:
-    """One picture of the evaluation.
+    """One image of the evaluation.
 
     Attributes:
         name: unique among the cases.
         source: what is translated, C x H x W in [-1, 1].
-        target: the true picture rounded to 8 bits, C x H x W; None for unpaired data.
+        target: the true image rounded to 8 bits, C x H x W; None for unpaired data.
         predictions: its translations, not yet rounded; several for methods that sample.
     """
 
@@ -57,13 +56,13 @@ class Case:
 
 
 class Cases:
-    """The pictures of a dataset as an evaluation wants them: in order, without jitter, at the protocol's size.
+    """The images of a dataset as an evaluation wants them: in order, without jitter, at the protocol's size.
 
     Args:
-        data: at its pictures' own size.
+        data: at its images' own size.
         source: domain that is translated.
         to: target domain.
-        channels: of the true pictures; None keeps their own.
+        channels: of the true images; None keeps their own.
         size: height and width that sources and truths are resized to; None keeps their own.
         filter: of that resizing.
         limit: only the first so many.
@@ -102,14 +101,14 @@ class Cases:
         return Case(self.names[index], self._resized(sample[self.source]), target)
 
     def _sample(self, index: int) -> dict[str, Tensor]:
-        if not isinstance(self.data, MadeDataset):
+        if not isinstance(self.data, DerivedDataset):
             return self.data.sample(index, None)
         # made at the size that counts: resizing would move the edge of a mask, and smooth what JPEG did
-        whole = self.data.pictures.sample(index, None)
+        whole = self.data.images.sample(index, None)
         return self.data.made_of({domain: self._resized(image) for domain, image in whole.items()}, index, None)
 
     def truths(self) -> Iterator[Tensor]:
-        """The true pictures of the target domain, C x H x W, rounded to 8 bits; of unpaired data as a set."""
+        """The true images of the target domain, C x H x W, rounded to 8 bits; of unpaired data as a set."""
         for index in range(min(self.data.count(self.to), self.limit or self.data.count(self.to))):
             yield self._truth(self.data.sample(index, None)[self.to])
 
@@ -120,11 +119,11 @@ class Cases:
         if self.size is None or list(image.shape[-2:]) == self.size:
             return image
         resized = resize(image, (self.size[0], self.size[1]), self.filter)
-        # a picture of 8 bits stays one, as when the files themselves are resized
+        # an image of 8 bits stays one, as when the files themselves are resized
         return on_grid(resized) if torch.allclose(image, on_grid(image), rtol=0, atol=1e-5) else resized
 
     def hash(self, domain: str) -> str:
-        """SHA-256 over names and bytes of a domain's pictures: of the files, or of the samples if there are none."""
+        """SHA-256 over names and bytes of a domain's images: of the files, or of the samples if there are none."""
         content = hashlib.sha256(json.dumps([domain, self.data.config.get("channels")]).encode())
         count = self.data.count(domain)
         for index in range(min(count, self.limit or count)):
@@ -133,7 +132,7 @@ class Cases:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 over names and bytes of all pictures that are used."""
+        """SHA-256 over names and bytes of all images that are used."""
         domains = dict.fromkeys([self.source, *([self.to] if self.has_truths else [])])
         return hashlib.sha256("".join(self.hash(d) for d in domains).encode()).hexdigest()
 
@@ -141,7 +140,7 @@ class Cases:
 def _check_domains(data: Dataset, source: str, to: str) -> None:
     for domain in (source,) if data.kind == "single" else (source, to):
         if domain not in data.domains:
-            halves = "; name the halves of its pictures with sides=(left, right)" * (sorted(data.domains) == ["A", "B"])
+            halves = "; name the halves of its images with sides=(left, right)" * (sorted(data.domains) == ["A", "B"])
             raise EvaluationError(
                 f"{source!r} -> {to!r} is to be evaluated, but the data has no domain {domain!r}"
                 f"{suggest(domain, data.domains) or ';'} it has {listing(data.domains)}{halves}."
@@ -149,26 +148,26 @@ def _check_domains(data: Dataset, source: str, to: str) -> None:
 
 
 def _name(data: Dataset, domain: str, index: int) -> str:
-    if isinstance(data, PictureDataset) and data.kind == "unpaired":
-        return data.pictures[domain][index].path.stem
+    if isinstance(data, ImageDataset) and data.kind == "unpaired":
+        return data.images[domain][index].path.stem
     return data.name(index)
 
 
 def _unique(names: list[str]) -> list[str]:
     """Names that can be those of files, each once."""
-    plain = [name.replace("/", "_").replace("\\", "_").lstrip(".") or "picture" for name in names]
+    plain = [name.replace("/", "_").replace("\\", "_").lstrip(".") or "image" for name in names]
     counts = Counter(plain)
     return [name if counts[name] == 1 else f"{name}-{index}" for index, name in enumerate(plain)]
 
 
 def _fingerprint(data: Dataset, domain: str, index: int) -> list[Any]:
-    if isinstance(data, MadeDataset):  # of the files: the last bits of what is computed differ between machines
-        if domain in data.pictures.domains:
-            return _fingerprint(data.pictures, domain, index)
+    if isinstance(data, DerivedDataset):  # of the files: the last bits of what is computed differ between machines
+        if domain in data.images.domains:
+            return _fingerprint(data.images, domain, index)
         recipe = [data.recipe] if data.recipe else []
-        return [*recipe, *_fingerprint(data.pictures, data.target, index)]
-    if isinstance(data, PictureDataset):
-        path, half = data.pictures[domain][index]
+        return [*recipe, *_fingerprint(data.images, data.target, index)]
+    if isinstance(data, ImageDataset):
+        path, half = data.images[domain][index]
         status = path.stat()
         return [path.name, half, _file_hash(path, status.st_size, status.st_mtime_ns)]
     try:
@@ -212,10 +211,10 @@ def open_data(
         data: a path, a dataset's name, `{"name": ..., option: value}`, or a dataset.
         domains: of the model, source first, or its only one; None for those of the data.
         split: None: "val" where there is one, otherwise "test", otherwise the data is not divided.
-        sides: domains of the halves of side-by-side pictures.
+        sides: domains of the halves of side-by-side images.
 
     Raises:
-        DataError: no such data or split, or its pictures do not match.
+        DataError: no such data or split, or its images do not match.
     """
     if isinstance(data, Dataset):
         return _native(data, split, sides)
@@ -236,12 +235,12 @@ def open_data(
 
 
 def _in_flat_memory(data: Dataset) -> Dataset:
-    """The same with a small cache: an evaluation reads each picture once or twice, a training again and again."""
-    return type(data)(**{**data.config, "cache_bytes": CACHE}) if isinstance(data, PictureDataset) else data
+    """The same with a small cache: an evaluation reads each image once or twice, a training again and again."""
+    return type(data)(**{**data.config, "cache_bytes": CACHE}) if isinstance(data, ImageDataset) else data
 
 
 def _native(data: Dataset, split: str | None, sides: list[str] | None) -> Opened:
-    """A dataset that is open already; one of files is opened again at its pictures' own size."""
+    """A dataset that is open already; one of files is opened again at its images' own size."""
     config = data.config
     for name, value in (("split", split), ("sides", sides)):
         if value is not None and value != config.get(name):
@@ -249,7 +248,7 @@ def _native(data: Dataset, split: str | None, sides: list[str] | None) -> Opened
     place = f"{type(data).__module__}:{type(data).__qualname__}"
     known = (entry.name for entry in registry("datasets").entries() if entry.value == place)
     name, size, limit = next(known, type(data).__name__), None, config.get("limit")
-    if isinstance(data, PictureDataset):
+    if isinstance(data, ImageDataset):
         name = Path(config["root"]).resolve().name if config.get("root") else name
         size = None if data.crop_size is None else [data.crop_size, data.crop_size]
         native = {"load_size": None, "crop_size": None, "flip": False}

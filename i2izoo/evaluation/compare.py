@@ -17,22 +17,22 @@ from typing import Any
 
 import torch
 
-from i2izoo.config import PartSpec
-from i2izoo.data.interface import Dataset
-from i2izoo.data.open import through
+from i2izoo.contracts.config import PartSpec
+from i2izoo.contracts.dataset import Dataset
+from i2izoo.data.open import with_task_dataset
 from i2izoo.errors import EvaluationError, I2IZooError, listing
 from i2izoo.evaluation.cases import Cases
+from i2izoo.evaluation.compared import COPY_INPUT, ComparedModel, Model, fingerprint, name_models
 from i2izoo.evaluation.comparison import save_comparison
-from i2izoo.evaluation.contestants import COPY_INPUT, Contestant, Model, contestants, fingerprint
 from i2izoo.evaluation.evaluate import evaluate
 from i2izoo.evaluation.measuring import build
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
-from i2izoo.evaluation.result import PER_IMAGE, PICTURES, SCORES, Comparison, Difference, Result
+from i2izoo.evaluation.result import IMAGES, PER_IMAGE, SCORES, Comparison, Difference, Result
 from i2izoo.evaluation.setup import set_up
 from i2izoo.evaluation.statistics import holm, paired_difference
-from i2izoo.images import save
-from i2izoo.storage import write_text
-from i2izoo.translator import Translator
+from i2izoo.files.writing import write_text
+from i2izoo.images.writing import save
+from i2izoo.models.translator import Translator
 
 REPORT = "report.html"
 FINGERPRINT = "model.json"
@@ -64,20 +64,20 @@ def compare(
 ) -> Comparison:
     """Evaluate several models under one protocol and test their differences.
 
-    Every pair of models is tested on every metric that has a value for each picture (see `statistics`), and the p
+    Every pair of models is tested on every metric that has a value for each image (see `statistics`), and the p
     values are corrected for their number. A model that fails stays in the comparison with its `problem` and takes no
     part in the tests; the others go on.
 
     Args:
-        models: names, folders of weights, folders of pictures made elsewhere, translators, or "copy-input" for the
-            untranslated pictures as a baseline; or a dict of display name to model. The first translator decides
+        models: names, folders of weights, folders of images made elsewhere, translators, or "copy-input" for the
+            untranslated images as a baseline; or a dict of display name to model. The first translator decides
             what is translated to what if `to` does not.
         costs: measure time and memory of a translation, too.
         report: write report.html into `out`.
         out: folder for protocol.json, comparison.json, table.md, table.csv, table.tex, per-image.csv, report.html,
-            inputs/, truths/ and models/NAME/ with each model's own results and pictures. Models that are there
+            inputs/, truths/ and models/NAME/ with each model's own results and images. Models that are there
             already, unchanged and under the same protocol, are not evaluated again; a note of their result says so.
-            None: the pictures lie in a temporary folder that lives as long as the comparison.
+            None: the images lie in a temporary folder that lives as long as the comparison.
 
     The other arguments are those of `i2izoo.evaluate`.
 
@@ -93,7 +93,7 @@ def compare(
     >>> [result.model for result in found.results], len(found.differences)
     (['pix2pix', 'copy-input'], 1)
     """
-    entered = contestants(models)
+    entered = name_models(models)
     metrics = None if metrics is None else list(metrics)
     build(metrics, 0)  # a misspelt metric is no model's fault
     place = Path(tempfile.mkdtemp(prefix="i2izoo-compare-")) if out is None else Path(out).expanduser()
@@ -122,7 +122,7 @@ def compare(
         return comparison
     save_comparison(comparison, place)
     if report:
-        from i2izoo.evaluation.report import write_report
+        from i2izoo.report.page import write_report
 
         write_report(comparison, place / REPORT)
     return comparison
@@ -144,49 +144,49 @@ class _Run:
         self.inputs: Path | None = None
         self.truths: Path | None = None
 
-    def evaluate(self, contestant: Contestant, costs: bool, settings: dict[str, Any]) -> Result | Exception:
+    def evaluate(self, compared: ComparedModel, costs: bool, settings: dict[str, Any]) -> Result | Exception:
         """The result of one model, whatever happens; what stopped it where there is no protocol yet."""
         try:
-            model = self._open(contestant)
+            model = self._open(compared)
             protocol = self.protocol or self._begin(model)
         except _OtherProtocol:
             raise
         except Exception as error:
             return error
         if settings["progress"]:
-            print(contestant.name, file=sys.stderr)
-        folder = self.place / "models" / contestant.folder
+            print(compared.name, file=sys.stderr)
+        folder = self.place / "models" / compared.folder
         try:
             mark = fingerprint(model)
             if (before := self._before(folder, mark, costs)) is not None:
-                return replace(before, model=contestant.name)
+                return replace(before, model=compared.name)
             _clear(folder)
             result = evaluate(
-                model, self.data, protocol=protocol, out=folder, keep_pictures=True, costs=costs, **settings
+                model, self.data, protocol=protocol, out=folder, keep_images=True, costs=costs, **settings
             )
-            write_text(folder / FINGERPRINT, json.dumps({"model": contestant.name, "sha256": mark}) + "\n")
+            write_text(folder / FINGERPRINT, json.dumps({"model": compared.name, "sha256": mark}) + "\n")
         except Exception as error:
-            result = getattr(error, "partial", None) or Result(contestant.name, protocol)
+            result = getattr(error, "partial", None) or Result(compared.name, protocol)
             result.problem = result.problem or _said(error)
-        result.model = contestant.name
+        result.model = compared.name
         result.notes = tuple(dict.fromkeys([*self.notes, *result.notes]))
         result.save(folder)
         return result
 
-    def _open(self, contestant: Contestant) -> Translator | Path:
-        if contestant.model != COPY_INPUT:
-            return contestant.open(self.request["device"])
+    def _open(self, compared: ComparedModel) -> Translator | Path:
+        if compared.model != COPY_INPUT:
+            return compared.open(self.request["device"])
         if self.protocol is None:
             raise EvaluationError(f"{COPY_INPUT!r} is a baseline; name a model that it is compared with.")
         if self.inputs is None:
-            raise EvaluationError(f"the pictures of {self.protocol.source!r} cannot be copied as 8-bit pictures.")
+            raise EvaluationError(f"the images of {self.protocol.source!r} cannot be copied as 8-bit images.")
         return self.inputs
 
     def _begin(self, model: Translator | Path) -> Protocol:
-        """The protocol that the first model gives, and the pictures beside which the translations are shown."""
+        """The protocol that the first model gives, and the images beside which the translations are shown."""
         setup = set_up(model, self.data, **self.request)
         if isinstance(model, Translator):  # folders and copies are compared on what the models' task makes of the data
-            self.data = through(model.method.dataset, self.data)
+            self.data = with_task_dataset(model.method.dataset, self.data)
         if (self.place / PROTOCOL).exists():
             before = Protocol.load(self.place).config
             if differ := [k for k, v in setup.protocol.config.items() if v != before[k]]:
@@ -195,7 +195,7 @@ class _Run:
                 )
         write_text(self.place / PROTOCOL, setup.protocol.to_json())
         self.protocol, self.notes = setup.protocol, setup.notes
-        self.inputs, self.truths = _save_pictures(setup.cases, self.place)
+        self.inputs, self.truths = _save_images(setup.cases, self.place)
         return setup.protocol
 
     def _before(self, folder: Path, mark: str, costs: bool) -> Result | None:
@@ -205,13 +205,13 @@ class _Run:
             result = Result.load(folder)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        done = result.problem is None and result.pictures is not None and (result.costs is not None or not costs)
+        done = result.problem is None and result.images is not None and (result.costs is not None or not costs)
         if not same or not done or result.protocol != self.protocol:
             return None
         result.notes = (*result.notes, "Not evaluated again: the results are those of an earlier run in this folder.")
         return result
 
-    def finish(self, entered: Sequence[Contestant], found: Mapping[str, Result | Exception]) -> Comparison:
+    def finish(self, entered: Sequence[ComparedModel], found: Mapping[str, Result | Exception]) -> Comparison:
         """Test the differences between the models that could be evaluated."""
         if self.protocol is None:
             first = min(c.kind for c in entered)  # those that come later fail because these did
@@ -235,7 +235,7 @@ def _clear(folder: Path) -> None:
     """Remove an unfinished or outdated evaluation."""
     for name in (PROTOCOL, SCORES, PER_IMAGE, FINGERPRINT):
         (folder / name).unlink(missing_ok=True)
-    shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    shutil.rmtree(folder / IMAGES, ignore_errors=True)
 
 
 def _said(error: Exception) -> str:
@@ -245,7 +245,7 @@ def _said(error: Exception) -> str:
     return (text if ours else f"{type(error).__name__}: {text}").rstrip(".:") + "."
 
 
-def _save_pictures(cases: Cases, place: Path) -> tuple[Path | None, Path | None]:
+def _save_images(cases: Cases, place: Path) -> tuple[Path | None, Path | None]:
     """Write inputs/NAME.png and truths/NAME.png; those that cannot be read or shown are left out."""
     folders = {"inputs": place / "inputs", "truths": place / "truths"}
     for index, name in enumerate(cases.names):
@@ -262,9 +262,9 @@ def _save_pictures(cases: Cases, place: Path) -> tuple[Path | None, Path | None]
 
 
 def differences(results: Sequence[Result]) -> list[Difference]:
-    """The paired test of every pair of models on every metric with a value for each picture.
+    """The paired test of every pair of models on every metric with a value for each image.
 
-    Of two models the pictures count for which both have a value, two at least. Models with a problem take no part.
+    Of two models the images count for which both have a value, two at least. Models with a problem take no part.
     """
     sound = [r for r in results if r.problem is None]
     found: list[Difference] = []

@@ -24,7 +24,7 @@ def to_dict(comparison: Comparison, root: Path | None = None) -> dict[str, Any]:
 
     Args:
         comparison: what `compare` gave.
-        root: the folders of pictures are given relative to it; None: they are left out.
+        root: the folders of images are given relative to it; None: they are left out.
     """
 
     def place(folder: Path | None) -> str | None:
@@ -33,7 +33,7 @@ def to_dict(comparison: Comparison, root: Path | None = None) -> dict[str, Any]:
     rows = [{k: v for k, v in r.to_dict().items() if k != "protocol"} for r in comparison.results]
     return {
         "protocol": comparison.protocol.config,
-        "results": [{**row, "pictures": place(r.pictures)} for row, r in zip(rows, comparison.results, strict=True)],
+        "results": [{**row, "images": place(r.images)} for row, r in zip(rows, comparison.results, strict=True)],
         "differences": [_finite(asdict(d)) for d in comparison.differences],
         "inputs": place(comparison.inputs),
         "truths": place(comparison.truths),
@@ -54,7 +54,7 @@ def from_dict(content: Mapping[str, Any], root: Path | None = None) -> Compariso
         protocol = Protocol(**content["protocol"])
         results = [Result.from_dict({**row, "protocol": content["protocol"]}) for row in content["results"]]
         for result, row in zip(results, content["results"], strict=True):
-            result.pictures = place(row["pictures"])
+            result.images = place(row["images"])
         rows: list[dict[str, Any]] = [
             {k: float(v) if k in _NUMBERS else v for k, v in row.items()} for row in content["differences"]
         ]
@@ -87,8 +87,8 @@ def load_comparison(folder: str | os.PathLike[str]) -> Comparison:
 
 def save_comparison(comparison: Comparison, folder: Path) -> None:
     """Write protocol.json, comparison.json, table.md, table.csv, table.tex and per-image.csv."""
-    from i2izoo.evaluation.tables import FORMS
-    from i2izoo.storage import write_text
+    from i2izoo.files.writing import write_text
+    from i2izoo.report.tables import FORMS
 
     write_text(folder / PROTOCOL, comparison.protocol.to_json())
     for form, name in TABLES.items():
@@ -98,7 +98,7 @@ def save_comparison(comparison: Comparison, folder: Path) -> None:
 
 
 def per_image_csv(comparison: Comparison) -> str:
-    """A line for each picture of each model: name, model, and the metrics that have a value for each picture."""
+    """A line for each image of each model: name, model, and the metrics that have a value for each image."""
     labels = list(dict.fromkeys(label for result in comparison.results for label in result.values))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

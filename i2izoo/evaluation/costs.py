@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.evaluation.result import Costs
-from i2izoo.translator import Translator
+from i2izoo.models.translator import Translator
 
 REPEATS = (3, 20)
 """Least and greatest number of timed translations."""
@@ -23,17 +23,17 @@ LIMIT = 30.0
 """Seconds after which none is timed, enough or not."""
 
 
-def measure(model: Translator, picture: Any, to: str | None = None, options: Mapping[str, Any] | None = None) -> Costs:
-    """Translate one picture again and again, alone: what a user waits for, and the memory that it takes.
+def measure(model: Translator, image: Any, to: str | None = None, options: Mapping[str, Any] | None = None) -> Costs:
+    """Translate one image again and again, alone: what a user waits for, and the memory that it takes.
 
-    The time is that of a call of the translator, from a picture in memory to its translation in memory: the median
+    The time is that of a call of the translator, from an image in memory to its translation in memory: the median
     of 3 to 20 runs after one that warms up. The memory is the peak of what one translation allocates, on top of the
     weights that it needs; on CUDA as the allocator counts it, on the CPU as torch's profiler sees it (numpy's few
-    copies of a picture are not in it).
+    copies of an image are not in it).
 
     Args:
         model: a translator.
-        picture: what it takes as one picture, such as a tensor C x H x W in [-1, 1].
+        image: what it takes as one image, such as a tensor C x H x W in [-1, 1].
         to: target domain; None: the model's first.
         options: the method's own options of translation.
 
@@ -45,7 +45,7 @@ def measure(model: Translator, picture: Any, to: str | None = None, options: Map
     """
 
     def run() -> None:
-        model(picture, to=to, **(options or {}))
+        model(image, to=to, **(options or {}))
 
     run()
     times: list[float] = []

@@ -11,31 +11,31 @@ from torch import Tensor
 
 from i2izoo.errors import EvaluationError, listing
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
-from i2izoo.evaluation.result import PER_IMAGE, PICTURES, SCORES, Result
-from i2izoo.images import save
-from i2izoo.storage import write_text
+from i2izoo.evaluation.result import IMAGES, PER_IMAGE, SCORES, Result
+from i2izoo.files.writing import write_text
+from i2izoo.images.writing import save
 
 
 class Folder:
-    """protocol.json from the start, per-image.csv batch by batch, pictures one by one, scores.json at the end.
+    """protocol.json from the start, per-image.csv batch by batch, images one by one, scores.json at the end.
 
-    An evaluation that is killed leaves the protocol and the lines and pictures that were done.
+    An evaluation that is killed leaves the protocol and the lines and images that were done.
 
     Args:
         place: created if missing. One that holds the same evaluation (protocol and model) is written over.
         protocol: of the evaluation.
         model: name of the model.
-        keep_pictures: write each prediction.
+        keep_images: write each prediction.
 
     Raises:
         EvaluationError: the folder holds another evaluation, or other files of these names.
     """
 
-    def __init__(self, place: Path, protocol: Protocol, model: str, keep_pictures: bool) -> None:
-        self.place, self.keep_pictures = place, keep_pictures
+    def __init__(self, place: Path, protocol: Protocol, model: str, keep_images: bool) -> None:
+        self.place, self.keep_images = place, keep_images
         if place.exists() and not place.is_dir():
             raise EvaluationError(f"{str(place)!r} is a file; name a folder with out=.")
-        ours = [name for name in (PROTOCOL, SCORES, PER_IMAGE, PICTURES) if (place / name).exists()]
+        ours = [name for name in (PROTOCOL, SCORES, PER_IMAGE, IMAGES) if (place / name).exists()]
         if ours and (found := self._other(protocol, model)):
             raise EvaluationError(f"{str(place)!r} {found}; use another out=, or remove its {listing(ours)}.")
         for name in (SCORES, PER_IMAGE):
@@ -68,13 +68,13 @@ class Folder:
         with (self.place / PER_IMAGE).open("a", encoding="utf-8") as file:
             file.write(text.getvalue())
 
-    def add_picture(self, name: str, prediction: Tensor) -> None:
+    def add_image(self, name: str, prediction: Tensor) -> None:
         """Keep a prediction, C x H x W in [-1, 1], as NAME.png."""
-        if self.keep_pictures:
-            save(prediction, self.place / PICTURES / f"{name}.png")
+        if self.keep_images:
+            save(prediction, self.place / IMAGES / f"{name}.png")
 
     def close(self, result: Result) -> None:
         """Write what was found; the lines, too, once more and whole."""
-        if self.keep_pictures:
-            result.pictures = self.place / PICTURES
+        if self.keep_images:
+            result.images = self.place / IMAGES
         result.save(self.place)

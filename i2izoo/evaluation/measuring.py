@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from i2izoo.config import PartSpec, matches, schema
+from i2izoo.contracts.config import PartSpec, matches, schema
+from i2izoo.contracts.metric import Metric, Score
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, EvaluationError, MetricError
 from i2izoo.evaluation.statistics import mean_interval
-from i2izoo.interfaces import Metric, Score
 from i2izoo.nn.random import derive_seed, seeded
-from i2izoo.registry import registry
 
 DEFAULT = ("psnr", "ssim", "lpips", "fid", "kid")
 """What is measured where nothing is asked for."""
@@ -28,7 +28,7 @@ class Measurement:
     Attributes:
         label: its name in the result.
         metric: the metric.
-        values: a value for each picture, where the metric has one.
+        values: a value for each image, where the metric has one.
         reason: why it has no value; None while it has.
     """
 
@@ -55,18 +55,18 @@ class Measurement:
         except MetricError as error:
             self.stop(error)
 
-    def update(self, pictures: Mapping[str, Any], count: int) -> None:
-        """Add a batch of `count` pictures, or stop."""
+    def update(self, images: Mapping[str, Any], count: int) -> None:
+        """Add a batch of `count` images, or stop."""
         try:
             with seeded(derive_seed(self.seed, self.label, self.seen)):
-                values = self.metric.update(**{name: pictures[name] for name in self.metric.inputs})
+                values = self.metric.update(**{name: images[name] for name in self.metric.inputs})
         except MetricError as error:
             self.stop(error)
             return
         if values is not None:
             if values.shape != (count,):
                 raise EvaluationError(
-                    f"metric {self.label!r} gave values of shape {tuple(values.shape)} for {count} pictures; "
+                    f"metric {self.label!r} gave values of shape {tuple(values.shape)} for {count} images; "
                     "`update` returns one for each, or None."
                 )
             self.values = self.values or []
@@ -76,7 +76,7 @@ class Measurement:
     def scores(self) -> dict[str, Score]:
         """Label -> score over all that was added, with interval and direction; without a value where it stopped."""
         if self.runs and self.seen < (least := max(1, self.metric.min_samples)):  # it was cut off
-            self.stop(f"needs at least {least} picture{'s' * (least > 1)}; {self.seen} could be measured")
+            self.stop(f"needs at least {least} image{'s' * (least > 1)}; {self.seen} could be measured")
         if self.runs:
             try:
                 with seeded(derive_seed(self.seed, self.label, "compute")):
@@ -85,13 +85,13 @@ class Measurement:
                 self.stop(error)
             else:
                 named = {self.label: found} if isinstance(found, Score) else _under(self.label, found)
-                first = next(iter(named), None)  # whose values those of single pictures are
+                first = next(iter(named), None)  # whose values those of single images are
                 with_intervals = {k: self._with_interval(s) if k == first else s for k, s in named.items()}
                 return {label: self._complete(score) for label, score in with_intervals.items()}
         return {self.label: self._complete(Score(None, reason=self.reason))}
 
     def _with_interval(self, score: Score) -> Score:
-        """The confidence interval of a mean over pictures."""
+        """The confidence interval of a mean over images."""
         if self.values is None or score.low is not None or score.value is None:
             return score
         mean = math.fsum(self.values) / len(self.values) if all(map(math.isfinite, self.values)) else score.value
@@ -104,7 +104,7 @@ class Measurement:
         kind, notes = type(self.metric), score.notes
         n = score.n or self.seen
         if score.value is not None and n < kind.advised_samples and str(kind.advised_samples) not in " ".join(notes):
-            notes = (*notes, f"{n} pictures: {self.label} wants {kind.advised_samples} or more to be comparable.")
+            notes = (*notes, f"{n} images: {self.label} wants {kind.advised_samples} or more to be comparable.")
         return replace(score, n=n, notes=notes, higher_is_better=kind.higher_is_better, unit=score.unit or kind.unit)
 
 

@@ -9,7 +9,7 @@ import platform
 from pathlib import Path
 from typing import Any, Literal
 
-from i2izoo.config import Configurable
+from i2izoo.contracts.config import Configurable
 from i2izoo.errors import ConfigError, EvaluationError
 
 PROTOCOL = "protocol.json"
@@ -21,18 +21,18 @@ class Protocol(Configurable):
 
     Args:
         data: name of the data: a dataset's name, or the last part of its path.
-        data_sha256: hash over names and bytes of the pictures that were used.
+        data_sha256: hash over names and bytes of the images that were used.
         split: "train", "val", "test", or None.
-        sides: domains of the halves of side-by-side pictures.
+        sides: domains of the halves of side-by-side images.
         source: domain that is translated.
         to: target domain.
         size: height and width that inputs and truths are resized to first, in pixels; None keeps them as they are.
         filter: of that resizing, antialiased as Pillow's: nearest, box, bilinear, bicubic or lanczos.
         metrics: label -> the metric with all its options, `{"name": "fid", "features": "inception"}`.
-        samples: translations of each picture; 1 for methods that cannot sample.
+        samples: translations of each image; 1 for methods that cannot sample.
         seed: of the translations and of what the metrics draw.
-        limit: only the first so many pictures; None: all.
-        n: number of pictures that were translated.
+        limit: only the first so many images; None: all.
+        n: number of images that were translated.
         bits: depth that predictions and truths are rounded to before they are measured.
         options: the method's own options of translation (`mode`, `steps`).
         versions: of i2izoo, Python and the libraries that compute.
@@ -87,7 +87,7 @@ class Protocol(Configurable):
     def __repr__(self) -> str:
         size = "native size" if self.size is None else f"{self.size[0]} x {self.size[1]}"
         where = self.data + (f"/{self.split}" if self.split else "")
-        return f"Protocol({where}, {self.source} -> {self.to}, {self.n} pictures, {size}, {', '.join(self.metrics)})"
+        return f"Protocol({where}, {self.source} -> {self.to}, {self.n} images, {size}, {', '.join(self.metrics)})"
 
     def to_json(self) -> str:
         """The text of protocol.json."""

@@ -1,4 +1,4 @@
-"""What the true pictures leave behind in a metric, kept by the hash of all that decides it."""
+"""What the true images leave behind in a metric, kept by the hash of all that decides it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from i2izoo.data.download import cache_folder
+from i2izoo.contracts.metric import SetMetric
 from i2izoo.errors import DataError, ImageError, MetricError, StorageError
 from i2izoo.evaluation.batches import in_groups
 from i2izoo.evaluation.cases import Cases
 from i2izoo.evaluation.measuring import Measurement, spec_of
-from i2izoo.interfaces import SetMetric
-from i2izoo.storage import read_tensors, write_tensors
+from i2izoo.files.download import cache_folder
+from i2izoo.files.writing import read_tensors, write_tensors
 
 
 def add_references(
@@ -26,10 +26,10 @@ def add_references(
     batch_size: int | None,
     device: torch.device,
 ) -> None:
-    """Show the true pictures to the metrics that compare sets, all in one pass; those known from before see none.
+    """Show the true images to the metrics that compare sets, all in one pass; those known from before see none.
 
     The state of each is in the folder `references` of the cache (I2IZOO_CACHE, or ~/.cache/i2izoo), under a hash of
-    the pictures, their size and resizing, the metric with its options and weights, and the libraries' versions.
+    the images, their size and resizing, the metric with its options and weights, and the libraries' versions.
     """
     wanting = [(m, m.metric) for m in measurements if m.runs and isinstance(m.metric, SetMetric)]
     if not wanting:
@@ -38,13 +38,13 @@ def add_references(
     places = {m.label: _place(m, cases, data, versions) for m, _ in wanting}
     missing = [(m, metric) for m, metric in wanting if not _restore(metric, places[m.label])]
     try:
-        for group in in_groups(cases.truths() if missing else (), lambda picture: picture.shape, batch_size):
+        for group in in_groups(cases.truths() if missing else (), lambda image: image.shape, batch_size):
             batch = torch.stack(group).to(device)
             for m, metric in missing:
                 _add(m, metric, batch)
     except (ImageError, DataError) as error:
         for m, _ in missing:
-            m.stop(f"needs all the true pictures: {error}")
+            m.stop(f"needs all the true images: {error}")
     for m, metric in missing:
         if m.runs:
             _keep(places[m.label], metric.reference_state())

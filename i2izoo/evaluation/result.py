@@ -12,13 +12,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from i2izoo.contracts.metric import Score
 from i2izoo.errors import ConfigError, EvaluationError, UnknownNameError, listing, suggest
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
-from i2izoo.interfaces import Score
 
 SCORES = "scores.json"
 PER_IMAGE = "per-image.csv"
-PICTURES = "pictures"
+IMAGES = "images"
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Costs:
     """What a translation costs.
 
     Attributes:
-        parameters: number that translation needs; 0 for a folder of pictures.
-        seconds: median time of one picture at the protocol's size, batch 1; None for a folder of pictures.
+        parameters: number that translation needs; 0 for a folder of images.
+        seconds: median time of one image at the protocol's size, batch 1; None for a folder of images.
         memory: peak memory of one translation in bytes, weights included; None where it cannot be measured.
         device: where that was measured: "cpu (4 threads)" or the GPU's name.
     """
@@ -46,11 +46,11 @@ class Result:
         model: name or folder, as given.
         protocol: what was measured.
         scores: metric label -> score; metrics with several values have `fcn_score.pixel_accuracy` and so on.
-        names: of the pictures, in order.
-        values: metric label -> a value for each picture, for metrics that have one.
+        names: of the images, in order.
+        values: metric label -> a value for each image, for metrics that have one.
         costs: None where not asked for.
-        problem: what stopped the evaluation, in a sentence; the scores are then of the pictures before it.
-        pictures: folder of the predictions, `NAME.png` each, where they were kept.
+        problem: what stopped the evaluation, in a sentence; the scores are then of the images before it.
+        images: folder of the predictions, `NAME.png` each, where they were kept.
         notes: what a reader must know of the evaluation as a whole, one sentence each.
     """
 
@@ -61,7 +61,7 @@ class Result:
     values: dict[str, list[float]] = field(default_factory=dict)
     costs: Costs | None = None
     problem: str | None = None
-    pictures: Path | None = None
+    images: Path | None = None
     notes: tuple[str, ...] = ()
 
     def __getitem__(self, label: str) -> Score:
@@ -72,12 +72,12 @@ class Result:
         return self.scores[label]
 
     def __str__(self) -> str:
-        from i2izoo.evaluation.text import result_text
+        from i2izoo.report.text import result_text
 
         return result_text(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON: infinities and NaN as the strings "inf", "-inf" and "nan"; without `pictures`, a place."""
+        """JSON: infinities and NaN as the strings "inf", "-inf" and "nan"; without `images`, a place."""
         content = {
             "model": self.model,
             "scores": {label: asdict(score) for label, score in self.scores.items()},
@@ -112,7 +112,7 @@ class Result:
             raise EvaluationError(f"these are no scores of an evaluation: {type(error).__name__}: {error}.") from error
 
     def per_image_csv(self) -> str:
-        """A table with a line for each picture: its name, and its value of each metric that has one."""
+        """A table with a line for each image: its name, and its value of each metric that has one."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["name", *self.values])
@@ -123,7 +123,7 @@ class Result:
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write protocol.json, per-image.csv and scores.json, each whole or not at all; `load` reads them."""
-        from i2izoo.storage import write_text
+        from i2izoo.files.writing import write_text
 
         folder = Path(folder)
         write_text(folder / PROTOCOL, self.protocol.to_json())
@@ -133,7 +133,7 @@ class Result:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Result:
-        """Read what `save` wrote, with the pictures that lie beside it.
+        """Read what `save` wrote, with the images that lie beside it.
 
         Raises:
             EvaluationError: there is no scores.json, or it is damaged.
@@ -146,7 +146,7 @@ class Result:
         except ValueError as error:
             raise EvaluationError(f"{path} is not JSON ({error}); evaluate again.") from error
         result = cls.from_dict(content)
-        result.pictures = path.parent / PICTURES if (path.parent / PICTURES).is_dir() else None
+        result.images = path.parent / IMAGES if (path.parent / IMAGES).is_dir() else None
         return result
 
     def card_metrics(self) -> dict[str, dict[str, Any]]:
@@ -162,7 +162,7 @@ class Result:
             if score.low is not None and score.high is not None:
                 row["95 % interval"] = f"{score.low:.4g} to {score.high:.4g}"
             if score.reference is not None:
-                row["true pictures"] = _shown(score.reference)
+                row["true images"] = _shown(score.reference)
             if score.notes:
                 row["note"] = " ".join(score.notes)
             rows[label] = row
@@ -197,7 +197,7 @@ class Difference:
     Attributes:
         metric: label.
         first, second: names of the models.
-        mean: mean over pictures of first minus second.
+        mean: mean over images of first minus second.
         low, high: its 95 % bootstrap confidence interval.
         p: two-sided p value of a paired permutation test.
         p_adjusted: the same after Holm's correction over all tests of the comparison.
@@ -222,9 +222,9 @@ class Comparison:
     Attributes:
         protocol: of all of them.
         results: one for each model, in the order given.
-        differences: every pair of models on every metric that has a value for each picture.
-        inputs: folder of the pictures that were translated, `NAME.png` each.
-        truths: folder of the true pictures, or None.
+        differences: every pair of models on every metric that has a value for each image.
+        inputs: folder of the images that were translated, `NAME.png` each.
+        truths: folder of the true images, or None.
     """
 
     protocol: Protocol

@@ -1,4 +1,4 @@
-"""The course of an evaluation: metrics prepared, pictures translated and measured batch by batch, scores."""
+"""The course of an evaluation: metrics prepared, images translated and measured batch by batch, scores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import torch
 
+from i2izoo.contracts.metric import SetMetric
 from i2izoo.errors import EvaluationError, I2IZooError
 from i2izoo.evaluation.batches import in_groups
 from i2izoo.evaluation.cases import Case, Cases, on_grid
@@ -15,9 +16,8 @@ from i2izoo.evaluation.measuring import Measurement
 from i2izoo.evaluation.references import add_references
 from i2izoo.evaluation.result import Costs, Result
 from i2izoo.evaluation.setup import Setup
-from i2izoo.evaluation.translations import PictureFolder, translate
-from i2izoo.interfaces import SetMetric
-from i2izoo.translator import Translator
+from i2izoo.evaluation.translations import ImageFolder, translate
+from i2izoo.models.translator import Translator
 
 
 class Run:
@@ -45,7 +45,7 @@ class Run:
 
     def measure(self, batch_size: int | None, progress: bool) -> None:
         """Translate and measure, in flat memory; what was measured before an error is kept."""
-        keeps = self.folder is not None and self.folder.keep_pictures
+        keeps = self.folder is not None and self.folder.keep_images
         if not keeps and not any(m.runs for m in self.measurements):
             return
         cases = self._cases(batch_size)
@@ -56,11 +56,11 @@ class Run:
             self._stop(error)
 
     def add_costs(self) -> None:
-        """Measure what a translation of the first picture costs."""
+        """Measure what a translation of the first image costs."""
         from i2izoo.evaluation.costs import measure
 
         model, p = self.setup.model, self.protocol
-        if isinstance(model, PictureFolder):
+        if isinstance(model, ImageFolder):
             self.result.costs = Costs(0, None, None, "")
         else:
             self.result.costs = measure(model, self.setup.cases.load(0).source, p.to, dict(p.options))
@@ -71,7 +71,7 @@ class Run:
             scores = m.scores()
             self.result.scores.update(scores)
             if m.values is not None:
-                # of several scores (fcn_score) the values of single pictures are the first's; where an error cut a
+                # of several scores (fcn_score) the values of single images are the first's; where an error cut a
                 # batch off, some metrics have seen more of it than others
                 self.result.values[next(iter(scores))] = m.values[: len(self.result.names)]
         if self.folder is not None:
@@ -80,7 +80,7 @@ class Run:
 
     def _cases(self, batch_size: int | None) -> Iterator[Case]:
         p, model = self.protocol, self.setup.model
-        if isinstance(model, PictureFolder):
+        if isinstance(model, ImageFolder):
             return iter(model)
         return translate(
             model, self.setup.cases, samples=p.samples, seed=p.seed, batch_size=batch_size, options=dict(p.options)
@@ -89,35 +89,33 @@ class Run:
     def _add(self, group: list[Case]) -> None:
         device = self.setup.device
         predictions = [on_grid(case.predictions[0]) for case in group]
-        pictures: dict[str, Any] = {"prediction": torch.stack(predictions).to(device), "model": self.setup.model}
+        images: dict[str, Any] = {"prediction": torch.stack(predictions).to(device), "model": self.setup.model}
         wanted = {name for m in self.measurements if m.runs for name in m.metric.inputs}
         if "target" in wanted:
-            pictures["target"] = torch.stack([case.target for case in group if case.target is not None]).to(device)
+            images["target"] = torch.stack([case.target for case in group if case.target is not None]).to(device)
         if "source" in wanted:
-            pictures["source"] = torch.stack([case.source for case in group]).to(device)
+            images["source"] = torch.stack([case.source for case in group]).to(device)
         if "samples" in wanted:
             rows = [torch.stack([on_grid(p) for p in case.predictions]) for case in group]
-            pictures["samples"] = torch.stack(rows).to(device)
+            images["samples"] = torch.stack(rows).to(device)
         for m in self.measurements:
             if m.runs:
-                m.update(pictures, len(group))
+                m.update(images, len(group))
         names = [case.name for case in group]
         self.result.names += names
         if self.folder is not None:
             running = {m.label: m.values[-len(group) :] for m in self.measurements if m.values is not None}
             self.folder.add(names, running)
             for name, prediction in zip(names, predictions, strict=True):
-                self.folder.add_picture(name, prediction)
+                self.folder.add_image(name, prediction)
 
     def _stop(self, error: BaseException) -> NoReturn:
         """Keep what was measured before an error, and raise it with that."""
         done, n = len(self.result.names), self.protocol.n
         said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
-        self.result.problem = f"{said.rstrip('.')}; the scores are of the {done} of {n} pictures before that."
+        self.result.problem = f"{said.rstrip('.')}; the scores are of the {done} of {n} images before that."
         place = "in `partial` of this error" if self.folder is None else f"in {self.folder.place}"
-        kept = (
-            f"What the {done} of {n} pictures before it gave is kept {place}." if done else f"It is the first of {n}."
-        )
+        kept = f"What the {done} of {n} images before it gave is kept {place}." if done else f"It is the first of {n}."
         try:
             partial = self.finish()
         except Exception as second:
@@ -136,22 +134,22 @@ def _shape(case: Case) -> torch.Size:
     return torch.Size([len(case.source), *case.source.shape[-2:], *case.predictions[0].shape])
 
 
-def _lacking(m: Measurement, cases: Cases, model: Translator | PictureFolder, samples: int) -> str | None:
+def _lacking(m: Measurement, cases: Cases, model: Translator | ImageFolder, samples: int) -> str | None:
     """What the metric needs and this evaluation has not."""
-    kind, elsewhere = type(m.metric), isinstance(model, PictureFolder)
+    kind, elsewhere = type(m.metric), isinstance(model, ImageFolder)
     if "target" in kind.inputs and not cases.paired:
-        return "needs pairs: a true picture for each translation"
+        return "needs pairs: a true image for each translation"
     if isinstance(m.metric, SetMetric) and not cases.has_truths:
-        return f"needs true pictures of {cases.to!r}, which the data does not have"
+        return f"needs true images of {cases.to!r}, which the data does not have"
     if {"model", "samples"} & set(kind.inputs) and elsewhere:
-        return "needs a model, not pictures made elsewhere"
+        return "needs a model, not images made elsewhere"
     if "samples" in kind.inputs and samples < 2:
         can = isinstance(model, Translator) and model.method.samples
-        return "needs several translations of each picture: " + (
+        return "needs several translations of each image: " + (
             "samples=2 or more" if can else "a method that can sample"
         )
     if len(cases) < kind.min_samples:
-        return f"needs at least {kind.min_samples} pictures; found {len(cases)}"
+        return f"needs at least {kind.min_samples} images; found {len(cases)}"
     return None
 
 

@@ -11,17 +11,17 @@ from typing import Any
 
 import torch
 
-from i2izoo.config import PartSpec
-from i2izoo.data.interface import Dataset
-from i2izoo.data.open import through
+from i2izoo.contracts.config import PartSpec
+from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.metric import Metric
+from i2izoo.contracts.registry import registry
+from i2izoo.data.open import with_task_dataset
 from i2izoo.errors import ConfigError, EvaluationError, OptionTypeError, listing, suggest
 from i2izoo.evaluation.cases import Cases, open_data
 from i2izoo.evaluation.measuring import build, spec_of
 from i2izoo.evaluation.protocol import Protocol, versions
-from i2izoo.evaluation.translations import PictureFolder, is_picture_folder
-from i2izoo.interfaces import Metric
-from i2izoo.registry import registry
-from i2izoo.translator import Translator, load
+from i2izoo.evaluation.translations import ImageFolder, is_image_folder
+from i2izoo.models.translator import Translator, load
 
 DEFAULTS: dict[str, Any] = {"filter": "bicubic", "samples": 1, "seed": 0, "options": {}}
 """Arguments of `evaluate` whose default is not None; at its default one counts as not given."""
@@ -42,7 +42,7 @@ class Setup:
     """
 
     name: str
-    model: Translator | PictureFolder
+    model: Translator | ImageFolder
     cases: Cases
     metrics: dict[str, Metric]
     protocol: Protocol
@@ -75,11 +75,11 @@ def set_up(
         if given is None or given.data not in registry("datasets"):
             raise EvaluationError("name the data to evaluate on: a path, a dataset's name or a dataset.")
         data = given.data
-    elsewhere = is_picture_folder(model) and os.fspath(model) not in registry("pretrained")  # type: ignore[arg-type]
+    elsewhere = is_image_folder(model) and os.fspath(model) not in registry("pretrained")  # type: ignore[arg-type]
     translator = None if elsewhere else _translator(model, device)  # type: ignore[arg-type]
     source, to = (None, asked["to"]) if translator is None else _direction(translator, asked["to"])
     opened = open_data(
-        data if translator is None else through(translator.method.dataset, data),
+        data if translator is None else with_task_dataset(translator.method.dataset, data),
         domains=None if source is None else tuple(dict.fromkeys((source, to))),
         split=asked["split"],
         sides=asked["sides"],
@@ -91,8 +91,8 @@ def set_up(
     channels = None if translator is None else translator.method.channels[to]
     cases = Cases(opened.data, source, to, channels=channels, size=size, filter=asked["filter"], limit=limit)
     if not len(cases):
-        raise EvaluationError("the data has no pictures to translate.")
-    if translator is not None or given is None:  # to pictures that are made already a protocol's do no harm
+        raise EvaluationError("the data has no images to translate.")
+    if translator is not None or given is None:  # to images that are made already a protocol's do no harm
         _check_can(translator, asked)
     found = Protocol(
         data=opened.name if given is None else given.data,
@@ -112,7 +112,7 @@ def set_up(
         versions=versions(),
     )
     notes = () if given is None else _check_same(given, found)
-    runner = PictureFolder(Path(model).expanduser(), cases) if translator is None else translator  # type: ignore[arg-type]
+    runner = ImageFolder(Path(model).expanduser(), cases) if translator is None else translator  # type: ignore[arg-type]
     where = runner.device if isinstance(runner, Translator) else _device(device)
     return Setup(_name(model), runner, cases, built, found, where, notes)
 
@@ -145,10 +145,10 @@ def _direction(model: Translator, to: str | None) -> tuple[str, str]:
 
 
 def _direction_of_data(data: Dataset, to: str | None) -> tuple[str, str]:
-    """The direction of pictures made elsewhere: they do not say themselves what they are."""
+    """The direction of images made elsewhere: they do not say themselves what they are."""
     if to is None:
         choices = listing(f"to={domain!r}" for domain in data.domains)
-        raise EvaluationError(f"say which domain the pictures in the folder are of: {choices}.")
+        raise EvaluationError(f"say which domain the images in the folder are of: {choices}.")
     others = [domain for domain in data.domains if domain != to]
     return (others or [to])[0], to
 
@@ -170,12 +170,12 @@ def _check_counts(asked: Mapping[str, Any]) -> None:
 
 
 def _check_can(model: Translator | None, asked: Mapping[str, Any]) -> None:
-    """Refuse samples and options that the model does not have; None: pictures made elsewhere."""
+    """Refuse samples and options that the model does not have; None: images made elsewhere."""
     from i2izoo.evaluation.evaluate import evaluate
 
     if asked["samples"] > 1 and (model is None or not model.method.samples):
-        what = "a folder of pictures" if model is None else f"method {model.name!r}"
-        raise EvaluationError(f"{what} has one answer for each picture; leave samples out.")
+        what = "a folder of images" if model is None else f"method {model.name!r}"
+        raise EvaluationError(f"{what} has one answer for each image; leave samples out.")
     known = {} if model is None else model.method.translate_options()
     own = [p.name for p in inspect.signature(evaluate).parameters.values() if p.kind is not p.VAR_KEYWORD]
     for name in asked["options"]:
@@ -217,7 +217,7 @@ def _check_same(given: Protocol, found: Protocol) -> tuple[str, ...]:
         )
     if given.data_sha256 != found.data_sha256:
         raise EvaluationError(
-            f"the data is not that of the protocol: expected {given.n} pictures of {given.data!r} with the SHA-256 "
+            f"the data is not that of the protocol: expected {given.n} images of {given.data!r} with the SHA-256 "
             f"{given.data_sha256[:16]}..., found {found.n} with {found.data_sha256[:16]}...; give the data that it was "
             "written for, or evaluate without the protocol."
         )

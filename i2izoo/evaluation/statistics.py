@@ -22,13 +22,13 @@ def mean_interval(
 ) -> tuple[float, float] | tuple[None, None]:
     """Bootstrap confidence interval of the mean: bias-corrected and accelerated (BCa; Efron 1987, section 3).
 
-    BCa and not the plain percentile method, because the values of single pictures are often skewed (LPIPS near 0,
+    BCa and not the plain percentile method, because the values of single images are often skewed (LPIPS near 0,
     an accuracy near 1) and BCa's coverage error shrinks with 1/n instead of 1/sqrt(n). Where BCa is not defined (an
-    infinite value, such as PSNR's for a perfect picture), the percentile method takes its place: its upper end is
+    infinite value, such as PSNR's for a perfect image), the percentile method takes its place: its upper end is
     then inf, and its lower end finite if at least 2.5 % of the resamples miss the infinite values.
 
     Args:
-        values: one for each picture.
+        values: one for each image.
         seed: of the resampling.
         confidence: nominal coverage, in (0, 1).
 
@@ -74,10 +74,10 @@ def _varies(x: NDArray[np.float64]) -> bool:
 
 
 def paired_difference(a: ArrayLike, b: ArrayLike, seed: int = 0) -> tuple[float, float, float, float]:
-    """Is the mean of `a` minus `b` real? Paired: row i of both is the same picture.
+    """Is the mean of `a` minus `b` real? Paired: row i of both is the same image.
 
     Args:
-        a: values of one model for each picture.
+        a: values of one model for each image.
         b: those of the other.
         seed: of the resampling.
 
@@ -94,7 +94,7 @@ def paired_difference(a: ArrayLike, b: ArrayLike, seed: int = 0) -> tuple[float,
     """
     first, second = (np.asarray(v, dtype=np.float64).ravel() for v in (a, b))
     if len(first) != len(second) or not len(first):
-        raise ValueError(f"a paired test needs a value of both models for each picture: {len(first)}, {len(second)}.")
+        raise ValueError(f"a paired test needs a value of both models for each image: {len(first)}, {len(second)}.")
     with np.errstate(invalid="ignore"):
         difference = np.where(first == second, 0.0, first - second)
         mean = float(difference.mean())

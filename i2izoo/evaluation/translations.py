@@ -1,4 +1,4 @@
-"""Where the predictions of an evaluation come from: a translator, or a folder of pictures made elsewhere."""
+"""Where the predictions of an evaluation come from: a translator, or a folder of images made elsewhere."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from i2izoo.data.layout import pictures_in
+from i2izoo.data.layout import images_in
 from i2izoo.errors import EvaluationError, I2IZooError, listing
 from i2izoo.evaluation.cases import Case, Cases
-from i2izoo.image_types import quantise
-from i2izoo.images import to_tensor
-from i2izoo.translator import Translator
+from i2izoo.images.writing import quantise, to_tensor
+from i2izoo.models.translator import Translator
 
 
 def translate(
@@ -27,13 +26,13 @@ def translate(
 
     Raises:
         EvaluationError: a translation holds NaN or infinite values, or has another size than its truth.
-        I2IZooError: a picture cannot be read; all the cases before it came first.
+        I2IZooError: an image cannot be read; all the cases before it came first.
     """
     waiting: deque[tuple[str, Tensor | None]] = deque()
     failure: list[Exception] = []
 
     def sources() -> Iterator[Tensor]:
-        # pictures are read ahead of their translation: one that cannot be read must not cost those before it
+        # images are read ahead of their translation: one that cannot be read must not cost those before it
         for index in range(len(cases)):
             try:
                 case = cases.load(index)
@@ -51,7 +50,7 @@ def translate(
     for source, result in stream:
         name, levels = waiting.popleft()
         if isinstance(result, I2IZooError):
-            raise EvaluationError(f"picture {name!r} cannot be translated: {result}") from result
+            raise EvaluationError(f"image {name!r} cannot be translated: {result}") from result
         target = None if levels is None else levels / 127.5 - 1
         yield _checked(Case(name, source, target, [result] if several is None else result))
     if failure:
@@ -77,11 +76,11 @@ def _size(shape: torch.Size) -> str:
     return " x ".join(map(str, shape))
 
 
-class PictureFolder:
-    """Pictures made elsewhere, each named as the picture that it is a translation of.
+class ImageFolder:
+    """Images made elsewhere, each named as the image that it is a translation of.
 
     Args:
-        folder: pictures of any format; nothing else in it matters.
+        folder: images of any format; nothing else in it matters.
         cases: what they are translations of.
 
     Raises:
@@ -90,11 +89,11 @@ class PictureFolder:
 
     def __init__(self, folder: Path, cases: Cases) -> None:
         self.folder, self.cases = folder, cases
-        found = pictures_in(folder)
+        found = images_in(folder)
         self.places = {path.stem: path for path in found}
         stems = Counter(path.stem for path in found)
         problems = [
-            (f"{len(names)} of its pictures {what}", names)
+            (f"{len(names)} of its images {what}", names)
             for what, names in (
                 ("are not in the data", [s for s in stems if s not in cases.names_of_all]),
                 ("are there with several endings", [s for s, count in stems.items() if count > 1]),
@@ -102,17 +101,17 @@ class PictureFolder:
             if names
         ]
         if missing := [name for name in cases.names if name not in stems]:
-            problems.insert(0, (f"{len(missing)} of the data's {len(cases)} pictures are missing in it", missing))
+            problems.insert(0, (f"{len(missing)} of the data's {len(cases)} images are missing in it", missing))
         if not problems and (sizes := self._wrong_sizes()):
-            problems = [(f"{len(sizes)} of its pictures have another size than the data's", sizes)]
+            problems = [(f"{len(sizes)} of its images have another size than the data's", sizes)]
         if problems:
             said = "; ".join(f"{what} ({listing(names, 3)})" for what, names in problems)
             raise EvaluationError(
-                f"the {len(found)} pictures in {str(folder)!r} do not match the data by name and size: {said}."
+                f"the {len(found)} images in {str(folder)!r} do not match the data by name and size: {said}."
             )
 
     def __iter__(self) -> Iterator[Case]:
-        """The cases with these pictures as their translations, in order."""
+        """The cases with these images as their translations, in order."""
         for index in range(len(self.cases)):
             case = self.cases.load(index)
             channels = None if case.target is None else len(case.target)
@@ -137,7 +136,7 @@ def _width_and_height(path: Path) -> tuple[int, int]:
         return (image.height, image.width) if turned else (image.width, image.height)
 
 
-def is_picture_folder(place: Any) -> bool:
-    """Does `place` hold pictures, and no model?"""
+def is_image_folder(place: Any) -> bool:
+    """Does `place` hold images, and no model?"""
     path = Path(place).expanduser() if isinstance(place, (str, Path)) else None
-    return path is not None and path.is_dir() and not (path / "config.json").is_file() and bool(pictures_in(path))
+    return path is not None and path.is_dir() and not (path / "config.json").is_file() and bool(images_in(path))

@@ -61,16 +61,16 @@ def check_choice(mode: str, latent: Tensor | None, style: Tensor | None) -> None
         raise ConfigError("latent and style both decide the translation; give one of them.")
 
 
-def style_picture(picture: Tensor, channels: int, domain: str) -> Tensor:
-    """A reference picture N x C x H x W with the channels of its domain; one channel counts as grey.
+def style_image(image: Tensor, channels: int, domain: str) -> Tensor:
+    """A reference image N x C x H x W with the channels of its domain; one channel counts as grey.
 
     Raises:
         ConfigError: it has another number of channels.
     """
-    found = picture.shape[1]
+    found = image.shape[1]
     if found not in (1, channels):
-        raise ConfigError(f"style is a picture of the domain {domain!r}, {channels} channels; found {found}.")
-    return picture.expand(-1, channels, -1, -1)
+        raise ConfigError(f"style is an image of the domain {domain!r}, {channels} channels; found {found}.")
+    return image.expand(-1, channels, -1, -1)
 
 
 def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Reflection at any size, where torch's own refuses pads that are not smaller than the picture."""
+"""Reflection at any size, where torch's own refuses pads that are not smaller than the image."""
 
 from __future__ import annotations
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from inspect import Parameter
 from typing import Any
 
-from i2izoo.config import schema
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.registry import KINDS, registry
 from i2izoo.errors import ConfigError, listing, suggest
-from i2izoo.registry import KINDS, registry
 
 
 @dataclass(frozen=True)

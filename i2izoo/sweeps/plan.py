@@ -8,15 +8,15 @@ from typing import Any, cast
 
 import torch
 
-from i2izoo.config import schema
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.method import Method
+from i2izoo.contracts.registry import registry
 from i2izoo.data.domains import choose_domains
-from i2izoo.data.interface import Dataset
 from i2izoo.data.open import open_dataset
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.evaluation.measuring import build as build_metrics
 from i2izoo.evaluation.setup import _check_counts, _size
-from i2izoo.interfaces import Method
-from i2izoo.registry import registry
 from i2izoo.sweeps.layers import Given, resolve
 from i2izoo.sweeps.spec import Cell, Sweep, folder_of
 from i2izoo.training.config import TrainingOptions
@@ -57,7 +57,7 @@ class Run:
 
 
 def plan(sweep: Sweep, data: Any, where: str) -> tuple[list[Run], Dataset]:
-    """All runs, and the pictures that they are evaluated on.
+    """All runs, and the images that they are evaluated on.
 
     Raises:
         ConfigError: an option is unknown or has a bad value, or the data does not fit; names the file and the key.
@@ -130,7 +130,7 @@ class _Planner:
         }
         crop = facts["training"]["crop_size"]
         if self.sweep.samples > 1 and not built.samples:
-            raise ConfigError(f"{method!r} has one answer for each picture; leave 'samples' out.")
+            raise ConfigError(f"{method!r} has one answer for each image; leave 'samples' out.")
         multiple, least = training_sides(built)
         if crop and (crop % multiple or crop < least):
             raise ConfigError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i2izoo.config import Configurable
+from i2izoo.contracts.config import Configurable
 from i2izoo.errors import ConfigError
 from i2izoo.sweeps.layers import Given, flat
 
@@ -30,10 +30,10 @@ class Sweep(Configurable):
         runs: options that go together, a mapping with a `name` for each; each is trained in every cell of the grid.
         seeds: of the training; each cell is trained with each of them. None: once, with the option `seed`.
         metrics: as of `i2izoo.evaluate`; None: its default.
-        val: held-out pictures: a folder, a CSV or a dataset's name; None: the split "val" of the data.
-        size: side, or height and width, that the held-out pictures are resized to; None: their own size.
+        val: held-out images: a folder, a CSV or a dataset's name; None: the split "val" of the data.
+        size: side, or height and width, that the held-out images are resized to; None: their own size.
         limit: only the first so many of them; None: all.
-        samples: translations of each picture, for methods that sample.
+        samples: translations of each image, for methods that sample.
 
     >>> sweep = Sweep(method="pix2pix", grid={"generator.width": [8, 16], "gan_loss": ["vanilla", "hinge"]})
     >>> [cell.name for cell in sweep.cells()][:2]

@@ -17,17 +17,17 @@ import torch
 
 from i2izoo.errors import I2IZooError, TrainingError, listing
 from i2izoo.evaluation.compare import REPORT, compare
-from i2izoo.evaluation.report import write_report
 from i2izoo.evaluation.result import Comparison, Result
-from i2izoo.evaluation.weights import weights_in
+from i2izoo.files.weights import weights_in
+from i2izoo.files.writing import write_text
+from i2izoo.models.translator import create
 from i2izoo.nn.random import derive_seed, seeded
-from i2izoo.storage import write_text
+from i2izoo.report.page import write_report
 from i2izoo.sweeps.plan import Run, plan
 from i2izoo.sweeps.spec import Sweep, read
 from i2izoo.sweeps.table import Row, files, make_rows, show
 from i2izoo.training.resume import differences
 from i2izoo.training.trainer import Trainer
-from i2izoo.translator import create
 
 SWEEP = "sweep.json"
 EVALUATION = "evaluation"
@@ -197,7 +197,9 @@ def training_seconds(place: Path) -> float | None:
     try:
         training = json.loads((place / "run.json").read_text(encoding="utf-8"))
         rows = list(csv.DictReader((place / "log.csv").read_text(encoding="utf-8").splitlines()))
-        images = training["training"]["batch_size"] * training["training"]["accumulation"] * training["processes"]
+        images = (
+            training["training"]["batch_size"] * training["training"]["gradient_accumulation"] * training["processes"]
+        )
         steps = [0, *(int(row["step"]) for row in rows)]
         speeds = [float(row["images_per_second"]) for row in rows]
     except (OSError, ValueError, KeyError, TypeError):

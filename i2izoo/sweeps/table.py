@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from i2izoo.contracts.metric import Score
 from i2izoo.errors import listing
-from i2izoo.evaluation.layout import Cell, Layout, lay_out, parameters, significant
-from i2izoo.evaluation.reporting.view import _digits, columns, decimals, number
 from i2izoo.evaluation.result import Comparison, Result, _finite
 from i2izoo.evaluation.statistics import mean_interval
-from i2izoo.evaluation.tables import latex, markdown, terminal
-from i2izoo.interfaces import Score
+from i2izoo.report.layout import Cell, Layout, lay_out, parameters, significant
+from i2izoo.report.tables import latex, markdown, terminal
+from i2izoo.report.view import _digits, columns, decimals, number
 from i2izoo.sweeps.plan import Run
 from i2izoo.sweeps.spec import label
 
@@ -29,7 +29,7 @@ class Row:
         name: of the cell.
         runs: names of its runs, one for each seed.
         varied: option -> value, for the options that the sweep varies.
-        scores: metric -> score: of several seeds the mean, with the interval of each picture's mean over them.
+        scores: metric -> score: of several seeds the mean, with the interval of each image's mean over them.
         spread: metric -> standard deviation over seeds, where there are several.
         parameters: number that translation needs.
         trained: number of all the networks of the training.
@@ -123,7 +123,7 @@ def table(rows: Sequence[Row], comparison: Comparison | None) -> Layout:
         headers.append(Cell(title))
         grid.append([Cell(text) for text in cells])
     if any(c.interval for column in grid for c in column):
-        legend["[low, high]: bootstrap 95 % confidence interval of the mean over pictures."] = None
+        legend["[low, high]: bootstrap 95 % confidence interval of the mean over images."] = None
     if any(row.spread for row in rows):
         legend[f"±: standard deviation over {max(len(row.runs) for row in rows)} seeds."] = None
     if any(c.tie for column in grid for c in column):

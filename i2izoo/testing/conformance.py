@@ -16,9 +16,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from i2izoo.entrypoints import canonical
+from i2izoo.contracts.entrypoints import canonical
+from i2izoo.contracts.registry import KINDS, registry
 from i2izoo.errors import I2IZooError, UnknownNameError, listing, suggest
-from i2izoo.registry import KINDS, registry
 from i2izoo.testing import (
     discriminators,
     encoders,

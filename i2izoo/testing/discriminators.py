@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from i2izoo.config import schema
+from i2izoo.contracts.config import schema
 from i2izoo.nn.random import seeded
 from i2izoo.testing.networks import run
 from i2izoo.testing.subject import Subject, inputs, require
@@ -26,7 +26,7 @@ def logits_come_as_a_list(subject: Subject) -> None:
 
 
 def channels_are_an_option(subject: Subject) -> None:
-    """It has the option in_channels, and takes 1, 4 and 6 (picture and condition together)."""
+    """It has the option in_channels, and takes 1, 4 and 6 (image and condition together)."""
     require("in_channels" in schema(subject.part), "it lacks the option in_channels")
     for channels in (1, 4, 6):
         network = subject.build(in_channels=channels).eval()

@@ -1,4 +1,4 @@
-"""Rules for extractors: a picture of any size has one vector of features, which depends on that picture alone."""
+"""Rules for extractors: an image of any size has one vector of features, which depends on that image alone."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from i2izoo.testing.subject import NotApplicable, Subject, require
 SIZES = ((32, 32), (47, 64), (100, 33))
 
 
-def _pictures(count: int = 3, size: tuple[int, int] = (64, 48)) -> Tensor:
+def _images(count: int = 3, size: tuple[int, int] = (64, 48)) -> Tensor:
     with seeded(3):
         return torch.rand(count, 3, *size) * 2 - 1
 
 
-def features_are_one_row_for_each_picture(subject: Subject) -> None:
-    """Pictures of any size from 32 x 32, in batches of any size, have finite float features N x D of one D."""
+def features_are_one_row_for_each_image(subject: Subject) -> None:
+    """Images of any size from 32 x 32, in batches of any size, have finite float features N x D of one D."""
     extractor, widths = prepared(subject), set()
     for count, size in enumerate(SIZES, 1):
-        features = extractor(_pictures(count, size))
+        features = extractor(_images(count, size))
         shape = tuple(features.shape)
-        require(features.ndim == 2 and shape[0] == count, f"{count} pictures have features of shape {shape}")
+        require(features.ndim == 2 and shape[0] == count, f"{count} images have features of shape {shape}")
         require(features.dtype == torch.float32, f"found {features.dtype}, not float32")
         require(torch.isfinite(features).all(), f"not finite at {size[0]} x {size[1]}")
         widths.add(shape[1])
@@ -32,35 +32,35 @@ def features_are_one_row_for_each_picture(subject: Subject) -> None:
 
 
 def rows_are_independent(subject: Subject) -> None:
-    """A picture has the same features alone as among others, and others than another picture."""
-    extractor, pictures = prepared(subject), _pictures()
-    together = extractor(pictures)
-    alone = torch.cat([extractor(picture[None]) for picture in pictures])
+    """An image has the same features alone as among others, and others than another image."""
+    extractor, images = prepared(subject), _images()
+    together = extractor(images)
+    alone = torch.cat([extractor(image[None]) for image in images])
     require(torch.allclose(together, alone, rtol=1e-3, atol=1e-4 * together.abs().max().item()), "the neighbours count")
-    require(not torch.allclose(together[0], together[1]), "two pictures have the same features")
+    require(not torch.allclose(together[0], together[1]), "two images have the same features")
 
 
 def is_deterministic(subject: Subject) -> None:
-    """The features are a function of the picture alone, whatever the global random state."""
+    """The features are a function of the image alone, whatever the global random state."""
     extractor, found = prepared(subject), []
     for seed in (1, 2):
         with seeded(seed):
-            found.append(extractor(_pictures()))
-    require(torch.equal(*found), "one picture has two features")
+            found.append(extractor(_images()))
+    require(torch.equal(*found), "one image has two features")
 
 
 def leaves_its_input_alone(subject: Subject) -> None:
-    """`forward` does not write into the pictures, and keeps no graph for a gradient of the weights."""
-    pictures = _pictures()
-    features = prepared(subject)(pictures)
-    require(torch.equal(pictures, _pictures()), "it wrote into its input")
+    """`forward` does not write into the images, and keeps no graph for a gradient of the weights."""
+    images = _images()
+    features = prepared(subject)(images)
+    require(torch.equal(images, _images()), "it wrote into its input")
     require(not features.requires_grad, "the weights still want a gradient after prepare")
 
 
 def logits_belong_to_classes(subject: Subject) -> None:
     """`logits` maps N x D features to finite N x classes, or is a MetricError."""
     extractor = prepared(subject)
-    features = extractor(_pictures())
+    features = extractor(_images())
     try:
         logits = extractor.logits(features)
     except MetricError as error:
@@ -71,7 +71,7 @@ def logits_belong_to_classes(subject: Subject) -> None:
 
 RULES = (
     names_its_weights,
-    features_are_one_row_for_each_picture,
+    features_are_one_row_for_each_image,
     rows_are_independent,
     is_deterministic,
     leaves_its_input_alone,

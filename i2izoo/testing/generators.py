@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from i2izoo.config import schema
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.parts import Generator
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Generator
 from i2izoo.nn.random import seeded
 from i2izoo.testing.networks import TOLERANCE, gap, run
 from i2izoo.testing.subject import NotApplicable, Subject, inputs, require
 
 
 def sized_inputs(network: Generator, height: int, width: int) -> tuple[Tensor, ...]:
-    """Arguments of `forward` whose pictures are height x width."""
+    """Arguments of `forward` whose images are height x width."""
     arguments = inputs(network)
     side = arguments[0].shape[-2:]
     with seeded(4):

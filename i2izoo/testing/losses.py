@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from i2izoo.interfaces import AdversarialLoss, ReconstructionLoss
+from i2izoo.contracts.parts import AdversarialLoss, ReconstructionLoss
 from i2izoo.nn.random import seeded
 from i2izoo.testing.subject import NotApplicable, Subject, require
 
@@ -100,7 +100,7 @@ def adversarial_losses_pull_the_right_way(subject: Subject) -> None:
     require(all(f.mean() > 0 for f in fake), "the generator's does not")
 
 
-class _Critic(nn.Module):
+class _Discriminator(nn.Module):
     """The least that a penalty can be taken of."""
 
     def __init__(self) -> None:
@@ -116,13 +116,13 @@ def penalty_is_the_discriminators(subject: Subject) -> None:
     loss = _adversarial(subject)
     real, fake = _images()
     with seeded(8):
-        critic = _Critic()
-        penalty = loss.penalty(critic, real, fake.requires_grad_())
+        discriminator = _Discriminator()
+        penalty = loss.penalty(discriminator, real, fake.requires_grad_())
     if penalty is None:
         raise NotApplicable("the loss has no penalty")
     _is_scalar(penalty)
     penalty.backward()
-    require(critic.first.weight.grad is not None, "the discriminator gets no gradient")
+    require(discriminator.first.weight.grad is not None, "the discriminator gets no gradient")
     require(fake.grad is None, "the generated image gets a gradient")
 
 

@@ -8,11 +8,11 @@ import tempfile
 import torch
 from torch import Tensor
 
-from i2izoo.config import check_options, schema
+from i2izoo.contracts.config import check_options, schema
+from i2izoo.contracts.method import Method
 from i2izoo.errors import listing
-from i2izoo.interfaces import Method
+from i2izoo.models.storage import method_config
 from i2izoo.nn.random import seeded
-from i2izoo.storage import method_config
 from i2izoo.testing.networks import TOLERANCE, gap
 from i2izoo.testing.subject import Subject, require
 from i2izoo.training.config import TrainingOptions
@@ -24,8 +24,8 @@ def translate(method: Method, image: Tensor, to: str, seeds: list[int], noise: i
         return method.eval()(image, to=to, seeds=seeds)
 
 
-def pictures(method: Method, to: str, count: int, height: int, width: int) -> Tensor:
-    """Random pictures of the domain that `to` is translated from."""
+def images(method: Method, to: str, count: int, height: int, width: int) -> Tensor:
+    """Random images of the domain that `to` is translated from."""
     with seeded(11):
         return torch.rand(count, method.channels[method.directions[to]], height, width) * 2 - 1
 
@@ -59,24 +59,24 @@ def options_of_translate_have_defaults(subject: Subject) -> None:
 
 
 def any_size_translates(subject: Subject) -> None:
-    """Pictures of 1 x 1 and 33 x 65 come back at their size, with the target's channels, finite, as float."""
+    """Images of 1 x 1 and 33 x 65 come back at their size, with the target's channels, finite, as float."""
     method: Method = subject.build()
     for to in method.directions:
         for size in ((1, 1), (33, 65)):
-            output = translate(method, pictures(method, to, 2, *size), to, [0, 1])
+            output = translate(method, images(method, to, 2, *size), to, [0, 1])
             wanted = (2, method.channels[to], *size)
             require(tuple(output.shape) == wanted, f"to {to!r}: found {tuple(output.shape)}, not {wanted}")
             require(output.is_floating_point() and torch.isfinite(output).all(), f"to {to!r}: values are not finite")
 
 
 def seeds_decide_everything(subject: Subject) -> None:
-    """A translation is a function of picture and seed; a method that samples gives others for other seeds."""
+    """A translation is a function of image and seed; a method that samples gives others for other seeds."""
     method: Method = subject.build()
     for to in method.directions:
-        image = pictures(method, to, 2, 16, 16)
+        image = images(method, to, 2, 16, 16)
         first = translate(method, image, to, [3, 4], noise=1)
         again = translate(method, image, to, [3, 4], noise=2)
-        require(gap([first], [again]) == 0, f"to {to!r}: the same seeds give another picture; draw from seeds alone")
+        require(gap([first], [again]) == 0, f"to {to!r}: the same seeds give another image; draw from seeds alone")
         if method.samples:
             other = translate(method, image, to, [5, 6])
             require(gap([first], [other]) > 0, f"to {to!r}: it says that it samples, but seeds change nothing")
@@ -86,7 +86,7 @@ def rows_are_independent(subject: Subject) -> None:
     """A row of a batch with its seed translates as it does alone."""
     method: Method = subject.build()
     for to in method.directions:
-        image = pictures(method, to, 3, 16, 16)
+        image = images(method, to, 3, 16, 16)
         together = translate(method, image, to, [3, 4, 5])[1:2]
         alone = translate(method, image[1:2], to, [4])
         difference = gap([together], [alone])
@@ -95,7 +95,7 @@ def rows_are_independent(subject: Subject) -> None:
 
 def saved_is_loaded(subject: Subject) -> None:
     """`save_pretrained` and `load` give a method that translates exactly as before."""
-    from i2izoo.translator import Translator, load
+    from i2izoo.models.translator import Translator, load
 
     method: Method = subject.build()
     model = Translator(method, method_config(method, subject.entry.name))
@@ -104,7 +104,7 @@ def saved_is_loaded(subject: Subject) -> None:
         loaded = load(folder).method
     require(loaded.config == method.config, f"config {method.config} came back as {loaded.config}")
     for to in method.directions:
-        image = pictures(method, to, 2, 16, 16)
+        image = images(method, to, 2, 16, 16)
         difference = gap([translate(loaded, image, to, [0, 1])], [translate(method, image, to, [0, 1])])
         require(difference == 0, f"to {to!r}: the loaded method differs by {difference:.2g}")
 

@@ -1,4 +1,4 @@
-"""Rules for metrics: what they declare is true, and what they find depends on the pictures alone."""
+"""Rules for metrics: what they declare is true, and what they find depends on the images alone."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from i2izoo.config import schema
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.method import Batch, Method, Update
+from i2izoo.contracts.metric import ImageMetric, Metric, Score, SetMetric, Weights
 from i2izoo.errors import MetricError, listing
-from i2izoo.evaluation.weights import Weights, weights_in
-from i2izoo.interfaces import Batch, ImageMetric, Method, Metric, Score, SetMetric, Update
+from i2izoo.files.weights import weights_in
+from i2izoo.models.translator import Translator
 from i2izoo.nn.random import randn, seeded
 from i2izoo.testing.subject import NotApplicable, Subject, require
-from i2izoo.translator import Translator
 
 MOST = 256
-"""Pictures that a rule computes with at most; a metric that wants more is not checked by it."""
+"""Images that a rule computes with at most; a metric that wants more is not checked by it."""
 
 
 class _Noisy(Method):
@@ -52,7 +53,7 @@ class _Noisy(Method):
         return {}
 
 
-# ---------------------------------------------------------------------------------------------------------- pictures
+# ---------------------------------------------------------------------------------------------------------- images
 
 
 def _noise(count: int, side: int, seed: int) -> Tensor:
@@ -67,20 +68,20 @@ def _smooth(count: int, side: int, seed: int) -> Tensor:
     return ((blots + 1) * 127.5).round() / 127.5 - 1
 
 
-def _pictures(subject: Subject) -> dict[str, Any]:
-    """What `update` gets, by keyword, and the true pictures: as few and as small as the metric allows."""
+def _images(subject: Subject) -> dict[str, Any]:
+    """What `update` gets, by keyword, and the true images: as few and as small as the metric allows."""
     count = max(subject.part.min_samples, 24 if issubclass(subject.part, SetMetric) else 4)
     if count > MOST:
-        raise NotApplicable(f"it wants {count} pictures")
+        raise NotApplicable(f"it wants {count} images")
     return _made(count, _side(subject))
 
 
 @functools.cache
 def _side(subject: Subject) -> int:
     """64 pixels, or where the metric refuses that, 176: the five scales of MS-SSIM want 161."""
-    pictures, metric = _made(1, 64), prepared(subject)
+    images, metric = _made(1, 64), prepared(subject)
     try:
-        metric.update(**{name: pictures[name] for name in metric.inputs})
+        metric.update(**{name: images[name] for name in metric.inputs})
     except MetricError:
         return 176
     return 64
@@ -99,7 +100,7 @@ def _made(count: int, side: int) -> dict[str, Any]:
 
 
 def _blocks(count: int, side: int) -> Tensor:
-    """Nearly the same blocks of black and white again and again: far from the true pictures, and without variety."""
+    """Nearly the same blocks of black and white again and again: far from the true images, and without variety."""
     blocks = nn.functional.interpolate(_noise(1, side // 16, 5)[:, :1].sign(), (side, side))
     contrast = 1 - torch.arange(count).view(-1, 1, 1, 1) * 2 / 255
     return (blocks * contrast).repeat(1, 3, 1, 1)
@@ -131,11 +132,11 @@ def _batches(count: int, sizes: tuple[int, ...]) -> Iterator[slice]:
         start, turn = start + sizes[turn % len(sizes)], turn + 1
 
 
-def _update(metric: Any, pictures: dict[str, Any], sizes: tuple[int, ...] = (MOST,)) -> list[Any]:
-    """Add the pictures in batches of these sizes, and return what each `update` returned."""
+def _update(metric: Any, images: dict[str, Any], sizes: tuple[int, ...] = (MOST,)) -> list[Any]:
+    """Add the images in batches of these sizes, and return what each `update` returned."""
     returned = []
-    for rows in _batches(len(pictures["target"]), sizes):
-        given = {name: pictures[name] if name == "model" else pictures[name][rows].clone() for name in metric.inputs}
+    for rows in _batches(len(images["target"]), sizes):
+        given = {name: images[name] if name == "model" else images[name][rows].clone() for name in metric.inputs}
         try:
             returned.append(metric.update(**given))
         except MetricError as error:
@@ -145,14 +146,14 @@ def _update(metric: Any, pictures: dict[str, Any], sizes: tuple[int, ...] = (MOS
     return returned
 
 
-def _run(subject: Subject, pictures: dict[str, Any] | None = None, sizes: tuple[int, ...] = (MOST,)) -> Any:
-    """A prepared metric that has seen the pictures (and, of sets, the true ones)."""
-    pictures = pictures or _pictures(subject)
+def _run(subject: Subject, images: dict[str, Any] | None = None, sizes: tuple[int, ...] = (MOST,)) -> Any:
+    """A prepared metric that has seen the images (and, of sets, the true ones)."""
+    images = images or _images(subject)
     metric = prepared(subject)
     if isinstance(metric, SetMetric):
-        for rows in _batches(len(pictures["target"]), sizes):
-            metric.add_reference(pictures["target"][rows].clone())
-    _update(metric, pictures, sizes)
+        for rows in _batches(len(images["target"]), sizes):
+            metric.add_reference(images["target"][rows].clone())
+    _update(metric, images, sizes)
     return metric
 
 
@@ -210,128 +211,128 @@ def names_its_weights(subject: Subject) -> None:
 
 
 def value_is_within_bounds(subject: Subject) -> None:
-    """`compute` gives a Score, or several by name, each a float within `bounds`, in its interval, over all pictures."""
-    pictures = _pictures(subject)
+    """`compute` gives a Score, or several by name, each a float within `bounds`, in its interval, over all images."""
+    images = _images(subject)
     low, high = subject.part.bounds
-    scores = _scores(_run(subject, pictures, (4,)))
+    scores = _scores(_run(subject, images, (4,)))
     for name, score in scores.items():
         value = score.value
         if not isinstance(value, float) or math.isnan(value):
             raise AssertionError(f"{name} is {value!r} ({score.reason})")
         require(low - 1e-6 <= value <= high + 1e-6, f"{name} is {value!r}, outside of {subject.part.bounds}")
-        require(score.n == len(pictures["target"]), f"n is {score.n} for {len(pictures['target'])} pictures")
+        require(score.n == len(images["target"]), f"n is {score.n} for {len(images['target'])} images")
         if score.low is not None and score.high is not None:
             require(score.low <= value <= score.high, f"{name} is {value}, outside of {score.low} ... {score.high}")
 
 
-def equal_pictures_are_the_better_side(subject: Subject) -> None:
-    """Pictures that equal the true ones score better than others, which have nothing of them."""
+def equal_images_are_the_better_side(subject: Subject) -> None:
+    """Images that equal the true ones score better than others, which have nothing of them."""
     if not _compares(subject.part):
-        raise NotApplicable("it does not compare with true pictures")
-    pictures = _pictures(subject)
-    truth = pictures["target"]
+        raise NotApplicable("it does not compare with true images")
+    images = _images(subject)
+    truth = images["target"]
     others = _blocks(len(truth), truth.shape[-1])
-    equal, different = (_values(_run(subject, {**pictures, "prediction": p})) for p in (truth, others))
+    equal, different = (_values(_run(subject, {**images, "prediction": p})) for p in (truth, others))
     for name, value in equal.items():
         better = value > different[name] if subject.part.higher_is_better else value < different[name]
-        require(better, f"{name}: equal pictures have {value:.4g}, others {different[name]:.4g}")
+        require(better, f"{name}: equal images have {value:.4g}, others {different[name]:.4g}")
 
 
 def batches_do_not_matter(subject: Subject) -> None:
-    """Batches of 1, 2 and 3 pictures give what one batch of all gives, to the rounding of the arithmetic."""
-    pictures = _pictures(subject)
-    one, many = (_values(_run(subject, pictures, sizes)) for sizes in ((MOST,), (1, 2, 3)))
+    """Batches of 1, 2 and 3 images give what one batch of all gives, to the rounding of the arithmetic."""
+    images = _images(subject)
+    one, many = (_values(_run(subject, images, sizes)) for sizes in ((MOST,), (1, 2, 3)))
     # networks round differently at other batch sizes, and the root of a covariance enlarges that
     _same(one, many, 1e-4 if issubclass(subject.part, SetMetric) else 1e-6, "one batch and batches of 1, 2 and 3")
 
 
 def order_does_not_matter(subject: Subject) -> None:
-    """The pictures in another order (of sets, only the translated ones) give the same value."""
+    """The images in another order (of sets, only the translated ones) give the same value."""
     if "seed" in schema(subject.part):
-        raise NotApplicable("it draws from the pictures by its option seed")
+        raise NotApplicable("it draws from the images by its option seed")
     if "model" in subject.part.inputs:
         raise NotApplicable("what a model draws is a function of the place in the list")
-    pictures = _pictures(subject)
+    images = _images(subject)
     of_sets = issubclass(subject.part, SetMetric)
-    turned = {n: v if n == "model" or (of_sets and n == "target") else v.flip(0) for n, v in pictures.items()}
-    one, other = (_values(_run(subject, p)) for p in (pictures, turned))
+    turned = {n: v if n == "model" or (of_sets and n == "target") else v.flip(0) for n, v in images.items()}
+    one, other = (_values(_run(subject, p)) for p in (images, turned))
     _same(one, other, 1e-4 if of_sets else 1e-6, "two orders")
 
 
-def same_pictures_give_the_same_value(subject: Subject) -> None:
-    """The value is a function of the pictures, whatever the global random state; `compute` may be called again."""
-    pictures = _pictures(subject)
+def same_images_give_the_same_value(subject: Subject) -> None:
+    """The value is a function of the images, whatever the global random state; `compute` may be called again."""
+    images = _images(subject)
     values = []
     for seed in (1, 2):
         with seeded(seed):
-            metric = _run(subject, pictures)
+            metric = _run(subject, images)
             values += [_values(metric), _values(metric)]
     for other in values[1:]:
-        _same(values[0], other, 0, "the same pictures")
+        _same(values[0], other, 0, "the same images")
 
 
 def leaves_its_inputs_alone(subject: Subject) -> None:
-    """Neither `update` nor `add_reference` writes into the pictures."""
-    pictures, metric = _pictures(subject), prepared(subject)
-    _update(prepared(subject), pictures)  # not applicable, if these inputs are not what it reads
-    before = {n: v.clone() for n, v in pictures.items() if n != "model"}
+    """Neither `update` nor `add_reference` writes into the images."""
+    images, metric = _images(subject), prepared(subject)
+    _update(prepared(subject), images)  # not applicable, if these inputs are not what it reads
+    before = {n: v.clone() for n, v in images.items() if n != "model"}
     if isinstance(metric, SetMetric):
-        metric.add_reference(pictures["target"])
-    metric.update(**{name: pictures[name] for name in metric.inputs})
-    written = [n for n, v in before.items() if not torch.equal(v, pictures[n])]
+        metric.add_reference(images["target"])
+    metric.update(**{name: images[name] for name in metric.inputs})
+    written = [n for n, v in before.items() if not torch.equal(v, images[n])]
     require(not written, f"it wrote into {listing(written)}")
 
 
-def each_picture_has_a_value(subject: Subject) -> None:
-    """`update` returns None or one float for each picture; the mean of an ImageMetric's is its value."""
-    pictures, metric = _pictures(subject), prepared(subject)
+def each_image_has_a_value(subject: Subject) -> None:
+    """`update` returns None or one float for each image; the mean of an ImageMetric's is its value."""
+    images, metric = _images(subject), prepared(subject)
     if isinstance(metric, SetMetric):
-        metric.add_reference(pictures["target"])
-    returned = _update(metric, pictures, (4, 2))
+        metric.add_reference(images["target"])
+    returned = _update(metric, images, (4, 2))
     if all(r is None for r in returned) and not isinstance(metric, ImageMetric):
         return
-    for rows, found in zip(_batches(len(pictures["target"]), (4, 2)), returned, strict=True):
+    for rows, found in zip(_batches(len(images["target"]), (4, 2)), returned, strict=True):
         count = rows.stop - rows.start
         require(isinstance(found, Tensor) and found.is_floating_point(), f"update returned {found!r}")
-        require(found.shape == (count,), f"{count} pictures have values of shape {tuple(found.shape)}")
+        require(found.shape == (count,), f"{count} images have values of shape {tuple(found.shape)}")
     if isinstance(metric, ImageMetric):
         mean = {name: torch.cat(returned).double().mean().item() for name in _values(metric)}
-        _same(_values(metric), mean, 1e-6, "the value and the mean over pictures")
+        _same(_values(metric), mean, 1e-6, "the value and the mean over images")
 
 
-def reference_state_replaces_the_pictures(subject: Subject) -> None:
+def reference_state_replaces_the_images(subject: Subject) -> None:
     """What `reference_state` gives can be stored as safetensors, and gives the same value when it is loaded."""
     if not issubclass(subject.part, SetMetric):
         raise NotApplicable("it does not compare sets")
-    pictures = _pictures(subject)
-    first = _run(subject, pictures)
+    images = _images(subject)
+    first = _run(subject, images)
     state = load(save(dict(first.reference_state())))
     second = prepared(subject)
     second.load_reference_state(state)
-    _update(second, pictures)
-    _same(_values(first), _values(second), 0, "true pictures, and what they left behind")
+    _update(second, images)
+    _same(_values(first), _values(second), 0, "true images, and what they left behind")
 
 
 def nothing_seen_is_an_error(subject: Subject) -> None:
-    """`compute` raises MetricError where no picture was added."""
+    """`compute` raises MetricError where no image was added."""
     metric = prepared(subject)
     if isinstance(metric, SetMetric):
-        metric.add_reference(_pictures(subject)["target"])
+        metric.add_reference(_images(subject)["target"])
     try:
         found = metric.compute()
     except MetricError:
         return
-    raise AssertionError(f"without a picture compute gave {found!r}")
+    raise AssertionError(f"without an image compute gave {found!r}")
 
 
-def too_few_pictures_have_no_value(subject: Subject) -> None:
-    """With `min_samples` pictures there is a value, with one fewer MetricError or a Score without value."""
+def too_few_images_have_no_value(subject: Subject) -> None:
+    """With `min_samples` images there is a value, with one fewer MetricError or a Score without value."""
     least = subject.part.min_samples
     if least < 2:
-        raise NotApplicable("one picture is enough")
-    pictures = _pictures(subject)
+        raise NotApplicable("one image is enough")
+    images = _images(subject)
     for count in (least, least - 1):
-        few = {n: v if n in ("model", "target") else v[:count] for n, v in pictures.items()}
+        few = {n: v if n in ("model", "target") else v[:count] for n, v in images.items()}
         metric = prepared(subject)
         if isinstance(metric, SetMetric):
             metric.add_reference(few["target"])
@@ -341,20 +342,20 @@ def too_few_pictures_have_no_value(subject: Subject) -> None:
             value = [s.value for s in _scores(metric).values() if s.value is not None]
         except MetricError:
             value = []
-        require(bool(value) == (count == least), f"min_samples is {least}; {count} pictures have the value {value}")
+        require(bool(value) == (count == least), f"min_samples is {least}; {count} images have the value {value}")
 
 
 RULES = (
     declares_what_it_measures,
     names_its_weights,
     value_is_within_bounds,
-    equal_pictures_are_the_better_side,
+    equal_images_are_the_better_side,
     batches_do_not_matter,
     order_does_not_matter,
-    same_pictures_give_the_same_value,
+    same_images_give_the_same_value,
     leaves_its_inputs_alone,
-    each_picture_has_a_value,
-    reference_state_replaces_the_pictures,
+    each_image_has_a_value,
+    reference_state_replaces_the_images,
     nothing_seen_is_an_error,
-    too_few_pictures_have_no_value,
+    too_few_images_have_no_value,
 )

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from i2izoo.errors import listing
+from i2izoo.files.writing import read_tensors, write_tensors
 from i2izoo.nn.random import seeded
-from i2izoo.storage import read_tensors, write_tensors
 from i2izoo.testing.subject import Subject, inputs, require
 
 TOLERANCE = 1e-4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 
-from i2izoo.config import Configurable, schema
+from i2izoo.contracts.config import Configurable, schema
 from i2izoo.errors import ConfigError, listing
 from i2izoo.testing.subject import NotApplicable, Subject, require
 

@@ -8,10 +8,10 @@ import tempfile
 
 import torch
 
+from i2izoo.contracts.pretrained import PretrainedEntry
 from i2izoo.errors import listing
+from i2izoo.models.storage import load_folder
 from i2izoo.nn.random import seeded
-from i2izoo.pretrained import PretrainedEntry
-from i2izoo.storage import load_folder
 from i2izoo.testing.subject import NotApplicable, Subject, require
 
 

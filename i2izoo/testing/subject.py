@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from i2izoo.config import missing_options
-from i2izoo.entrypoints import Entry
+from i2izoo.contracts.config import missing_options
+from i2izoo.contracts.entrypoints import Entry
+from i2izoo.contracts.registry import registry, singular
 from i2izoo.nn.random import seeded
-from i2izoo.registry import registry, singular
 
 CONTEXT = {"in_channels": 3, "out_channels": 3, "latent": 4}
 """What a method would decide for its parts; given to those that require it."""
@@ -32,7 +32,7 @@ class Subject:
     """One entry of a registry.
 
     Attributes:
-        kind: kind of part, a key of `i2izoo.registry.KINDS`.
+        kind: kind of part, a key of `i2izoo.contracts.registry.KINDS`.
         entry: name, place and distribution.
     """
 

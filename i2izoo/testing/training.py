@@ -10,28 +10,29 @@ from typing import Any
 
 import torch
 
+from i2izoo.contracts.method import Batch, Method
+from i2izoo.contracts.parts import Discriminator
 from i2izoo.errors import listing
-from i2izoo.interfaces import Batch, Discriminator, Method
+from i2izoo.models.storage import method_config
+from i2izoo.models.translator import Translator
 from i2izoo.nn.random import seeded
-from i2izoo.storage import method_config
-from i2izoo.testing.pictures import RandomPictures
+from i2izoo.testing.images import RandomImages
 from i2izoo.testing.subject import Subject, require
 from i2izoo.training.step import Stepper
 from i2izoo.training.trainer import Trainer
-from i2izoo.translator import Translator
 
 STEPS = 6
-"""Enough for a critic that is trained five times as often as its generator."""
+"""Enough for a discriminator that is trained five times as often as its generator."""
 
 
-def data_for(method: Method) -> RandomPictures:
+def data_for(method: Method) -> RandomImages:
     """Noise at the smallest size from 32 that all networks of the method accept."""
     multiple = max(method.size_multiple(to) for to in method.directions)
-    critics = [m.min_size for m in method.modules() if isinstance(m, Discriminator)]
-    least = max(32, *(method.min_size(to) for to in method.directions), *critics)
+    discriminators = [m.min_size for m in method.modules() if isinstance(m, Discriminator)]
+    least = max(32, *(method.min_size(to) for to in method.directions), *discriminators)
     channels = {d: method.channels[d] for d in method.domains}
     kind: Any = "paired" if method.data == "paired" else "unpaired"
-    return RandomPictures(channels=channels, size=least + -least % multiple, kind=kind)
+    return RandomImages(channels=channels, size=least + -least % multiple, kind=kind)
 
 
 def batches(method: Method, count: int) -> list[Batch]:

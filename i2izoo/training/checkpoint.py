@@ -12,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.method import Method
 from i2izoo.errors import StorageError, listing
-from i2izoo.interfaces import Method
-from i2izoo.storage import read_tensors, replace_folder, save_folder, write_tensors, write_text
+from i2izoo.files.writing import read_tensors, replace_folder, write_tensors, write_text
+from i2izoo.models.storage import save_folder
 from i2izoo.training.ema import EMA
 from i2izoo.training.step import Stepper
 

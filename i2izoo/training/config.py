@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from i2izoo.config import Configurable, merge
+from i2izoo.contracts.config import Configurable, merge
 from i2izoo.errors import ConfigError
 
 
@@ -18,26 +18,26 @@ class TrainingOptions(Configurable):
         steps: length in optimiser steps instead of epochs, at the full learning rate.
         decay_steps: the same for the linear fall; only with `steps`.
         warmup_steps: steps over which the learning rate first rises linearly from zero; 0: none.
-        batch_size: pictures (or pairs) for each process and micro-batch.
-        accumulation: micro-batches whose gradients make one step. Every update of the method then steps once in as many
-            micro-batches.
+        batch_size: images (or pairs) for each process and micro-batch.
+        gradient_accumulation: micro-batches whose gradients make one step. Every update of the method then
+            steps once in so many micro-batches.
         precision: "fp32", "bf16" or "fp16" (autocast; weights and optimisers stay float32; fp16 wants a GPU).
         channels_last: memory format of networks and images; None: where it is faster, on GPUs and on CPUs with AVX-512.
         compile: `torch.compile` the networks; the first steps take long.
         ema: decay of the exponential moving average of the weights that are saved, for each step; 0 switches it off.
-        clip: largest gradient norm of each update; None does not clip.
+        max_grad_norm: largest gradient norm of each update; None does not clip.
         seed: all randomness is a function of it, the step and the process.
-        load_size: side that pictures are resized to before the crop, in pixels; None keeps their size.
-        crop_size: side of the random crop, in pixels; None takes the whole picture.
+        load_size: side that images are resized to before the crop, in pixels; None keeps their size.
+        crop_size: side of the random crop, in pixels; None takes the whole image.
         flip: random horizontal flip.
         split: "train", "val", ...: the part of the data; None: "train".
-        sides: for side-by-side pictures, the domains of the left and the right half.
+        sides: for side-by-side images, the domains of the left and the right half.
         log_every: steps between lines of log.csv.
         sample_every: steps between grids of samples; 0: none.
         samples: rows of such a grid.
-        metrics: what held-out pictures are evaluated with: `psnr`, or `fid[resnet18]` for a variant.
+        metrics: what held-out images are evaluated with: `psnr`, or `fid[resnet18]` for a variant.
         evaluate_every: steps between evaluations; 0: only after the last step.
-        val_limit: only the first so many held-out pictures; None: all.
+        val_limit: only the first so many held-out images; None: all.
         checkpoint_every: steps between checkpoints; the last step always has one.
         keep_last: checkpoints that are kept.
         tensorboard: write TensorBoard events too.
@@ -53,12 +53,12 @@ class TrainingOptions(Configurable):
         decay_steps: int = 0,
         warmup_steps: int = 0,
         batch_size: int = 1,
-        accumulation: int = 1,
+        gradient_accumulation: int = 1,
         precision: Literal["fp32", "bf16", "fp16"] = "fp32",
         channels_last: bool | None = None,
         compile: bool = False,
         ema: float = 0.0,
-        clip: float | None = None,
+        max_grad_norm: float | None = None,
         seed: int = 0,
         load_size: int | None = None,
         crop_size: int | None = None,
@@ -77,7 +77,8 @@ class TrainingOptions(Configurable):
         device: str | None = None,
     ) -> None:
         at_least = {
-            "epochs": 0, "decay_epochs": 0, "decay_steps": 0, "warmup_steps": 0, "batch_size": 1, "accumulation": 1,
+            "epochs": 0, "decay_epochs": 0, "decay_steps": 0, "warmup_steps": 0, "batch_size": 1,
+            "gradient_accumulation": 1,
             "log_every": 1, "sample_every": 0, "samples": 1, "evaluate_every": 0, "checkpoint_every": 1,
             "keep_last": 1,
         }  # fmt: skip
@@ -88,8 +89,8 @@ class TrainingOptions(Configurable):
             raise ConfigError(f"training option 'ema' is a decay in [0, 1); found {ema}.")
         if val_limit is not None and val_limit < 1:
             raise ConfigError(f"training option 'val_limit' is at least 1, or None for all; found {val_limit}.")
-        if clip is not None and clip <= 0:
-            raise ConfigError(f"training option 'clip' is above 0, or None for no clipping; found {clip}.")
+        if max_grad_norm is not None and max_grad_norm <= 0:
+            raise ConfigError(f"training option 'max_grad_norm' is above 0, or None for none; found {max_grad_norm}.")
         if decay_steps and steps is None:
             raise ConfigError("training option 'decay_steps' goes with 'steps'; with epochs it is 'decay_epochs'.")
         if (epochs + decay_epochs if steps is None else steps + decay_steps) < 1:
@@ -115,7 +116,7 @@ class TrainingOptions(Configurable):
             recipe = {k: v for k, v in recipe.items() if k not in ("steps", "decay_steps")}
         crop = given.get("crop_size", recipe.get("crop_size"))
         if "load_size" not in given and "crop_size" in given and recipe.get("load_size"):
-            # 286 to 256, as they are; the whole picture at its own size where nothing is cropped
+            # 286 to 256, as they are; the whole image at its own size where nothing is cropped
             recipe["load_size"] = round(crop * recipe["load_size"] / recipe["crop_size"]) if crop else None
         return cls(**merge(recipe, dict(given)))
 
@@ -126,12 +127,12 @@ class TrainingOptions(Configurable):
     decay_steps: int
     warmup_steps: int
     batch_size: int
-    accumulation: int
+    gradient_accumulation: int
     precision: str
     channels_last: bool | None
     compile: bool
     ema: float
-    clip: float | None
+    max_grad_norm: float | None
     seed: int
     load_size: int | None
     crop_size: int | None

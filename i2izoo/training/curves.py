@@ -1,4 +1,4 @@
-"""The curves of a run as a picture: every metric, with its best step, and every loss, against the steps."""
+"""The curves of a run as an image: every metric, with its best step, and every loss, against the steps."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from i2izoo.contracts.parts import Discriminator, Encoder, Generator
 from i2izoo.errors import TrainingError
-from i2izoo.interfaces import Discriminator, Encoder, Generator
 
 
 def best_device() -> str:
@@ -29,7 +29,7 @@ def choose_device(asked: str | None, precision: str) -> torch.device:
     except RuntimeError:
         raise TrainingError(f"there is no device {asked!r}; devices are 'cpu', 'cuda', 'cuda:1' or 'mps'.") from None
     if device.type not in ("cpu", best_device()) or (device.index or 0) >= max(1, torch.cuda.device_count()):
-        raise TrainingError(f"device {asked!r} is not to be had here; the best is {best_device()!r}.")
+        raise TrainingError(f"device {asked!r} is not available here; the best is {best_device()!r}.")
     if precision == "fp16" and device.type == "cpu":
         raise TrainingError("precision 'fp16' wants a GPU; a CPU trains in 'bf16' or 'fp32'.")
     return device

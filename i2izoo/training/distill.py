@@ -7,16 +7,17 @@ import os
 from pathlib import Path
 from typing import Any, Literal
 
-from i2izoo.config import schema
-from i2izoo.distillation import Distillation
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.distillation import Distillation
+from i2izoo.contracts.method import Method
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, TrainingError, listing
-from i2izoo.interfaces import Method
-from i2izoo.registry import registry
-from i2izoo.storage import method_config, write_text
+from i2izoo.files.writing import write_text
+from i2izoo.models.storage import method_config
+from i2izoo.models.translator import Translator, create, load
 from i2izoo.training.config import TrainingOptions
 from i2izoo.training.resume import differences
 from i2izoo.training.trainer import Trainer
-from i2izoo.translator import Translator, create, load
 
 PLAN = "distillation.json"
 DECIDED = ("teacher", "student_steps")
@@ -70,7 +71,7 @@ def distill(
         method: "progressive", "guidance", "consistency", or another method that distils.
         start: steps of the teacher in the first stage of halving; None: the student's times a power of two, as many as
             the teacher's own or more.
-        val: held-out pictures, as of `Trainer`.
+        val: held-out images, as of `Trainer`.
         out: folder of the distillation: a run in `stage-1`, `stage-2`, ..., each with its student in `model`, and the
             last student in `model`; None writes nothing.
         resume: "auto" goes on where a distillation in `out` with the same options was interrupted.

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from i2izoo.interfaces import Method
+from i2izoo.contracts.method import Method
 
 
 class EMA:

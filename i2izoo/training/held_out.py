@@ -1,4 +1,4 @@
-"""The pictures that a model in training is judged on: never those that it learns from."""
+"""The images that a model in training is judged on: never those that it learns from."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from i2izoo.data.interface import Dataset
-from i2izoo.data.open import open_dataset, through
+from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.method import Method
+from i2izoo.contracts.registry import registry
+from i2izoo.data.open import open_dataset, with_task_dataset
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.evaluation.cases import open_data
-from i2izoo.interfaces import Method
-from i2izoo.registry import registry
 
 
 def open_held_out(val: Any, training: Any, method: Method, *, split: str | None, sides: list[str] | None) -> Dataset:
@@ -23,13 +23,13 @@ def open_held_out(val: Any, training: Any, method: Method, *, split: str | None,
         training: the data of the training, in the same forms.
         method: whose domains are wanted.
         split: that the training takes; None: "train".
-        sides: domains of the halves of side-by-side pictures.
+        sides: domains of the halves of side-by-side images.
 
     Raises:
         ConfigError: `val` is None and the training data has no split "val" beside its own.
         DataError: `val` cannot be read.
     """
-    val, training = (None if data is None else through(method.dataset, data) for data in (val, training))
+    val, training = (None if data is None else with_task_dataset(method.dataset, data) for data in (val, training))
     if isinstance(val, Dataset):
         return val
     if val is not None:
@@ -44,7 +44,7 @@ def open_held_out(val: Any, training: Any, method: Method, *, split: str | None,
         return type(training)(**{**training.config, "split": "val"})
     except I2IZooError as error:
         raise ConfigError(
-            f"metrics want pictures that are held out, and the training data has no split 'val' for them ({error}) "
+            f"metrics want images that are held out, and the training data has no split 'val' for them ({error}) "
             "Say where they are: val=... (--val PATH)."
         ) from error
 

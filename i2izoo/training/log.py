@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from i2izoo.storage import write_text
+from i2izoo.files.writing import write_text
 
 CLOCKWORK = ("step", "epoch", "learning_rate_factor", "images_per_second", "data_wait_share")
 """Columns of log.csv that are no loss."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from i2izoo.interfaces import Metric, Score
+from i2izoo.contracts.metric import Metric, Score
 from i2izoo.training.curves import MetricCurve
 from i2izoo.training.log import Table
 

@@ -53,7 +53,7 @@ def start_from(out: Path, resume: str | os.PathLike[str] | None) -> Path | None:
 
 
 def check_same_run(place: Path, saved: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuse to go on by 'auto' with a run that would not be the uninterrupted one.
+    """Refuse to go on by 'auto' with a run whose options changed.
 
     Args:
         place: the checkpoint.

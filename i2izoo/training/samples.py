@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from i2izoo import images
-from i2izoo.data.interface import Dataset
-from i2izoo.translator import Translator
+from i2izoo.contracts.dataset import Dataset
+from i2izoo.images import writing as images
+from i2izoo.models.translator import Translator
 
 
 def sample_grid(model: Translator, data: Dataset, rows: int, path: Path | None) -> None:
-    """Write a PNG: for each direction and picture the input, the translation and, for paired data, the truth.
+    """Write a PNG: for each direction and image the input, the translation and, for paired data, the truth.
 
     Args:
         model: with the weights that are to be seen.

@@ -9,8 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from i2izoo.contracts.method import Batch, Method, Update
 from i2izoo.errors import TrainingError, listing
-from i2izoo.interfaces import Batch, Method, Update
 
 
 class Stepper:
@@ -20,7 +20,7 @@ class Stepper:
         method: on its device.
         autocast: context in which the method computes.
         scaler: gradient scaler for fp16, or one that is disabled.
-        clip: largest gradient norm of each optimiser; None does not clip.
+        max_grad_norm: largest gradient norm of each optimiser; None does not clip.
     """
 
     def __init__(
@@ -28,9 +28,9 @@ class Stepper:
         method: Method,
         autocast: Callable[[], AbstractContextManager[object]],
         scaler: torch.amp.GradScaler,
-        clip: float | None = None,
+        max_grad_norm: float | None = None,
     ) -> None:
-        self.method, self.autocast, self.scaler, self.clip = method, autocast, scaler, clip
+        self.method, self.autocast, self.scaler, self.max_grad_norm = method, autocast, scaler, max_grad_norm
         self.optimizers = method.optimizers()
         self.parameters = {
             name: [p for group in optimizer.param_groups for p in group["params"]]
@@ -96,9 +96,9 @@ class Stepper:
     def _step(self, name: str) -> None:
         optimizer, parameters = self.optimizers[name], self.parameters[name]
         average_gradients(parameters)
-        if self.clip is not None:
+        if self.max_grad_norm is not None:
             self.scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(parameters, self.clip)
+            torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
         self.scaler.step(optimizer)
         optimizer.zero_grad(set_to_none=True)
 

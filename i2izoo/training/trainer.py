@@ -11,13 +11,14 @@ from typing import Any, Literal, cast
 
 import torch
 
-from i2izoo.data.interface import Dataset
+from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.method import Batch, Method
+from i2izoo.contracts.parts import Discriminator
 from i2izoo.data.loader import Loader
-from i2izoo.data.open import open_dataset, through
+from i2izoo.data.open import open_dataset, with_task_dataset
 from i2izoo.errors import ConfigError, NonFiniteLossError, TrainingError, listing
-from i2izoo.interfaces import Batch, Discriminator, Method
+from i2izoo.files.writing import write_text
 from i2izoo.nn.random import derive_seed
-from i2izoo.storage import write_text
 from i2izoo.training.checkpoint import checkpoints, load_checkpoint, read_facts, save_checkpoint
 from i2izoo.training.config import TrainingOptions
 from i2izoo.training.curves import draw_curves
@@ -45,7 +46,7 @@ class Trainer:
     Args:
         model: what `i2izoo.create` or `i2izoo.load` returns.
         data: a dataset, a name of one, or a path; see `i2izoo.open_dataset`.
-        val: held-out pictures for the metrics, in the forms of `data`; None: the split "val" of `data`.
+        val: held-out images for the metrics, in the forms of `data`; None: the split "val" of `data`.
         out: folder of the run; None writes nothing.
         resume: "auto" goes on from the last complete checkpoint in `out`, if there is one, with the same options; a
             path starts from that checkpoint, with options that may differ.
@@ -103,7 +104,7 @@ class Trainer:
 
         self.data = self._open(data, options)
         self.loader = Loader(self.data, o.batch_size, seed=o.seed, rank=self.rank, world_size=self.world)
-        self.plan = Plan.of(o, max(1, self.loader.steps_per_epoch // o.accumulation))
+        self.plan = Plan.of(o, max(1, self.loader.steps_per_epoch // o.gradient_accumulation))
 
         self.method.to(self.device, torch.float32).train()
         if self.world > 1:
@@ -113,13 +114,13 @@ class Trainer:
                 torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.method)
         self.method.to(memory_format=self.layout)  # type: ignore[call-overload]
         scaler = torch.amp.GradScaler(self.device.type, enabled=o.precision == "fp16")
-        self.stepper = Stepper(self.method, self._autocast, scaler, o.clip)
+        self.stepper = Stepper(self.method, self._autocast, scaler, o.max_grad_norm)
         self.ema = EMA(self.method, o.ema) if o.ema else None
 
         self.step = 0
         if self.out is not None and (place := start_from(self.out, resume)) is not None:
             self._load(place, same_run=resume == "auto")
-        self.loader.step = self.step * o.accumulation
+        self.loader.step = self.step * o.gradient_accumulation
         self.validation = self._validation(val, data, options)
         if o.compile:
             for network in networks(self.method):
@@ -153,7 +154,7 @@ class Trainer:
                 if self.validation and self.step and self.validation.due(self.step):  # it was stopped on the way
                     self._evaluate(log)
                 while self.step < self.plan.total:
-                    log.add(self.train_step(), o.batch_size * o.accumulation * self.world)
+                    log.add(self.train_step(), o.batch_size * o.gradient_accumulation * self.world)
                     last = self.step == self.plan.total
                     saving = last or interrupt.asked or self.step % o.checkpoint_every == 0
                     sampling = o.sample_every and (last or self.step % o.sample_every == 0)
@@ -161,7 +162,8 @@ class Trainer:
                     if saving or self.step % o.log_every == 0:
                         means = average_over_processes(log.means(), self.device)
                         log.write(
-                            means, step=self.step, epoch=self.step * o.accumulation / self.loader.steps_per_epoch,
+                            means, step=self.step,
+                            epoch=self.step * o.gradient_accumulation / self.loader.steps_per_epoch,
                             rate=self._rate(self.step - 1), waited=self.loader.wait_seconds - waited,
                         )  # fmt: skip
                         waited = self.loader.wait_seconds
@@ -191,7 +193,7 @@ class Trainer:
         """One optimiser step; returns the losses by name."""
         o = self.options
         batches = []
-        for _ in range(o.accumulation):
+        for _ in range(o.gradient_accumulation):
             batch = next(self.loader)
             self._check_sizes(batch)
             images = {domain: image.to(self.device, memory_format=self.layout) for domain, image in batch.items()}
@@ -232,27 +234,27 @@ class Trainer:
         metrics = self.validation.facts(self.step) if self.validation else {}
         return {
             "data": str(getattr(self.data, "title", "")) or type(self.data).__name__,
-            "pictures": len(self.data),
+            "images": len(self.data),
             "steps": self.step,
-            "images_seen": self.step * o.batch_size * o.accumulation * self.world,
-            "batch_size": o.batch_size * o.accumulation * self.world,
+            "images_seen": self.step * o.batch_size * o.gradient_accumulation * self.world,
+            "batch_size": o.batch_size * o.gradient_accumulation * self.world,
             "crop_size": getattr(self.data, "crop_size", o.crop_size),
             "seed": o.seed,
             "precision": o.precision,
             "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else self.device.type.upper(),
             "torch": torch.__version__,
             **({"metrics": metrics} if metrics else {}),
-            **({"call": self.method.needs} if self.method.needs else {}),
+            **({"call": self.method.required_options} if self.method.required_options else {}),
         }
 
     # ------------------------------------------------------------------------------------------------------ inner
 
     def _rate(self, step: int) -> float:
-        return self.plan.factor(step) * self.method.rate(step)
+        return self.plan.factor(step) * self.method.lr_scale(step)
 
     def _open(self, data: Any, given: dict[str, Any]) -> Dataset:
         o, kind = self.options, cast(Any, self.method.data)
-        data = through(self.method.dataset, data)
+        data = with_task_dataset(self.method.dataset, data)
         if not isinstance(data, Dataset):
             named = kind == "single" or len(self.method.domains) > 2  # which the data cannot know
             domains = list(self.method.domains) if named else None
@@ -314,7 +316,7 @@ class Trainer:
             if height % multiple or width % multiple or min(height, width) < least:
                 raise ConfigError(
                     f"{self.name} trains on sides that are multiples of {multiple} and at least {least} pixels, and "
-                    f"pictures of {domain!r} come as {width} x {height}; set load_size and crop_size, or other parts."
+                    f"images of {domain!r} come as {width} x {height}; set load_size and crop_size, or other parts."
                 )
 
     def _run(self) -> dict[str, Any]:
@@ -323,7 +325,7 @@ class Trainer:
             "method": self.name,
             "options": self.method.config,
             "training": self.options.config,
-            "pictures": len(self.data),
+            "images": len(self.data),
             "processes": self.world,
         }
 
@@ -349,7 +351,8 @@ class Trainer:
         found = checkpoints(self.out / "checkpoints") if self.out else []
         good = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
         raise NonFiniteLossError(
-            f"{what} {listing(bad, 3)} is not finite at step {self.step}; {good}. Lower the learning rate, set 'clip', "
+            f"{what} {listing(bad, 3)} is not finite at step {self.step}; {good}. Lower the learning rate, set "
+            "'max_grad_norm', "
             "or use fp32 or bf16 instead of fp16."
         )
 
@@ -371,7 +374,7 @@ class Trainer:
 
 
 def training_sides(method: Method) -> tuple[int, int]:
-    """Multiple and least of the sides, in pixels, that the pictures may have that a method trains on."""
+    """Multiple and least of the sides, in pixels, that the images may have that a method trains on."""
     ways = method.directions
-    critics = [part.min_size for part in method.modules() if isinstance(part, Discriminator)]
-    return max(map(method.size_multiple, ways)), max([*map(method.min_size, ways), *critics])
+    discriminators = [part.min_size for part in method.modules() if isinstance(part, Discriminator)]
+    return max(map(method.size_multiple, ways)), max([*map(method.min_size, ways), *discriminators])

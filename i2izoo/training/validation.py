@@ -1,4 +1,4 @@
-"""Metrics in training: on held-out pictures, by the code of `i2izoo.evaluate`, without a trace in the training."""
+"""Metrics in training: on held-out images, by the code of `i2izoo.evaluate`, without a trace in the training."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from i2izoo.cards import render_card
-from i2izoo.data.interface import Dataset
+from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.metric import Score
 from i2izoo.errors import I2IZooError, TrainingError
 from i2izoo.evaluation.evaluate import evaluate
 from i2izoo.evaluation.measuring import build
-from i2izoo.interfaces import Score
+from i2izoo.files.writing import replace_folder
+from i2izoo.models.cards import render_card
+from i2izoo.models.translator import Translator
 from i2izoo.nn.random import derive_seed, seeded
-from i2izoo.storage import replace_folder
 from i2izoo.training.metric_log import MetricLog
-from i2izoo.translator import Translator
 
 Say = Callable[[str], object]
 
@@ -34,13 +34,13 @@ class Validation:
 
     Args:
         model: the model in training; it has the weights that are to be judged when `run` is called.
-        data: the held-out pictures.
+        data: the held-out images.
         metrics: names, `fid[resnet18]` for a variant.
         every: steps between evaluations; 0: only after the last step.
         total: steps of the whole run.
         start: steps that are done; later lines of an existing metrics.csv are dropped.
-        size: height and width that pictures are resized to first; None keeps them as they are.
-        limit: only the first so many pictures.
+        size: height and width that images are resized to first; None keeps them as they are.
+        limit: only the first so many images.
         seed: of the run.
         folder: where metrics.csv and best/ are; None: there is none.
         writes: write there; False for all processes of a run but the main one.
@@ -52,8 +52,8 @@ class Validation:
     Raises:
         UnknownNameError: there is no such metric.
         ConfigError: a metric has no such variant.
-        EvaluationError: the data lacks a domain of the model, or a held-out picture cannot be translated.
-        DataError, ImageError: a held-out picture cannot be read.
+        EvaluationError: the data lacks a domain of the model, or a held-out image cannot be translated.
+        DataError, ImageError: a held-out image cannot be read.
         TrainingError: none of the metrics can be computed.
     """
 
@@ -90,8 +90,8 @@ class Validation:
     def run(self, step: int, provenance: Mapping[str, Any], *, say: Say = print, warn: Say = print) -> dict[str, float]:
         """Evaluate, replace best/METRIC where the model is strictly better, and add a line to metrics.csv.
 
-        What is wrong with pictures or a metric does not stop the training: it is said, and there is no value. An
-        evaluation that was cut short counts for nothing, since its numbers are of fewer pictures.
+        What is wrong with images or a metric does not stop the training: it is said, and there is no value. An
+        evaluation that was cut short counts for nothing, since its numbers are of fewer images.
 
         Args:
             step: steps done.
@@ -135,7 +135,7 @@ class Validation:
         """Scores by column.
 
         Raises:
-            I2IZooError: an evaluation could not start, or ended before its last picture.
+            I2IZooError: an evaluation could not start, or ended before its last image.
         """
         scores: dict[str, Score] = {}
         with undisturbed(self.model.method, derive_seed(self.seed, "evaluation")):
@@ -150,7 +150,7 @@ class Validation:
     def _computable(self, warn: Say) -> dict[str, list[str]]:
         """Which metrics can be computed in which direction, found out now rather than after hours.
 
-        All held-out pictures are read, and as many translated as the metrics want at least.
+        All held-out images are read, and as many translated as the metrics want at least.
         """
         for index in range(min(len(self.data), self.limit or len(self.data))):
             self.data.sample(index, None)
@@ -174,7 +174,7 @@ class Validation:
 
     def _facts(self, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         config = self.data.config
-        on = config.get("split") or Path(config.get("root") or "held-out pictures").name
+        on = config.get("split") or Path(config.get("root") or "held-out images").name
         facts: dict[str, dict[str, Any]] = {}
         for to, source in self.model.directions.items():
             n = min(self.data.count(source), self.limit or self.data.count(source))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from i2izoo.config import PartSpec
+from i2izoo.contracts.config import PartSpec
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import ReconstructionLoss
 from i2izoo_diffusion.diffusion import Diffusion
@@ -27,7 +27,7 @@ class DDIM(Diffusion):
         scheduler: the noise levels, and the sampler; those of diffusers by name, "trailing" unless said otherwise.
         prediction: what the network predicts: "epsilon" (the papers), "sample" or "v_prediction" (Salimans and Ho,
             arXiv 2202.00512); with the last two the noisiest step of training is pure noise.
-        condition_dropout: share of training pictures whose source is hidden, for classifier-free guidance.
+        condition_dropout: share of training images whose source is hidden, for classifier-free guidance.
         loss: "l2" as in the papers, "l1", or any reconstruction loss.
         sampling_steps: steps of sampling, unless a translation says otherwise.
         sampling_guidance: weight of guidance, unless a translation says otherwise; 1: none.
@@ -43,7 +43,7 @@ class DDIM(Diffusion):
 
     data = "paired"
     recipe: ClassVar[dict[str, Any]] = {
-        "epochs": 400, "batch_size": 16, "load_size": 72, "crop_size": 64, "ema": 0.9999, "clip": 1.0,
+        "epochs": 400, "batch_size": 16, "load_size": 72, "crop_size": 64, "ema": 0.9999, "max_grad_norm": 1.0,
         "warmup_steps": 500,
     }  # fmt: skip
     tiny_options: ClassVar[dict[str, Any]] = {
@@ -95,7 +95,7 @@ class DDIM(Diffusion):
         self.loss = self.part("loss", "losses", loss, ReconstructionLoss)
 
     @classmethod
-    def learns_from(cls, options: Mapping[str, Any]) -> str:
+    def data_kind(cls, options: Mapping[str, Any]) -> str:
         return "single" if options.get("task") == "generation" else cls.data
 
 

@@ -14,13 +14,13 @@ from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Latent, Method, ReconstructionLoss, Update
 from i2izoo.nn.padding import pad_to_valid
 from i2izoo.nn.random import derive_seed, randn
-from i2izoo_diffusion.blending import Blending
-from i2izoo_diffusion.classifier_free import classifier_free
-from i2izoo_diffusion.ilvr import ILVR
+from i2izoo_diffusion.guidance.blending import Blending
+from i2izoo_diffusion.guidance.classifier_free import classifier_free
+from i2izoo_diffusion.guidance.ilvr import ILVR
+from i2izoo_diffusion.guidance.sdedit import SDEdit
 from i2izoo_diffusion.prediction import target
 from i2izoo_diffusion.sampling import Denoise, Hook, Sampling
 from i2izoo_diffusion.schedulers import sampler, training_levels
-from i2izoo_diffusion.sdedit import SDEdit
 
 
 class Diffusion(Method):
@@ -28,12 +28,12 @@ class Diffusion(Method):
 
     Attributes:
         source, target: the domains; source is None for an unconditional model.
-        generator: predicts from noisy picture, source picture and flag, concatenated, and the time.
+        generator: predicts from noisy image, source image and flag, concatenated, and the time.
         scheduler: a diffusers scheduler: the noise levels of training, and the sampler unless another is asked for.
         loss: between prediction and what should be predicted.
-        dropout: share of training pictures whose source is hidden, for classifier-free guidance. Above 0 a plane of
+        dropout: share of training images whose source is hidden, for classifier-free guidance. Above 0 a plane of
             ones (or zeros) tells the network that the source is there (or not): a hidden source is all zeros, which
-            is also a legal grey picture.
+            is also a legal grey image.
         sampling_steps: steps of sampling, unless a translation says otherwise.
         sampling_guidance, sampling_eta: the same of the options `guidance` and `eta`.
     """
@@ -53,7 +53,7 @@ class Diffusion(Method):
 
     @property
     def directions(self) -> dict[str, str]:
-        # an unconditional model "translates" a picture to one of its size
+        # an unconditional model "translates" an image to one of its size
         return {self.target: self.source or self.target}
 
     @property
@@ -68,7 +68,7 @@ class Diffusion(Method):
 
     @staticmethod
     def input_channels(source: int, target: int, dropout: float) -> int:
-        """Channels that the generator gets: noisy picture, source picture (0: none), flag."""
+        """Channels that the generator gets: noisy image, source image (0: none), flag."""
         return target + source + (1 if source and dropout else 0)
 
     def check_options(self) -> None:
@@ -109,7 +109,7 @@ class Diffusion(Method):
     def predict(
         self, noisy: Tensor, time: Tensor, source: Tensor | None, present: Tensor, guidance: Tensor | None = None
     ) -> Tensor:
-        """What the network says of N noisy pictures.
+        """What the network says of N noisy images.
 
         Args:
             noisy: N x C x H x W with alpha^2 + sigma^2 = 1.
@@ -142,7 +142,7 @@ class Diffusion(Method):
         return run.timestep
 
     def denoiser(self, source: Tensor | None, guidance: float = 1.0, rescale: float = 0.0) -> Denoise:
-        """The network with its source picture bound, under classifier-free guidance; see `classifier_free`.
+        """The network with its source image bound, under classifier-free guidance; see `classifier_free`.
 
         Raises:
             ConfigError: the model never learned to do without its source, or a number is out of range.
@@ -153,7 +153,7 @@ class Diffusion(Method):
             raise ConfigError(f"guidance is a finite number, 1 meaning none; found {guidance}.")
         if guidance != 1 and (source is None or not self.dropout) and not self.guided:
             raise ConfigError(
-                "guidance exaggerates what the source picture says, and this model "
+                "guidance exaggerates what the source image says, and this model "
                 + ("has none" if source is None else "was trained with condition_dropout=0, never without it")
                 + "; leave guidance out."
             )
@@ -228,7 +228,7 @@ class Diffusion(Method):
             rescale: share by which the contrast of guided predictions is put right, 0 to 1.
             scheduler: another sampler by its name in the registry, such as "dpmsolver++" or "unipc".
             strength: above 0, at most 1: start from `start` with so much noise, not from noise alone (SDEdit).
-            start: the picture that `strength`, `ilvr` and `mask` mean, N x out x H x W (an alpha channel may follow,
+            start: the image that `strength`, `ilvr` and `mask` mean, N x out x H x W (an alpha channel may follow,
                 and does not count); None: the input itself.
             noise: the noise to start from, N x C x H x W of the target's channels and the (padded) size of the input,
                 such as `i2izoo_diffusion.inversion.invert` finds; None: drawn from the seeds.
@@ -236,7 +236,7 @@ class Diffusion(Method):
             mask: N x any x H x W, 1 (white) where a pixel is to be found, 0 or less (mid-grey to black) where that of
                 `start` stays, to the bit (blended diffusion).
             hooks: what changes the steps on the way, see `i2izoo_diffusion.sampling.Hook`.
-            preview: called after each step with the state of the sampling, whose `clean` is the picture so far.
+            preview: called after each step with the state of the sampling, whose `clean` is the image so far.
             progress: show a progress bar of the steps.
 
         Raises:
@@ -249,7 +249,7 @@ class Diffusion(Method):
         if noise is None:
             noise = self.draw_noise(image, seeds)
         elif noise.shape[1:] != (wanted := (self.config["out_channels"], *image.shape[-2:])):
-            raise ConfigError(f"noise is of shape {wanted} for each picture; found {tuple(noise.shape[1:])}.")
+            raise ConfigError(f"noise is of shape {wanted} for each image; found {tuple(noise.shape[1:])}.")
         elif strength is not None:
             raise ConfigError("noise and strength both say what sampling starts from; give one of them.")
         run = self.sampling(
@@ -258,7 +258,7 @@ class Diffusion(Method):
         )  # fmt: skip
         hooks = self._with_options(hooks, image if start is None else start, strength, ilvr, mask)
         if start is not None and strength is None and ilvr is None and mask is None:
-            raise ConfigError("start is the picture that strength, ilvr or mask mean; give one of them, too.")
+            raise ConfigError("start is the image that strength, ilvr or mask mean; give one of them, too.")
         pad = partial(pad_to_valid, multiple=self.size_multiple(to), minimum=self.min_size(to))
         for hook in hooks:
             hook.pad(pad)
@@ -266,15 +266,15 @@ class Diffusion(Method):
         return run.run(eta=eta, hooks=hooks, preview=preview, progress=progress).clamp(-1, 1)
 
     def _with_options(
-        self, hooks: Sequence[Hook], picture: Tensor, strength: float | None, ilvr: int | None, mask: Tensor | None
+        self, hooks: Sequence[Hook], image: Tensor, strength: float | None, ilvr: int | None, mask: Tensor | None
     ) -> list[Hook]:
         """`hooks` and those that the options of `translate` mean; a mask has the last word."""
         channels = self.config["out_channels"]
-        picture = picture[:, :channels] if picture.shape[1] == channels + 1 else picture
-        first: list[Hook] = [] if strength is None else [SDEdit(picture, strength)]
-        second = [] if ilvr is None else [ILVR(picture, ilvr)]
-        return [*first, *second, *hooks, *([] if mask is None else [self.keeping(picture, mask)])]
+        image = image[:, :channels] if image.shape[1] == channels + 1 else image
+        first: list[Hook] = [] if strength is None else [SDEdit(image, strength)]
+        second = [] if ilvr is None else [ILVR(image, ilvr)]
+        return [*first, *second, *hooks, *([] if mask is None else [self.keeping(image, mask)])]
 
-    def keeping(self, picture: Tensor, mask: Tensor) -> Hook:
-        """The hook that keeps the known pixels of a picture, where a mask is 0."""
-        return Blending(picture, mask)
+    def keeping(self, image: Tensor, mask: Tensor) -> Hook:
+        """The hook that keeps the known pixels of an image, where a mask is 0."""
+        return Blending(image, mask)

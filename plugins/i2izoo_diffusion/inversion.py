@@ -1,4 +1,4 @@
-"""DDIM inversion: the noise that a picture comes from, and ways between two pictures (Song et al. 2021, section 5).
+"""DDIM inversion: the noise that an image comes from, and ways between two images (Song et al. 2021, section 5).
 
 diffusers' `DDIMInverseScheduler` reads the prediction as one of the less noisy level and cannot be asked twice for one
 step; so each step of its `DDIMScheduler` is solved here for what it came from, whatever that step does.
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from i2izoo import Translator
 
 
-def invert_steps(run: Sampling, picture: Tensor, iterations: int = 5) -> Tensor:
+def invert_steps(run: Sampling, image: Tensor, iterations: int = 5) -> Tensor:
     """Go through the steps of a deterministic sampling backwards.
 
     A step of DDIM takes z_t to cos(d) z_t - sin(d) v(z_t, t), d being the angle between the two noise levels (Salimans
     and Ho, arXiv 2202.00512, eq. 12). For a known result z_s, z_t is the fixed point of
     z <- z + (z_s - step(z)) / cos(d). One iteration from z = z_s is the usual DDIM inversion (the network asked about
-    the less noisy picture); more of them make it exact where steps are small enough for them to converge.
+    the less noisy image); more of them make it exact where steps are small enough for them to converge.
 
     Args:
         run: a fresh sampling by the scheduler "ddim".
-        picture: N x C x H x W, the clean picture.
+        image: N x C x H x W, the clean image.
         iterations: of each step; the network is asked `run.total * iterations` times.
 
     Returns:
@@ -44,13 +44,13 @@ def invert_steps(run: Sampling, picture: Tensor, iterations: int = 5) -> Tensor:
     """
     if isinstance(iterations, bool) or not isinstance(iterations, int) or iterations < 1:
         raise ConfigError(f"iterations is a whole number from 1; found {iterations!r}.")
-    x = picture
+    x = image
     for index in reversed(range(run.total)):
         run.index = index
         (alpha, sigma), (next_alpha, next_sigma) = run.level, run.next_level
         cosine = alpha * next_alpha + sigma * next_sigma
         if cosine < 1e-4:
-            raise ConfigError("one step from pure noise to a picture keeps nothing of the noise; invert with more.")
+            raise ConfigError("one step from pure noise to an image keeps nothing of the noise; invert with more.")
         noisy = x
         for _ in range(iterations):
             run.noisy = noisy
@@ -63,7 +63,7 @@ def invert_steps(run: Sampling, picture: Tensor, iterations: int = 5) -> Tensor:
 
 def invert(
     model: Translator,
-    pictures: Any,
+    images: Any,
     source: Any = None,
     *,
     to: str | None = None,
@@ -71,12 +71,12 @@ def invert(
     guidance: float | None = None,
     iterations: int = 5,
 ) -> Tensor:
-    """The noise from which `model(source, noise=..., steps=steps, scheduler="ddim")` makes the pictures.
+    """The noise from which `model(source, noise=..., steps=steps, scheduler="ddim")` makes the images.
 
     Args:
         model: a translator of a diffusion method.
-        pictures: of the target domain, one or a list of one size: paths, PIL images, arrays or tensors.
-        source: the source picture of each, which a conditional model needs; an unconditional one has none.
+        images: of the target domain, one or a list of one size: paths, PIL images, arrays or tensors.
+        source: the source image of each, which a conditional model needs; an unconditional one has none.
         to: the target domain; None: the first.
         steps: of sampling; None: the model's own. Twenty or more: the error falls with their number.
         guidance: as of a translation, None: the model's own; above 1 inversion is less exact.
@@ -86,8 +86,8 @@ def invert(
         N x C x H x W, where H and W are padded to what the network takes.
 
     Raises:
-        ConfigError: the model does not denoise, or sources and pictures do not belong together.
-        ImageError: a picture cannot be read.
+        ConfigError: the model does not denoise, or sources and images do not belong together.
+        ImageError: an image cannot be read.
 
     >>> import i2izoo
     >>> from i2izoo_diffusion.ddim import DDIM
@@ -98,16 +98,16 @@ def invert(
     """
     method = model.method
     if not isinstance(method, Diffusion):
-        raise ConfigError(f"{model.name!r} makes its pictures from no noise that could be found; take a ddim model.")
+        raise ConfigError(f"{model.name!r} makes its images from no noise that could be found; take a ddim model.")
     target = model.target(to)
-    clean, condition = _read(model, pictures, target), None
+    clean, condition = _read(model, images, target), None
     if method.source is not None:
         if source is None:
-            raise ConfigError(f"the model translates from {method.source!r}: give source=, the picture it starts from.")
+            raise ConfigError(f"the model translates from {method.source!r}: give source=, the image it starts from.")
         condition = _read(model, source, method.source)
         if condition.shape[2:] != clean.shape[2:] or len(condition) != len(clean):
             raise ConfigError(
-                f"each picture has a source of its size; found {tuple(clean.shape)} and {tuple(condition.shape)}."
+                f"each image has a source of its size; found {tuple(clean.shape)} and {tuple(condition.shape)}."
             )
     elif source is not None:
         raise ConfigError("the model is unconditional; leave source out.")
@@ -125,24 +125,24 @@ def invert(
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """Pictures inverted and made again.
+    """Images inverted and made again.
 
     Attributes:
         noise: N x C x H x W, for `model(source, noise=...)`.
-        pictures: what the model makes of it, N x C x H x W in [-1, 1].
+        images: what the model makes of it, N x C x H x W in [-1, 1].
         mse: mean squared error of each, N, of values in [-1, 1].
         psnr: peak signal-to-noise ratio of each in dB, N.
     """
 
     noise: Tensor
-    pictures: Tensor
+    images: Tensor
     mse: Tensor
     psnr: Tensor
 
 
 def reconstruct(
     model: Translator,
-    pictures: Any,
+    images: Any,
     source: Any = None,
     *,
     to: str | None = None,
@@ -150,10 +150,10 @@ def reconstruct(
     guidance: float | None = None,
     iterations: int = 5,
 ) -> Reconstruction:
-    """Invert pictures, make them again from the noise, and measure how much is lost; arguments as of `invert`."""
-    noise = invert(model, pictures, source, to=to, steps=steps, guidance=guidance, iterations=iterations)
+    """Invert images, make them again from the noise, and measure how much is lost; arguments as of `invert`."""
+    noise = invert(model, images, source, to=to, steps=steps, guidance=guidance, iterations=iterations)
     target = model.target(to)
-    truth = _read(model, pictures, target).float().cpu()
+    truth = _read(model, images, target).float().cpu()
     conditions = truth if source is None else _read(model, source, model.directions[target]).float().cpu()
     made = _translate(model, conditions, noise, target, steps=steps, guidance=guidance)
     mse = (made - truth).square().mean(dim=(1, 2, 3))
@@ -171,13 +171,13 @@ def interpolate(
     seed: int = 0,
     **options: Any,
 ) -> Tensor:
-    """The way from one translation to another: spherical between the noises, straight between the source pictures.
+    """The way from one translation to another: spherical between the noises, straight between the source images.
 
     Args:
         model: a translator of a diffusion method.
-        first, second: source pictures of one size; give the same twice to vary only the noise. For an unconditional
+        first, second: source images of one size; give the same twice to vary only the noise. For an unconditional
             model only their size counts.
-        count: pictures on the way, both ends included.
+        count: images on the way, both ends included.
         noise: where the ends start from, each 1 x C x H x W, such as `invert` finds; None: drawn, two of the seed.
         to: the target domain; None: the first.
         seed: of the noises.
@@ -191,15 +191,15 @@ def interpolate(
     """
     method = model.method
     if not isinstance(method, Diffusion):
-        raise ConfigError(f"{model.name!r} makes its pictures from no noise; interpolation takes a ddim model.")
+        raise ConfigError(f"{model.name!r} makes its images from no noise; interpolation takes a ddim model.")
     if isinstance(count, bool) or not isinstance(count, int) or count < 2:
         raise ConfigError(f"count is a whole number, at least 2, the two ends; found {count!r}.")
     if wrong := [name for name in ("scheduler", "samples") if name in options]:
-        raise ConfigError(f"the way has one picture at each place, by the scheduler 'ddim'; leave {wrong[0]} out.")
+        raise ConfigError(f"the way has one image at each place, by the scheduler 'ddim'; leave {wrong[0]} out.")
     target = model.target(to)
     a, b = (_read(model, end, method.directions[target]) for end in (first, second))
     if a.shape != b.shape or len(a) != 1:
-        raise ConfigError(f"the ends are two pictures of one size; found {tuple(a.shape)} and {tuple(b.shape)}.")
+        raise ConfigError(f"the ends are two images of one size; found {tuple(a.shape)} and {tuple(b.shape)}.")
     if noise is None:
         padded = pad_to_valid(a, method.size_multiple(target), method.min_size(target))
         start, end = method.draw_noise(padded.repeat(2, 1, 1, 1), [2 * seed, 2 * seed + 1]).float().cpu().split(1)
@@ -219,11 +219,11 @@ def _translate(model: Translator, sources: Tensor, noise: Tensor, to: str, **opt
     return torch.stack(made)
 
 
-def _read(model: Translator, pictures: Any, domain: str) -> Tensor:
-    """N x C x H x W of one picture, a list of them or a batch, as the model wants them."""
-    many = isinstance(pictures, Sequence) and not isinstance(pictures, str)
-    many = many or (getattr(pictures, "ndim", 0) == 4)
-    rows = [model.read(picture, domain) for picture in (pictures if many else [pictures])]
+def _read(model: Translator, images: Any, domain: str) -> Tensor:
+    """N x C x H x W of one image, a list of them or a batch, as the model wants them."""
+    many = isinstance(images, Sequence) and not isinstance(images, str)
+    many = many or (getattr(images, "ndim", 0) == 4)
+    rows = [model.read(image, domain) for image in (images if many else [images])]
     if len({row.shape for row in rows}) > 1:
-        raise ConfigError("pictures of several sizes are inverted one by one; give those of one size together.")
+        raise ConfigError("images of several sizes are inverted one by one; give those of one size together.")
     return torch.stack(rows).to(model.device, model.dtype)

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from i2izoo.config import PartSpec, schema
+from i2izoo.contracts.config import PartSpec, schema
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, ReconstructionLoss, Update
-from i2izoo_diffusion.blending import Blending
 from i2izoo_diffusion.diffusion import Diffusion
+from i2izoo_diffusion.guidance.blending import Blending
 from i2izoo_diffusion.prediction import Prediction, target
 from i2izoo_diffusion.sampling import Hook, Sampling
 from i2izoo_diffusion.schedulers import check_levels, completed, explained
@@ -25,7 +25,7 @@ numbers from 0 to 1 apart."""
 class Palette(Diffusion):
     """E |f(x, sqrt(gamma) y + sqrt(1 - gamma) e, gamma) - e|^p (eq. 1), of the unknown pixels where some are known.
 
-    The network is told gamma itself, the share of the picture's variance in what it sees (alpha-bar of DDPM), not the
+    The network is told gamma itself, the share of the image's variance in what it sees (alpha-bar of DDPM), not the
     number of a step, so that it is sampled by any schedule.
 
     Tasks (`--task inpainting`) say what is unknown by a mask: in training `Batch.extras["mask"]`, N x 1 x H x W, 1
@@ -39,25 +39,25 @@ class Palette(Diffusion):
         scheduler: the sampler and its noise levels, any of diffusers by name; None is the paper's: 1000 steps of DDPM,
             beta from 1e-4 to 0.09, of the larger variance.
         prediction: what the network predicts: "epsilon" (the paper), "sample" or "v_prediction" (Salimans and Ho, arXiv
-            2202.00512), which give short trainings pictures that hold together: epsilon says little of what is broad.
+            2202.00512), which give short trainings images that hold together: epsilon says little of what is broad.
         train_steps: T, steps of the noise levels of training.
         train_betas: beta of the first and of the last of them, linear in between.
-        known_pixels: of the noisy picture, where there is a mask: "clean", the same in training and in all steps of
+        known_pixels: of the noisy image, where there is a mask: "clean", the same in training and in all steps of
             sampling, as in the public reimplementation; "noisy" as the others, as in blended diffusion. The paper says
             no more than that they come out as they were.
         loss: "l2", "l1" (as good in the paper, but less diverse), or any reconstruction loss.
         loss_mean: where there is a mask, the loss is the mean over "unknown" pixels, or over "all", the known ones
             counting 0, as in the public reimplementation: small holes then teach little.
-        condition_dropout: share of training pictures whose source is hidden, for classifier-free guidance; the paper
+        condition_dropout: share of training images whose source is hidden, for classifier-free guidance; the paper
             has none.
         sampling_steps: steps of sampling, unless a translation says otherwise.
         learning_rate: of Adam.
         weight_decay: of AdamW, which is Adam at 0.
 
     >>> method = Palette(**Palette.tiny_options)
-    >>> picture, mask = torch.full((1, 3, 20, 9), 0.5), torch.zeros(1, 1, 20, 9)
+    >>> image, mask = torch.full((1, 3, 20, 9), 0.5), torch.zeros(1, 1, 20, 9)
     >>> mask[..., :4] = 1
-    >>> output = method(picture, to="target", mask=mask)
+    >>> output = method(image, to="target", mask=mask)
     >>> output.shape, bool((output[..., 4:] == 0.5).all())
     (torch.Size([1, 3, 20, 9]), True)
     """
@@ -154,27 +154,27 @@ class Palette(Diffusion):
         first, last = run.levels[0][0] ** 2, float(self.gammas[-1])
         if self.kind == "epsilon" and not clips and first < 0.1 * last:
             raise ConfigError(
-                f"{kind.__name__} does not clip the clean picture to its range, and goes astray from "
+                f"{kind.__name__} does not clip the clean image to its range, and goes astray from "
                 f"noise levels such as this model's first, gamma = {first:.0e}, where training ended at {last:.0e}; "
                 "take 'ddim' or 'ddpm', or a model whose scheduler has beta_end=0.02."
             )
         return run
 
-    def keeping(self, picture: Tensor, mask: Tensor) -> Hook:
-        return KnownPixels(picture, mask) if self.known_pixels == "clean" else super().keeping(picture, mask)
+    def keeping(self, image: Tensor, mask: Tensor) -> Hook:
+        return KnownPixels(image, mask) if self.known_pixels == "clean" else super().keeping(image, mask)
 
 
 class KnownPixels(Blending):
-    """Known pixels are those of the clean picture before and after each step, in what the network sees, too.
+    """Known pixels are those of the clean image before and after each step, in what the network sees, too.
 
-    See `Blending` for the arguments. Where the mask is 0, the result is the known picture, bit for bit.
+    See `Blending` for the arguments. Where the mask is 0, the result is the known image, bit for bit.
     """
 
     def begin(self, run: Sampling) -> None:
         run.x = self._kept(run, run.x, run.levels[run.first])
 
     def guide(self, run: Sampling, prediction: Tensor) -> Tensor:
-        # so that previews, and samplers that look back at what was predicted, see the known picture
+        # so that previews, and samplers that look back at what was predicted, see the known image
         return self._mixed(run.prediction_of(self.shown(run)), prediction)
 
     def after(self, run: Sampling, x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from i2izoo_diffusion.prediction import clean_of, noise_of, prediction_of
 from i2izoo_diffusion.schedulers import plan, sampling_levels, sound_eta
 
 Denoise: TypeAlias = Callable[[Tensor, "Sampling"], Tensor]
-"""(noisy picture N x C x H x W of variance one, the state of the sampling) -> the network's prediction."""
+"""(noisy image N x C x H x W of variance one, the state of the sampling) -> the network's prediction."""
 
 
 class Hook:
@@ -25,10 +25,10 @@ class Hook:
     """How often each step is done, noise being put back in between (RePaint, Lugmayr et al. 2022, section 4.2)."""
 
     def pad(self, pad: Callable[[Tensor], Tensor]) -> None:
-        """Before all: may pad pictures of its own, as `pad` does, to the size that sampling has."""
+        """Before all: may pad images of its own, as `pad` does, to the size that sampling has."""
 
     def check(self, image: Tensor, channels: int) -> None:
-        """Then: may refuse a source picture N x C x H x W, or a target of so many channels, by a ConfigError."""
+        """Then: may refuse a source image N x C x H x W, or a target of so many channels, by a ConfigError."""
 
     def begin(self, run: Sampling) -> None:
         """Before the first step: may set `run.x` and `run.first`."""
@@ -38,7 +38,7 @@ class Hook:
         return prediction
 
     def after(self, run: Sampling, x: Tensor) -> Tensor:
-        """After a step: may change the less noisy picture, which is at `run.next_level`."""
+        """After a step: may change the less noisy image, which is at `run.next_level`."""
         return x
 
 
@@ -48,7 +48,7 @@ class Sampling:
     Attributes:
         scheduler: any diffusers scheduler, fresh.
         seeds: one for each row; all noise of a row is a function of its seed.
-        x: the pictures at this step, N x C x H x W, in the scheduler's own scale.
+        x: the images at this step, N x C x H x W, in the scheduler's own scale.
         noisy: the same with alpha^2 + sigma^2 = 1, as the network sees them.
         first: the first step that is done.
         index: this step, from 0.
@@ -68,7 +68,7 @@ class Sampling:
         self.denoise, self.scheduler, self.seeds = denoise, scheduler, seeds
         self.kind: str = scheduler.config.prediction_type
         self.levels = sampling_levels(scheduler)
-        # diffusers puts a level of no picture at sigma / alpha = 4096, and levels after it may lie above; those who
+        # diffusers puts a level of no image at sigma / alpha = 4096, and levels after it may lie above; those who
         # work with the ratio itself pass it, but an ancestral step takes the root of what is then negative
         rises = self.levels[1] < self.levels[0]
         if type(scheduler).__name__ == "EulerAncestralDiscreteScheduler" and rises:
@@ -92,7 +92,7 @@ class Sampling:
 
     @property
     def level(self) -> tuple[float, float]:
-        """(alpha, sigma) of the noisy picture."""
+        """(alpha, sigma) of the noisy image."""
         return self.levels[self.index]
 
     @property
@@ -102,11 +102,11 @@ class Sampling:
 
     @property
     def clean(self) -> Tensor:
-        """The clean picture as the network sees it now: a preview, N x C x H x W."""
+        """The clean image as the network sees it now: a preview, N x C x H x W."""
         return clean_of(self.kind, self.prediction, self.noisy, *self.level)
 
     def clean_of(self, prediction: Tensor, noisy: Tensor | None = None) -> Tensor:
-        """The clean picture that a prediction means."""
+        """The clean image that a prediction means."""
         return clean_of(self.kind, prediction, self.noisy if noisy is None else noisy, *self.level)
 
     def noise_of(self, prediction: Tensor) -> Tensor:
@@ -114,20 +114,20 @@ class Sampling:
         return noise_of(self.kind, prediction, self.noisy, *self.level)
 
     def prediction_of(self, clean: Tensor) -> Tensor:
-        """The prediction that means this clean picture."""
+        """The prediction that means this clean image."""
         return prediction_of(self.kind, clean, self.noisy, *self.level)
 
     def with_score(self, prediction: Tensor, gradient: Tensor) -> Tensor:
         """The prediction when `gradient` is added to the score -e / sigma (Dhariwal and Nichol 2021, eq. 14).
 
-        Of pure noise (alpha = 0), which is all the same for every picture, nothing follows.
+        Of pure noise (alpha = 0), which is all the same for every image, nothing follows.
         """
         alpha, sigma = self.level
         if self.kind == "epsilon":
             return prediction - sigma * gradient
         if not alpha:
             return prediction
-        clean = sigma**2 / alpha * gradient  # what the clean picture moves by, e by -sigma * gradient
+        clean = sigma**2 / alpha * gradient  # what the clean image moves by, e by -sigma * gradient
         return prediction + (clean if self.kind == "sample" else -clean / sigma)
 
     def within(self, start: float, end: float) -> bool:
@@ -156,12 +156,12 @@ class Sampling:
         preview: Callable[[Sampling], None] | None = None,
         progress: bool = False,
     ) -> Tensor:
-        """Go through all steps, and return the pictures.
+        """Go through all steps, and return the images.
 
         Args:
             eta: noise of each DDIM step: 0 deterministic, 1 as DDPM (Song et al. 2021, eq. 16).
             hooks: in order.
-            preview: called after each step; `run.clean` is the picture so far.
+            preview: called after each step; `run.clean` is the image so far.
             progress: a progress bar on stderr.
         """
         takes = inspect.signature(self.scheduler.step).parameters
@@ -179,7 +179,7 @@ class Sampling:
             raise ConfigError("steps are repeated with the schedulers 'ddim' and 'ddpm' only, which look at no other.")
         for index in _tracked(range(self.first, self.total), progress):
             self.index = index
-            last = index + 1 == self.total  # after which the picture is clean: repeating it would change nothing
+            last = index + 1 == self.total  # after which the image is clean: repeating it would change nothing
             for self.again in range(1 if last else repeats):
                 if self.again:
                     self._noise_again()

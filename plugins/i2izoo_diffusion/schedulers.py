@@ -13,16 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2izoo.config import PartSpec, schema
+from i2izoo.contracts.config import PartSpec, schema
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError
-from i2izoo.registry import registry
 
 
 def completed(spec: PartSpec, prediction: str) -> dict[str, Any]:
     """A scheduler's choice with the defaults that Lin et al. (arXiv 2305.08891) show to be right.
 
     "trailing" spacing, so that sampling starts at the noisiest step of training; and a last step of zero
-    signal-to-noise ratio, where the prediction allows it: epsilon tells nothing of the picture there.
+    signal-to-noise ratio, where the prediction allows it: epsilon tells nothing of the image there.
 
     >>> completed("ddim", "v_prediction")
     {'name': 'ddim', 'timestep_spacing': 'trailing', 'rescale_betas_zero_snr': True}
@@ -53,7 +53,7 @@ def completed(spec: PartSpec, prediction: str) -> dict[str, Any]:
 
 
 def check_levels(scheduler: Any) -> None:
-    """Refuse noise levels that are none, which diffusers makes of any numbers.
+    """Refuse an invalid noise schedule, which diffusers makes of any numbers.
 
     Raises:
         ConfigError: says what was found.
@@ -63,7 +63,7 @@ def check_levels(scheduler: Any) -> None:
         raise ConfigError(f"trained_betas has {len(kept)} values and num_train_timesteps is {count}; give as many.")
     if kept.is_meta:  # of a plan, which has shapes and no numbers
         return
-    # the last is let be: diffusers puts 2^-24 in the place of no picture, and levels before it may lie below
+    # the last is let be: diffusers puts 2^-24 in the place of no image, and levels before it may lie below
     if not (kept[-1] >= 0 and kept[0] < 1 and (kept[:-1].diff() < 0).all()):
         raise ConfigError(
             "betas of a scheduler lie between 0 and 1, so that there is more noise at every step; with these there is "
@@ -118,7 +118,7 @@ def plan(scheduler: Any, steps: int, device: torch.device | None = None) -> None
     count = int((scheduler.timesteps >= 0).sum())
     if count < len(scheduler.timesteps):
         scheduler.timesteps = scheduler.timesteps[:count]
-        if hasattr(scheduler, "sigmas"):  # one for each time, and that of the clean picture
+        if hasattr(scheduler, "sigmas"):  # one for each time, and that of the clean image
             scheduler.sigmas = torch.cat([scheduler.sigmas[:count], scheduler.sigmas[-1:]])
     if type(scheduler).__name__ == "EulerAncestralDiscreteScheduler":
         # of a long step it takes the root of almost nothing, which float32 can round to less: then in float64
@@ -135,7 +135,7 @@ def training_levels(scheduler: Any, timesteps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def sampling_levels(scheduler: Any) -> list[tuple[float, float]]:
-    """(alpha, sigma) at each step that `set_timesteps` planned, and at last (1, 0): the clean picture.
+    """(alpha, sigma) at each step that `set_timesteps` planned, and at last (1, 0): the clean image.
 
     >>> from diffusers import DDIMScheduler
     >>> scheduler = DDIMScheduler()

@@ -14,7 +14,7 @@ from i2izoo.interfaces import Generator
 class UNet2D(Generator):
     """diffusers' `UNet2DModel`: residual blocks and self-attention over levels of halving resolution, told the time.
 
-    What a method conditions on (a source picture, a flag) is concatenated to the noisy picture by the method.
+    What a method conditions on (a source image, a flag) is concatenated to the noisy image by the method.
 
     Args:
         in_channels: channels of all that is concatenated.

@@ -1,4 +1,4 @@
-"""BicycleGAN and its halves cVAE-GAN and cLR-GAN: one picture, many translations, chosen by a latent vector
+"""BicycleGAN and its halves cVAE-GAN and cLR-GAN: one image, many translations, chosen by a latent vector
 (Zhu et al., "Toward Multimodal Image-to-Image Translation", NIPS 2017, arXiv 1711.11586)."""
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2izoo.config import PartSpec
+from i2izoo.contracts.config import PartSpec
+from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Latent, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
-from i2izoo.nn.latent import check_choice, draw_latent, kl_divergence, reparameterise, style_picture
+from i2izoo.nn.latent import check_choice, draw_latent, kl_divergence, reparameterise, style_image
 from i2izoo.nn.optim import adam
-from i2izoo.one_way import OneWayMethod
 from i2izoo_gan.import_bicyclegan import options_and_weights
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "all"}
@@ -120,9 +120,9 @@ class BicycleGAN(OneWayMethod):
         self.discriminator = nn.ModuleDict()
         for way, weight in (("encoded", gan_weight), ("random", random_gan_weight)):
             judged = out_channels + (in_channels if conditional else 0)
-            critic = self.part("discriminator", "discriminators", discriminator, in_channels=judged)
+            built = self.part("discriminator", "discriminators", discriminator, in_channels=judged)
             if weight:
-                self.discriminator[way] = critic
+                self.discriminator[way] = built
         self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
         self.reconstruction_loss = self.part("reconstruction_loss", "losses", reconstruction_loss, ReconstructionLoss)
         self.gan_weight = {"encoded": gan_weight, "random": random_gan_weight}
@@ -192,13 +192,13 @@ class BicycleGAN(OneWayMethod):
 
     # ------------------------------------------------------------------------------------------------- translating
 
-    def encode(self, picture: Tensor) -> Tensor:
-        """The latent that the encoder reads off pictures of the target domain: N x out x H x W to N x L, the mean.
+    def encode(self, image: Tensor) -> Tensor:
+        """The latent that the encoder reads off images of the target domain: N x out x H x W to N x L, the mean.
 
         Raises:
-            ConfigError: the pictures have another number of channels; one channel counts as grey.
+            ConfigError: the images have another number of channels; one channel counts as grey.
         """
-        return self.encoder(style_picture(picture, self.config["out_channels"], self.target))[0]
+        return self.encoder(style_image(image, self.config["out_channels"], self.target))[0]
 
     def forward(self, image: Tensor, *, to: str, seeds: list[int] | None = None, **options: Any) -> Tensor:
         if options.get("style") is not None and options.get("latent") is None:
@@ -222,7 +222,7 @@ class BicycleGAN(OneWayMethod):
             to: the target domain.
             seeds: one for each row; z is drawn from N(0, I) by them.
             latent: z itself, N x L, in place of a draw.
-            style: a picture of the target domain for each row, of any size; z is what the encoder reads off it.
+            style: an image of the target domain for each row, of any size; z is what the encoder reads off it.
             mode: "sample" or "zero", overrides the method's option `inference`.
         """
         mode = mode or self.inference
@@ -243,16 +243,16 @@ class BicycleGAN(OneWayMethod):
         """
         read, weights = options_and_weights(files, options)
         method = cls(**read)
-        critics = {f"discriminator.{way}" for way in method.discriminator}
-        if not critics <= weights.keys() and any(place.startswith("discriminator") for place in weights):
+        discriminators = {f"discriminator.{way}" for way in method.discriminator}
+        if not discriminators <= weights.keys() and any(place.startswith("discriminator") for place in weights):
             raise ConfigError(f"{cls.__name__} imports all of its discriminators or none; found {sorted(files)}.")
-        for place in weights.keys() & {"generator", "encoder", *critics}:
+        for place in weights.keys() & {"generator", "encoder", *discriminators}:
             method.get_submodule(place).load_state_dict(weights[place])
         return method
 
 
 class CVAEGAN(BicycleGAN):
-    """The half B -> z -> B' alone (section 3.2, eq. 5): every z that it was trained with was read off a picture.
+    """The half B -> z -> B' alone (section 3.2, eq. 5): every z that it was trained with was read off an image.
 
     Args: those of `BicycleGAN` that have a meaning here.
 

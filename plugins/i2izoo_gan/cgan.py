@@ -9,17 +9,17 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from i2izoo.config import PartSpec
+from i2izoo.contracts.config import PartSpec
+from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Latent, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import draw_latent
 from i2izoo.nn.optim import adam
 from i2izoo.nn.random import derive_seed, seeded
-from i2izoo.one_way import OneWayMethod
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "input"}
-"""Of batches of one, the paper's batch size in pix2pix, instance norm is batch norm with the picture's statistics."""
+"""Of batches of one, the paper's batch size in pix2pix, instance norm is batch norm with the image's statistics."""
 
 
 class CGAN(OneWayMethod):

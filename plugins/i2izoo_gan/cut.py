@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from i2izoo.config import PartSpec, merge
+from i2izoo.contracts.config import PartSpec, merge
+from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Generator, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
-from i2izoo.one_way import OneWayMethod
 from i2izoo_gan.import_cut import cut_from_original
 from i2izoo_gan.patchnce import Negatives, PatchSampler, patch_nce, random_positions
 
@@ -36,15 +36,15 @@ class CUT(OneWayMethod):
         nce_weight: lambda_X. None: 1 (CUT) or 10 (FastCUT). The authors' code halves both terms of CUT, which the
             paper does not: for that, set this and `identity_weight` to 0.5.
         identity_weight: lambda_Y. None: 1 (CUT) or 0 (FastCUT), which switches it off.
-        flip_equivariance: mirror every second picture on its way into the generator, at random, and its features back
+        flip_equivariance: mirror every second image on its way into the generator, at random, and its features back
             before they are compared. None: not in CUT, in FastCUT.
         layers: names of the generator's layers whose features are compared. The default are those of the paper: the
             pixels, both downsampling convolutions, and the first and the fifth residual block.
         patches: number of positions of each layer, drawn anew in each step.
         projection: length of the vectors that are compared.
         temperature: tau of the contrastive loss.
-        negatives: "image": patches are told from others of the same picture; "batch": also from those of other
-            pictures of the batch.
+        negatives: "image": patches are told from others of the same image; "batch": also from those of other
+            images of the batch.
         discriminator_steps: discriminator updates for each generator update.
         init: initialisation of the weights.
         init_gain: its standard deviation or gain.
@@ -193,7 +193,7 @@ class CUT(OneWayMethod):
 
 class FastCUT(CUT):
     """CUT without the identity loss, which makes it faster and lighter; the contrastive loss weighs more instead, and
-    pictures are mirrored for flip equivariance (section 4.1).
+    images are mirrored for flip equivariance (section 4.1).
     """
 
     recipe: ClassVar[dict[str, Any]] = CUT.recipe | {"epochs": 150, "decay_epochs": 50}
@@ -201,7 +201,7 @@ class FastCUT(CUT):
 
 
 def _feature_channels(generator: Generator, layers: list[str], channels: int) -> list[int]:
-    """Channels of the named layers, found with a picture of the smallest size."""
+    """Channels of the named layers, found with an image of the smallest size."""
     if not callable(getattr(generator, "features", None)):
         raise ConfigError(
             f"CUT compares features of its generator, and {type(generator).__name__} has no method "

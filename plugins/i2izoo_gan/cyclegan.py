@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from i2izoo.config import PartSpec, merge
+from i2izoo.contracts.config import PartSpec, merge
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
-from i2izoo.training.pool import ReplayPool
 from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
+from i2izoo_gan.pool import ReplayPool
 
 
 class CycleGAN(Method):
@@ -26,7 +26,7 @@ class CycleGAN(Method):
         generator: any generator; two are built.
         discriminator: any discriminator, unconditional; two are built.
         gan_loss: any adversarial loss; the paper's is "lsgan".
-        cycle_loss: distance of a picture and its round trip.
+        cycle_loss: distance of an image and its round trip.
         cycle_weight: lambda, 10 in the paper; one number for both cycles.
         identity_weight: weight of the identity loss relative to `cycle_weight`. The authors' code always uses 0.5,
             which is the default here; the paper uses it for paintings only (section 5.2); 0 switches it off.
@@ -128,10 +128,10 @@ class CycleGAN(Method):
             yield Update("generator", losses)
 
         losses = {}
-        for domain, critic, real, fake in ((self.y, D_Y, y, fake_y), (self.x, D_X, x, fake_x)):
+        for domain, discriminator, real, fake in ((self.y, D_Y, y, fake_y), (self.x, D_X, x, fake_x)):
             fake = self.pool[f"of_{domain}"](fake)
-            losses[f"d_{domain}"] = 0.5 * self.gan_loss.discriminator(critic(real), critic(fake))
-            penalty = self.gan_loss.penalty(critic, real, fake)
+            losses[f"d_{domain}"] = 0.5 * self.gan_loss.discriminator(discriminator(real), discriminator(fake))
+            penalty = self.gan_loss.penalty(discriminator, real, fake)
             if penalty is not None:  # halved with the rest, so that its weight stays relative to the loss
                 losses[f"d_penalty_{domain}"] = 0.5 * penalty
         yield Update("discriminator", losses)
@@ -167,14 +167,14 @@ class CycleGAN(Method):
         read: dict[str, Any] = {"generator": spec, "channels": [x_channels, y_channels]}
         if x_channels != y_channels:
             read["identity_weight"] = 0.0
-        critics = {}
+        discriminators = {}
         for role in ("D_A", "D_B"):
             if role in found:
-                read["discriminator"], critics[role], _ = discriminator_from_original(*found[role])
+                read["discriminator"], discriminators[role], _ = discriminator_from_original(*found[role])
         method = cls(**merge(read, options))
         method.generator[f"to_{method.y}"].load_state_dict(g_weights)
         method.generator[f"to_{method.x}"].load_state_dict(f_weights)
         for role, domain in (("D_A", method.y), ("D_B", method.x)):
-            if role in critics:
-                method.discriminator[f"of_{domain}"].load_state_dict(critics[role])
+            if role in discriminators:
+                method.discriminator[f"of_{domain}"].load_state_dict(discriminators[role])
         return method

@@ -1,4 +1,4 @@
-"""The encoders of BicycleGAN (Zhu et al., NIPS 2017, arXiv 1711.11586, section 4): picture to distribution over z."""
+"""The encoders of BicycleGAN (Zhu et al., NIPS 2017, arXiv 1711.11586, section 4): image to distribution over z."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from i2izoo.nn.padding import pad_to_valid
 class VectorEncoder(Encoder):
     """Layers, the mean over all pixels, and two linear heads: N x in x H x W to mean and log variance, each N x L.
 
-    Smaller pictures than `min_size` are extended by reflection. At the size that the paper's code is made for, its last
+    Smaller images than `min_size` are extended by reflection. At the size that the paper's code is made for, its last
     feature map is 8 x 8, and the mean over it the AvgPool 8 of that code.
     """
 
@@ -38,7 +38,7 @@ class ResNetEncoder(VectorEncoder):
     """E_ResNet: Conv 4 x 4 stride 2, then pre-activation residual blocks that halve the size, the paper's best encoder.
 
     Args:
-        in_channels: channels of the picture.
+        in_channels: channels of the image.
         latent: length L of the latent.
         width: channels of the first layer ("nef"); they grow by `width` with each block, to 4 x width.
         blocks: residual blocks: 4 for 256 x 256, 3 for 128 x 128.
@@ -69,7 +69,7 @@ class CNNEncoder(VectorEncoder):
     """E_CNN: convolutions 4 x 4 stride 2 of 64, 128, 256, 256, 256 channels.
 
     Args:
-        in_channels: channels of the picture.
+        in_channels: channels of the image.
         latent: length L of the latent.
         width: channels of the first layer ("nef"); they double to 4 x width.
         layers: number of convolutions: 5 for 256 x 256, 4 for 128 x 128.

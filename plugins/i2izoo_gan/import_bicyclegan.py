@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2izoo.config import merge
+from i2izoo.contracts.config import merge
 from i2izoo.errors import ConfigError
 from i2izoo_gan.importers import Spec, Weights, discriminator_from_original, generator_from_original, role_of
 

@@ -46,10 +46,11 @@ class LSGAN(AdversarialLoss):
 
 
 class WGANGP(AdversarialLoss):
-    """Wasserstein critic with a gradient penalty (Gulrajani et al. 2017, arXiv 1704.00028, eq. 3).
+    """Wasserstein discriminator with a gradient penalty (Gulrajani et al. 2017, arXiv 1704.00028, eq. 3).
 
-    The critic of an image is the mean of its logits for each scale, so the penalty does not grow with the number of
-    patches; the norm is taken for each image. Use it with a critic without batch norm and several critic steps.
+    The score of an image is the mean of its logits for each scale, so the penalty does not grow with the number of
+    patches; the norm is taken for each image. Use it with a discriminator without batch norm, trained several steps
+    for each of the generator.
 
     Args:
         penalty_weight: lambda; 0 switches the penalty off (what several public codes do without saying so).

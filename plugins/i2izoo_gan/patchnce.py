@@ -1,5 +1,5 @@
 """PatchNCE, the contrastive loss of CUT (Park et al., ECCV 2020, arXiv 2007.15651, sections 3.1 and 3.2): a patch of
-the translation shall be recognised by its source patch among other patches of the same picture."""
+the translation shall be recognised by its source patch among other patches of the same image."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def patch_nce(query: Tensor, key: Tensor, temperature: float = 0.07, negatives: 
         key: v+ in the same place, and v- in all others: unit vectors of the source's patches, N x P x D. They are
             constants: no gradient goes there.
         temperature: tau.
-        negatives: "image": the other P - 1 patches of the same picture, as in the paper; "batch": also those of the
-            other pictures of the batch.
+        negatives: "image": the other P - 1 patches of the same image, as in the paper; "batch": also those of the
+            other images of the batch.
 
     Returns:
         N x P, at least 0; log(1 + number of negatives) where all patches look alike.

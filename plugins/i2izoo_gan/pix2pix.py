@@ -8,13 +8,13 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from i2izoo.config import PartSpec, merge
+from i2izoo.contracts.config import PartSpec, merge
+from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo.nn.random import derive_seed, seeded
-from i2izoo.one_way import OneWayMethod
 from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
 
 PATCHGAN_BATCH: PartSpec = {"name": "patchgan", "norm": "batch"}
@@ -40,7 +40,7 @@ class Pix2Pix(OneWayMethod):
         learning_rate: of Adam, for both.
         betas: of Adam.
         inference: "deterministic" translates with dropout off and running statistics; "paper" as the paper does, with
-            dropout on and the statistics of the picture itself.
+            dropout on and the statistics of the image itself.
 
     >>> import torch
     >>> method = Pix2Pix(generator={"name": "unet_256", "width": 4, "depth": 3})

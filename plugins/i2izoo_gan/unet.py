@@ -127,7 +127,7 @@ class UNet(Generator):
         if unknown := [n for n in names if n not in known]:
             raise ConfigError(f"no layer {unknown[0]!r}{suggest(unknown[0], known) or '.'} Layers: {listing(known)}.")
         if self.latent:
-            raise ConfigError("the features of a U-Net that takes a latent are not those of a picture alone.")
+            raise ConfigError("the features of a U-Net that takes a latent are not those of an image alone.")
         found: dict[str, Tensor] = {}
         x = image
         for name, down in zip(known, self.down, strict=True):

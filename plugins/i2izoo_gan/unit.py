@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from i2izoo.config import PartSpec
+from i2izoo.contracts.config import PartSpec
 from i2izoo.errors import ConfigError, listing
 from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
@@ -20,9 +20,9 @@ from i2izoo_gan.unit_nets import CodeGenerator
 class UNIT(Method):
     """Two VAEs with one latent space, a GAN for each domain, and the cycles between them: L_VAE + L_GAN + L_CC (eq. 2).
 
-    E_x and E_y encode a picture of their domain as the mean of a Gaussian code of unit variance, G_x and G_y decode a
+    E_x and E_y encode an image of their domain as the mean of a Gaussian code of unit variance, G_x and G_y decode a
     code; x is translated by G_y(E_x(x)). The last layers of the encoders are one, and the first of the decoders are
-    (section 3, "weight-sharing"), so that corresponding pictures are to have the same code.
+    (section 3, "weight-sharing"), so that corresponding images are to have the same code.
 
     The Kullback-Leibler divergence of N(mean, 1) from N(0, 1), half the sum of mean^2, enters as the mean of mean^2
     over code and batch, and a reconstruction error as the mean over pixels: the authors' code does so, and their
@@ -40,9 +40,9 @@ class UNIT(Method):
         gan_loss: any adversarial loss; "vanilla" in the paper, "lsgan" in the later code.
         gan_weight: lambda_0, 10 in the paper; 1 in the later code.
         kl_weight: lambda_1, 0.1 in the paper; 0 counts divergences as the authors' code does.
-        reconstruction_loss: of a picture by its own domain's VAE and by the cycle; "l1" is the paper's Laplacian.
+        reconstruction_loss: of an image by its own domain's VAE and by the cycle; "l1" is the paper's Laplacian.
         reconstruction_weight: lambda_2, 100 in the paper; 10 in the later code.
-        kl_cycle_weight: lambda_3, of the codes of a picture and of its translation; 0.01 in the later code.
+        kl_cycle_weight: lambda_3, of the codes of an image and of its translation; 0.01 in the later code.
         cycle_weight: lambda_4, 100 in the paper; 10 in the later code.
         discriminator_steps: discriminator updates for each generator update.
         init: initialisation of the weights.
@@ -151,10 +151,10 @@ class UNIT(Method):
             fake = {to: self.decode(code[source], to) for to, source in self.directions.items()}
         losses = {}
         for domain in self.domains:
-            critic = self.discriminator[f"of_{domain}"]
-            loss = self.gan_loss.discriminator(critic(real[domain]), critic(fake[domain]))
+            discriminator = self.discriminator[f"of_{domain}"]
+            loss = self.gan_loss.discriminator(discriminator(real[domain]), discriminator(fake[domain]))
             losses[f"d_{domain}"] = self.gan_weight * loss
-            penalty = self.gan_loss.penalty(critic, real[domain], fake[domain])
+            penalty = self.gan_loss.penalty(discriminator, real[domain], fake[domain])
             if penalty is not None:
                 losses[f"d_penalty_{domain}"] = self.gan_weight * penalty
         yield Update("discriminator", losses)
@@ -191,7 +191,7 @@ class UNIT(Method):
             for name, group in networks.items()
         }  # fmt: skip
 
-    def rate(self, step: int) -> float:
+    def lr_scale(self, step: int) -> float:
         return 0.5 ** (step // self.halve_every) if self.halve_every else 1.0
 
     def translate(
@@ -209,20 +209,20 @@ class UNIT(Method):
             image: the batch.
             to: the target domain.
             seeds: one for each row; only mode "sample" draws.
-            source: the domain that `image` is from; None: the other one; `to` itself: the picture is reconstructed.
+            source: the domain that `image` is from; None: the other one; `to` itself: the image is reconstructed.
             mode: "mean" decodes the mean of the code, as the authors test; "sample" adds the noise of training to it,
-                which changes little: UNIT learns one answer for each picture.
+                which changes little: UNIT learns one answer for each image.
 
         Raises:
-            ConfigError: there is no such domain or mode, or the picture does not have the channels of its domain.
+            ConfigError: there is no such domain or mode, or the image does not have the channels of its domain.
         """
         source = self.directions[to] if source is None else source
         if source not in self.channels:
             raise ConfigError(f"source is one of {listing(map(repr, self.channels))}; found {source!r}.")
         if image.shape[1] != self.channels[source]:
             raise ConfigError(
-                f"pictures of {source!r} have {self.channels[source]} channels, found {image.shape[1]}; "
-                "give another picture or source."
+                f"images of {source!r} have {self.channels[source]} channels, found {image.shape[1]}; "
+                "give another image or source."
             )
         if mode not in ("mean", "sample"):
             raise ConfigError(f"mode is 'mean' or 'sample'; found {mode!r}.")

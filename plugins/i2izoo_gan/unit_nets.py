@@ -18,7 +18,7 @@ from i2izoo_gan.resnet import ResidualBlock
 
 
 class CodeGenerator(Generator):
-    """A generator that encodes a picture into a code, a small feature map, and decodes that.
+    """A generator that encodes an image into a code, a small feature map, and decodes that.
 
     Residual blocks stand on both sides of the code. `shared_blocks` of them on each side, those next to the code, can
     be left out: UNIT holds them once for two such generators, as `shared_layers` builds them.

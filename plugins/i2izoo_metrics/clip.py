@@ -1,4 +1,4 @@
-"""How well pictures fit a text."""
+"""How well images fit a text."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from i2izoo.errors import MetricError
-from i2izoo.evaluation.weights import Weights, find, find_repo
-from i2izoo.interfaces import ImageMetric, Score
+from i2izoo.files.weights import find, find_repo
+from i2izoo.interfaces import ImageMetric, Score, Weights
 from i2izoo_metrics.resizing import to_bytes
 from i2izoo_metrics.rgb import rgb
 
@@ -28,13 +28,13 @@ WEIGHTS = Weights(
 
 
 class CLIPScore(ImageMetric):
-    """max(100 cos(picture, text), 0) of CLIP embeddings (Radford et al. 2021; Hessel et al. 2021), 0 to 100.
+    """max(100 cos(image, text), 0) of CLIP embeddings (Radford et al. 2021; Hessel et al. 2021), 0 to 100.
 
-    transformers computes the embeddings; it comes with `pip install "i2izoo[eval]"`. Pictures go to its preprocessing
+    transformers computes the embeddings; it comes with `pip install "i2izoo[eval]"`. Images go to its preprocessing
     in 8 bits, and grey ones are repeated to RGB.
 
     Args:
-        text: what every picture should show: "a photo of a house front".
+        text: what every image should show: "a photo of a house front".
         model: a CLIP model in the format of transformers: `"OWNER/NAME"` on the Hub, or a folder.
     """
 
@@ -70,8 +70,8 @@ class CLIPScore(ImageMetric):
 
     @torch.no_grad()
     def score(self, *, prediction: Tensor) -> Tensor:
-        pictures = to_bytes(rgb(prediction, "clip_score")).to("cpu", torch.uint8)
-        pixels = self.preprocess(images=list(pictures), return_tensors="pt")["pixel_values"]
+        images = to_bytes(rgb(prediction, "clip_score")).to("cpu", torch.uint8)
+        pixels = self.preprocess(images=list(images), return_tensors="pt")["pixel_values"]
         return (100 * _unit(self.network.get_image_features(pixels.to(self.device))) @ self.direction).relu()
 
     def compute(self) -> Score:

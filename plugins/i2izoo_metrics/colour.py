@@ -14,7 +14,7 @@ from i2izoo_metrics.rgb import to_unit
 
 
 class DeltaE2000(ImageMetric):
-    """CIEDE2000 colour difference of sRGB pictures, the mean over pixels; about 1 is just noticeable.
+    """CIEDE2000 colour difference of sRGB images, the mean over pixels; about 1 is just noticeable.
 
     Source: Sharma, Wu and Dalal, "The CIEDE2000 color-difference formula", 2005; weights kL = kC = kH = 1.
 

@@ -52,20 +52,20 @@ def measures(confusion: Tensor) -> Tensor:
 
 
 def bootstrap(confusions: Tensor, resamples: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """95 % percentile intervals of the `measures` of a set of pictures, which are drawn anew with replacement.
+    """95 % percentile intervals of the `measures` of a set of images, which are drawn anew with replacement.
 
     Args:
-        confusions: N x K x K, one matrix for each picture.
+        confusions: N x K x K, one matrix for each image.
         resamples: number of draws.
         seed: of the draws.
 
     Returns:
         Lower and upper ends, 3 each.
     """
-    pictures = len(confusions)
+    images = len(confusions)
     generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(pictures, (resamples, pictures), generator=generator)
-    times = torch.zeros(resamples, pictures, dtype=torch.float64)
+    drawn = torch.randint(images, (resamples, images), generator=generator)
+    times = torch.zeros(resamples, images, dtype=torch.float64)
     times.scatter_add_(1, drawn, torch.ones_like(drawn, dtype=torch.float64))
     values = measures((times @ confusions.double().flatten(1)).unflatten(1, confusions.shape[1:]))
     low, high = values.nanquantile(torch.tensor([0.025, 0.975], dtype=torch.float64), dim=0)
@@ -75,22 +75,22 @@ def bootstrap(confusions: Tensor, resamples: int, seed: int = 0) -> tuple[Tensor
 def scores(
     found: list[Tensor], pixels: int, resamples: int, reference: list[Tensor] | None = None, notes: tuple[str, ...] = ()
 ) -> dict[str, Score]:
-    """`pixel_accuracy`, `class_accuracy` and `class_iou`, in [0, 1], over all pixels of all pictures.
+    """`pixel_accuracy`, `class_accuracy` and `class_iou`, in [0, 1], over all pixels of all images.
 
-    Each has a 95 % interval, from drawing pictures anew, where there are two or more.
+    Each has a 95 % interval, from drawing images anew, where there are two or more.
 
     Args:
-        found: a confusion matrix for each picture, K x K.
+        found: a confusion matrix for each image, K x K.
         pixels: number of all their pixels, the ignored ones too.
         resamples: draws of the bootstrap.
-        reference: the matrices of the true pictures, where there are any.
+        reference: the matrices of the true images, where there are any.
         notes: of the scores, before those about classes and pixels that do not count.
 
     Raises:
-        MetricError: there is no picture, or no pixel counts.
+        MetricError: there is no image, or no pixel counts.
     """
     if not found:
-        raise MetricError("no picture was added.")
+        raise MetricError("no image was added.")
     confusions = torch.stack(found)
     values = measures(confusions.sum(0))
     if values.isnan().any():

@@ -1,4 +1,4 @@
-"""How much the samples of one picture differ."""
+"""How much the samples of one image differ."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import torch
 from torch import Tensor
 
 from i2izoo.errors import MetricError
-from i2izoo.evaluation.weights import Weights
-from i2izoo.interfaces import ImageMetric, Score
+from i2izoo.interfaces import ImageMetric, Score, Weights
 from i2izoo_metrics.perceptual_nets import LEAST_SIDE, TRUNKS, open_lpips
 from i2izoo_metrics.rgb import at_least, rgb
 
 SAMPLES = 20
-"""Samples of each picture in BicycleGAN's protocol."""
+"""Samples of each image in BicycleGAN's protocol."""
 
 
 class LPIPSDiversity(ImageMetric):
-    """Mean LPIPS over consecutive samples of each picture, (1, 2), (2, 3), ...; then the mean over pictures.
+    """Mean LPIPS over consecutive samples of each image, (1, 2), (2, 3), ...; then the mean over images.
 
-    The protocol of BicycleGAN (Zhu et al. 2017, section 4): 20 samples of each of 100 pictures, 19 pairs each, and
+    The protocol of BicycleGAN (Zhu et al. 2017, section 4): 20 samples of each of 100 images, 19 pairs each, and
     LPIPS 0.0 on AlexNet. Garbage is diverse, too: read it beside a measure of quality.
 
     Args:
@@ -50,17 +49,17 @@ class LPIPSDiversity(ImageMetric):
     def score(self, *, samples: Tensor) -> Tensor:
         count = samples.shape[1]
         if count < 2:
-            raise MetricError(f"lpips_diversity compares samples of one picture, found {count}; ask for samples=20.")
+            raise MetricError(f"lpips_diversity compares samples of one image, found {count}; ask for samples=20.")
         self.least = min(count, self.least or count)
         at_least(samples, LEAST_SIDE[self.net], "lpips_diversity")
-        # picture by picture: all samples of a batch would not fit
+        # image by image: all samples of a batch would not fit
         return torch.stack([self._consecutive(rgb(own.to(self.device), "lpips_diversity")) for own in samples])
 
     def compute(self) -> Score:
         score = super().compute()
         if not self.least or self.least >= SAMPLES:
             return score
-        note = f"{self.least} samples of each picture: published figures have {SAMPLES}."
+        note = f"{self.least} samples of each image: published figures have {SAMPLES}."
         return replace(score, notes=(*score.notes, note))
 
     def _consecutive(self, samples: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Feature extractors by name, shared: the metrics of one evaluation look at each batch of pictures once."""
+"""Feature extractors by name, shared: the metrics of one evaluation look at each batch of images once."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2izoo.config import schema
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import MetricError, UnknownNameError, listing, suggest
-from i2izoo.evaluation.weights import Weights
-from i2izoo.interfaces import Extractor
-from i2izoo.registry import registry
+from i2izoo.interfaces import FeatureExtractor, Weights
 from i2izoo_metrics.networks import Timm
 
 KEPT = 4
@@ -33,7 +32,7 @@ class SharedExtractor:
         extractor: it, not prepared.
     """
 
-    def __init__(self, name: str, extractor: Extractor) -> None:
+    def __init__(self, name: str, extractor: FeatureExtractor) -> None:
         self.name, self.extractor = name, extractor
         self.device: torch.device | None = None
         self._seen: dict[int, tuple[weakref.ref[Tensor], int, Tensor]] = {}
@@ -52,45 +51,45 @@ class SharedExtractor:
 
     @property
     def preprocessing(self) -> str:
-        """What it does to a picture first, for the notes of a score."""
+        """What it does to an image first, for the notes of a score."""
         return self.extractor.preprocessing
 
-    def __call__(self, pictures: Tensor) -> Tensor:
+    def __call__(self, images: Tensor) -> Tensor:
         """Map N x C x H x W in [-1, 1] to features N x D, float32, on its device. One channel counts as grey.
 
         Raises:
-            MetricError: the pictures are neither grey nor RGB, or a feature is not finite.
+            MetricError: the images are neither grey nor RGB, or a feature is not finite.
         """
-        key, version = id(pictures), 0 if pictures.is_inference() else pictures._version
+        key, version = id(images), 0 if images.is_inference() else images._version
         if known := self._seen.get(key):
             reference, then, features = known
-            if reference() is pictures and then == version and features.device == self.device:
+            if reference() is images and then == version and features.device == self.device:
                 return features
-        features = self._features(pictures)
+        features = self._features(images)
         seen = self._seen
         seen.pop(key, None)
-        seen[key] = (weakref.ref(pictures, lambda _: seen.pop(key, None)), version, features)
+        seen[key] = (weakref.ref(images, lambda _: seen.pop(key, None)), version, features)
         while len(seen) > KEPT:
             del seen[next(iter(seen))]
         return features
 
     @torch.no_grad()
-    def _features(self, pictures: Tensor) -> Tensor:
-        if pictures.ndim != 4 or pictures.shape[1] not in (1, 3):
+    def _features(self, images: Tensor) -> Tensor:
+        if images.ndim != 4 or images.shape[1] not in (1, 3):
             raise MetricError(
-                f"features of {self.name!r} are of grey or RGB pictures, N x 1 or 3 x H x W; "
-                f"found {' x '.join(map(str, pictures.shape))}."
+                f"features of {self.name!r} are of grey or RGB images, N x 1 or 3 x H x W; "
+                f"found {' x '.join(map(str, images.shape))}."
             )
         if self.device is None:
-            self.prepare(pictures.device)
-        features = self.extractor(pictures.to(self.device, torch.float32).expand(-1, 3, -1, -1))
-        if features.ndim != 2 or len(features) != len(pictures):
+            self.prepare(images.device)
+        features = self.extractor(images.to(self.device, torch.float32).expand(-1, 3, -1, -1))
+        if features.ndim != 2 or len(features) != len(images):
             raise MetricError(
                 f"extractor {self.name!r} is to give N x D features; found {tuple(features.shape)} "
-                f"for {len(pictures)} pictures."
+                f"for {len(images)} images."
             )
         if not torch.isfinite(features).all():
-            raise MetricError(f"features of {self.name!r} hold NaN or infinite values: look at the pictures.")
+            raise MetricError(f"features of {self.name!r} hold NaN or infinite values: look at the images.")
         return features.float()
 
     @torch.no_grad()
@@ -141,7 +140,7 @@ def open_extractor(name: str, **options: Any) -> SharedExtractor:
     return shared
 
 
-def _find(name: str, options: dict[str, Any]) -> tuple[type[Extractor], dict[str, Any]]:
+def _find(name: str, options: dict[str, Any]) -> tuple[type[FeatureExtractor], dict[str, Any]]:
     """The class of the extractor called `name`, and those of the options that it has, for its constructor."""
     extractors = registry("extractors")
     if name in extractors:

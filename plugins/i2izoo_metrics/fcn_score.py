@@ -19,8 +19,8 @@ class FCNScore(Metric):
 
     The segmenter has learned from real photos. What it finds in a generated one is compared with the classes of the
     label map that the photo was made of; what it finds in the real photo of that label map gives the `reference`, which
-    is no upper bound: generated photos can be tidier than the world. Memory is two small matrices for each picture. The
-    value that `update` gives for each picture is its pixel accuracy.
+    is no upper bound: generated photos can be tidier than the world. Memory is two small matrices for each image. The
+    value that `update` gives for each image is its pixel accuracy.
 
     On Cityscapes, with the authors' FCN-8s, real photos have 0.80, 0.26 and 0.21, pix2pix 0.66, 0.23 and 0.17, L1 alone
     0.42, 0.15 and 0.11 (table 1). Scores by different segmenters are not comparable.

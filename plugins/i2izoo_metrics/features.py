@@ -9,19 +9,18 @@ import torch
 from torch import Tensor
 
 from i2izoo.errors import ConfigError, MetricError
-from i2izoo.evaluation.weights import Weights
-from i2izoo.interfaces import Metric, SetMetric
+from i2izoo.interfaces import Metric, SetMetric, Weights
 from i2izoo_metrics.extractors import open_extractor
 from i2izoo_metrics.reservoir import Reservoir
 
 
 class FeatureMetric(Metric):
-    """Looks at pictures through an extractor, which it shares with the other metrics of the evaluation.
+    """Looks at images through an extractor, which it shares with the other metrics of the evaluation.
 
     Args:
         features: name of an extractor ("inception", "vgg16", "pixels", one that was registered), or of any network of
             timm.
-        resize: how pictures get to the extractor's size: "clean" (antialiased bicubic, as clean-fid) or "legacy"
+        resize: how images get to the extractor's size: "clean" (antialiased bicubic, as clean-fid) or "legacy"
             (bilinear without antialiasing, as TensorFlow 1, pytorch-fid and torch-fidelity). A registered extractor
             without this option has a way of its own.
     """
@@ -38,9 +37,9 @@ class FeatureMetric(Metric):
         self.extractor.prepare(device)
 
     def notes(self, n: int, why: str) -> list[str]:
-        """Whether n pictures are few (`why` says what that does), and how they were resized."""
-        few = [f"{n} pictures: {why}"] if n < self.advised_samples else []
-        return few + [f"pictures {p}" for p in [self.extractor.preprocessing] if p]
+        """Whether n images are few (`why` says what that does), and how they were resized."""
+        few = [f"{n} images: {why}"] if n < self.advised_samples else []
+        return few + [f"images {p}" for p in [self.extractor.preprocessing] if p]
 
     def enough(self, *counts: int, least: int | None = None) -> int:
         """The smallest of the counts.
@@ -50,7 +49,7 @@ class FeatureMetric(Metric):
         """
         n, least = min(counts), self.min_samples if least is None else least
         if n < least:
-            raise MetricError(f"needs at least {least} pictures of each set; found {' and '.join(map(str, counts))}")
+            raise MetricError(f"needs at least {least} images of each set; found {' and '.join(map(str, counts))}")
         return n
 
 
@@ -63,8 +62,8 @@ class FeatureSets(FeatureMetric, SetMetric):
     def update(self, *, prediction: Tensor) -> None:  # type: ignore[override]
         self.predictions.add(self.extractor(prediction))
 
-    def add_reference(self, pictures: Tensor) -> None:
-        self.references.add(self.extractor(pictures))
+    def add_reference(self, images: Tensor) -> None:
+        self.references.add(self.extractor(images))
 
     def reference_state(self) -> dict[str, Tensor]:
         return {**self.references.state(), "extractor": self.extractor.fingerprint()}
@@ -83,7 +82,7 @@ class SampledSets(FeatureSets):
     """Holds the features of both sets, up to `max_samples` of each: then a seeded uniform sample of them.
 
     Args:
-        max_samples: pictures of each set whose features are kept; memory does not grow beyond.
+        max_samples: images of each set whose features are kept; memory does not grow beyond.
         seed: of what is drawn.
     """
 
@@ -95,7 +94,7 @@ class SampledSets(FeatureSets):
         self.predictions, self.references = Reservoir(size, seed), Reservoir(size, seed + 1)
 
     def sets(self, least: int | None = None) -> tuple[Tensor, Tensor]:
-        """Features of predictions and references, float64; MetricError if either has too few pictures."""
+        """Features of predictions and references, float64; MetricError if either has too few images."""
         self.enough(self.predictions.n, self.references.n, least=least)
         first, second = self.predictions.rows(), self.references.rows()
         if first.shape[1] != second.shape[1]:

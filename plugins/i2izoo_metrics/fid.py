@@ -12,15 +12,15 @@ from i2izoo_metrics.resizing import Resize
 
 
 class FID(FeatureSets):
-    """Frechet distance between two sets of pictures, taken as Gaussians in feature space; lower is better, 0 is equal.
+    """Frechet distance between two sets of images, taken as Gaussians in feature space; lower is better, 0 is equal.
 
     Heusel et al., "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium" (NIPS 2017,
-    arXiv 1706.08500), equation 6. It is biased upwards for small sets, by more for fewer pictures: compare values of
-    the same number of pictures only, and prefer KID below 2048. Only mean and covariance are kept, in float64.
+    arXiv 1706.08500), equation 6. It is biased upwards for small sets, by more for fewer images: compare values of
+    the same number of images only, and prefer KID below 2048. Only mean and covariance are kept, in float64.
 
     The sums and the distance are ours: torchmetrics' `FrechetInceptionDistance` writes the covariance once for each
     batch, loses digits where the mean is large, and takes the eigenvalues of a matrix that is not symmetric, which is
-    slower, and noisy where there are fewer pictures than features. The values agree where it is exact.
+    slower, and noisy where there are fewer images than features. The values agree where it is exact.
 
     Args:
         features: the extractor; see `i2izoo_metrics.features.FeatureMetric`.

@@ -67,7 +67,7 @@ class Gaussian:
     def state(self) -> dict[str, Tensor]:
         """All of it, on the CPU: `n` with either `rows`, or `mean` and `scatter` (the covariance times n - 1)."""
         if not self.n:
-            raise MetricError("there is no picture in it yet.")
+            raise MetricError("there is no image in it yet.")
         n = torch.tensor(self.n)
         if not self._folded:
             return {"n": n, "rows": self._block[: self._held].cpu().clone()}
@@ -117,7 +117,7 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
 
     No square root of a matrix is taken. With S1 = F F^T, the trace of the root is the sum of the roots of the
     eigenvalues of the symmetric F^T S2 F, in float64; with S2 = G G^T as well, it is the sum of the singular values of
-    F^T G. The second takes no roots, so that the many eigenvalues that are zero where there are fewer pictures than
+    F^T G. The second takes no roots, so that the many eigenvalues that are zero where there are fewer images than
     features do no harm, and is fast there, since F^T G is then as small as the sets: it serves there.
     """
     (mean1, rows1), (mean2, rows2) = first.moments(), second.moments()

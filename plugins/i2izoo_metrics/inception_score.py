@@ -14,23 +14,23 @@ from i2izoo_metrics.features import FeatureMetric
 from i2izoo_metrics.resizing import Resize
 
 LEAST = 100
-"""Pictures in each split, where there are so many: a split of n pictures cannot score above n."""
+"""Images in each split, where there are so many: a split of n images cannot score above n."""
 
 
 class InceptionScore(FeatureMetric):
-    """exp of the mean divergence of p(class | picture) from p(class): sharp pictures of many classes score high.
+    """exp of the mean divergence of p(class | image) from p(class): sharp images of many classes score high.
 
     Salimans et al., "Improved Techniques for Training GANs" (NIPS 2016, arXiv 1606.03498), section 4. From 1 to the
-    number of classes (1008). It never sees the true pictures, and means something for pictures like ImageNet's only.
+    number of classes (1008). It never sees the true images, and means something for images like ImageNet's only.
 
-    The value is the mean over splits, to which pictures go in turn; the interval is Student's over the splits. The
-    score of few pictures is biased downwards, and only as many splits are made as have `LEAST` pictures each. Sums over
+    The value is the mean over splits, to which images go in turn; the interval is Student's over the splits. The
+    score of few images is biased downwards, and only as many splits are made as have `LEAST` images each. Sums over
     classes are all that is kept.
 
     Args:
         features: an extractor that has class logits; see `i2izoo_metrics.features.FeatureMetric`.
         resize: "clean" as clean-fid, or "legacy" as torch-fidelity.
-        splits: number of splits, or fewer for fewer pictures.
+        splits: number of splits, or fewer for fewer images.
     """
 
     higher_is_better = True

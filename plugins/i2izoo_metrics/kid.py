@@ -16,23 +16,23 @@ from i2izoo_metrics.resizing import Resize
 
 
 class KID(SampledSets):
-    """Squared maximum mean discrepancy between two sets of pictures in feature space; lower is better.
+    """Squared maximum mean discrepancy between two sets of images in feature space; lower is better.
 
     Binkowski et al., "Demystifying MMD GANs" (ICLR 2018, arXiv 1801.01401), section 4: the unbiased estimator with the
     kernel (x.y / D + 1)^3. Unbiased: values of sets of different sizes compare, and two samples of one distribution
     may give a value below 0. The value is as the formula has it; papers often print it times 1000 or times 100.
 
     The value is the mean over random subsets, those of torch-fidelity at the same seed. A set smaller than a subset
-    is one subset. The interval is the value +- 1.96 standard errors by the delete-one jackknife over the pictures of
-    both sets: how the value would change with other pictures. (The spread over subsets does not say that: they
+    is one subset. The interval is the value +- 1.96 standard errors by the delete-one jackknife over the images of
+    both sets: how the value would change with other images. (The spread over subsets does not say that: they
     overlap, and of a small set all are the same.)
 
     Args:
         features: the extractor; see `i2izoo_metrics.features.FeatureMetric`.
         resize: "clean" as clean-fid, or "legacy" as torch-fidelity.
-        subset_size: pictures of each set in a subset, or as many as there are.
+        subset_size: images of each set in a subset, or as many as there are.
         subsets: number of subsets.
-        max_samples: pictures of each set whose features are kept; memory does not grow beyond.
+        max_samples: images of each set whose features are kept; memory does not grow beyond.
         seed: of the subsets, and of what is kept.
     """
 
@@ -62,7 +62,7 @@ class KID(SampledSets):
         size = min(self.subset_size, len(fake), len(real))
         notes = self.cut_notes() + self.notes(self.predictions.n, "")
         if size < self.subset_size:
-            notes.insert(0, f"subsets of {size} pictures, not {self.subset_size}: there are no more")
+            notes.insert(0, f"subsets of {size} images, not {self.subset_size}: there are no more")
         if size == len(fake) == len(real):
             value = mmd2(fake, real)
         else:

@@ -16,8 +16,8 @@ from i2izoo_metrics.palette import CMP, IGNORED, NO_LABEL_MAP, check_palette, to
 class LabelScore(Metric):
     """Pixel accuracy, class accuracy and class IoU of generated label maps against the true ones.
 
-    Every generated pixel counts as the class whose colour is nearest. Memory is a small matrix for each picture. The
-    value that `update` gives for each picture is its pixel accuracy. On Cityscapes, CycleGAN has 0.58, 0.22 and 0.16,
+    Every generated pixel counts as the class whose colour is nearest. Memory is a small matrix for each image. The
+    value that `update` gives for each image is its pixel accuracy. On Cityscapes, CycleGAN has 0.58, 0.22 and 0.16,
     pix2pix 0.85, 0.40 and 0.32 (Zhu et al. 2017, arXiv 1703.10593, table 3).
 
     Args:

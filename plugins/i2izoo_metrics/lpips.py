@@ -8,8 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from i2izoo.evaluation.weights import Weights
-from i2izoo.interfaces import ImageMetric
+from i2izoo.interfaces import ImageMetric, Weights
 from i2izoo_metrics.perceptual_nets import LEAST_SIDE, TRUNKS, open_lpips
 from i2izoo_metrics.rgb import at_least, rgb
 
@@ -20,7 +19,7 @@ class LPIPS(ImageMetric):
     Args:
         net: "alex", which the authors advise for scores, or "vgg". Their values cannot be compared.
 
-    Grey pictures are repeated to RGB. Sides from 31 pixels ("alex") or 16 ("vgg").
+    Grey images are repeated to RGB. Sides from 31 pixels ("alex") or 16 ("vgg").
     """
 
     higher_is_better = False

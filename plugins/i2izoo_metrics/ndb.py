@@ -16,26 +16,26 @@ from i2izoo_metrics.features import SampledSets
 from i2izoo_metrics.resizing import Resize
 
 LEAST = 10
-"""True pictures for each bin on average: fewer say nothing about its share."""
+"""True images for each bin on average: fewer say nothing about its share."""
 ITERATIONS = 20
 """Of K-means."""
 
 
 class NDB(SampledSets):
-    """Share of bins of the true pictures that predictions fill too often or too rarely; lower is better.
+    """Share of bins of the true images that predictions fill too often or too rarely; lower is better.
 
     Richardson and Weiss, "On GANs and GMMs" (NeurIPS 2018, arXiv 1805.12462), section 3: K-means puts the true
-    pictures into K bins, and in each a two-proportion z-test at 0.05 compares its shares of the two sets. The value is
-    NDB / K: 0.05 is what true pictures would get, and a collapsed model gets close to 1. With few pictures the test
-    finds little, so compare values of the same number of pictures only.
+    images into K bins, and in each a two-proportion z-test at 0.05 compares its shares of the two sets. The value is
+    NDB / K: 0.05 is what true images would get, and a collapsed model gets close to 1. With few images the test
+    finds little, so compare values of the same number of images only.
 
-    As in the paper the bins are of pictures as pixels, here downscaled to 32 x 32; `features` takes other features.
+    As in the paper the bins are of images as pixels, here downscaled to 32 x 32; `features` takes other features.
 
     Args:
         features: the extractor; see `i2izoo_metrics.features.FeatureMetric`.
         resize: "clean" (antialiased) or "legacy" (not antialiased).
-        bins: K, or one for every 10 true pictures, if there are fewer.
-        max_samples: pictures of each set whose features are kept; memory does not grow beyond.
+        bins: K, or one for every 10 true images, if there are fewer.
+        max_samples: images of each set whose features are kept; memory does not grow beyond.
         seed: of K-means, and of what is kept.
     """
 
@@ -60,12 +60,12 @@ class NDB(SampledSets):
         self.bins, self.seed = bins, seed
         self._reference: dict[str, Tensor] | None = None
 
-    def add_reference(self, pictures: Tensor) -> None:
+    def add_reference(self, images: Tensor) -> None:
         self._reference = None
-        super().add_reference(pictures)
+        super().add_reference(images)
 
     def reference_state(self) -> dict[str, Tensor]:
-        """`centres` of the bins, K x D, `counts` of the true pictures in them, and `n`, how many there were."""
+        """`centres` of the bins, K x D, `counts` of the true images in them, and `n`, how many there were."""
         if self._reference is None:
             rows = self.references.rows()
             centres = cluster(rows, max(1, min(self.bins, len(rows) // LEAST)), self.seed)
@@ -89,7 +89,7 @@ class NDB(SampledSets):
         different = differing(real, fake)
         notes = self.cut_notes() + self.notes(n, f"NDB finds few differences below {self.advised_samples}")
         if len(centres) < self.bins:
-            notes.insert(0, f"{len(centres)} bins, not {self.bins}: {LEAST} true pictures or more for each")
+            notes.insert(0, f"{len(centres)} bins, not {self.bins}: {LEAST} true images or more for each")
         return Score(int(different.sum()) / len(centres), n=self.predictions.n, notes=tuple(notes))
 
 
@@ -99,7 +99,7 @@ def cluster(rows: Tensor, bins: int, seed: int) -> Tensor:
 
     draw = np.random.default_rng(seed)
     some = rows[draw.permutation(len(rows))[: LEAST * bins]].numpy()  # k-means++ takes bins^2 passes over them
-    bins = min(bins, len(np.unique(some, axis=0)))  # pictures that are all the same make one bin
+    bins = min(bins, len(np.unique(some, axis=0)))  # images that are all the same make one bin
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a cluster that runs empty keeps its centre
         centres, _ = kmeans2(some, bins, 1, minit="++", missing="warn", rng=draw)
@@ -116,7 +116,7 @@ def differing(real: Tensor, fake: Tensor) -> Tensor:
     """Which bins have shares that differ at the 5 % level, by the two-proportion z-test: K, bool.
 
     Args:
-        real: number of true pictures in each bin, K.
+        real: number of true images in each bin, K.
         fake: number of predictions in each bin, K.
 
     >>> differing(torch.tensor([50, 50]), torch.tensor([40, 60])).tolist()  # z = 1.42

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from i2izoo.errors import ConfigError, MetricError
-from i2izoo.evaluation.weights import Weights, find, locate
-from i2izoo.interfaces import Extractor
+from i2izoo.files.weights import find, locate
+from i2izoo.interfaces import FeatureExtractor, Weights
 from i2izoo_metrics.resizing import Resize, describe, resize, to_bytes
 
 INCEPTION = Weights(
@@ -32,7 +32,7 @@ VGG16_WEIGHTS = Weights(
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
-class Inception(Extractor):
+class Inception(FeatureExtractor):
     """Inception v3 of 2015-12-05, 2048 features: the network of FID, KID and the inception score.
 
     torch-fidelity's port of TensorFlow's graph, which the published values were computed with; torchvision's Inception
@@ -75,7 +75,7 @@ class Inception(Extractor):
         return features @ self.classifier.weight.T
 
 
-class VGG16(Extractor):
+class VGG16(FeatureExtractor):
     """VGG-16 after the second fully connected layer and its ReLU, 4096 features: the network of precision and recall.
 
     Kynkaanniemi et al. 2019, arXiv 1904.06991, section 3; with torchvision's weights and ImageNet's mean and standard
@@ -113,7 +113,7 @@ class VGG16(Extractor):
         return self.classifier(features)
 
 
-class Timm(Extractor):
+class Timm(FeatureExtractor):
     """Any network of timm without its classifier, at the size, mean and standard deviation of its own config.
 
     `features="resnet18"` of a metric is this one; it is not registered under a name. The weights are those that timm
@@ -168,8 +168,8 @@ class Timm(Extractor):
         return self.trunk(normalised(resize(to_bytes(image), self.size, self.how), self.mean, self.std)).float()
 
 
-class Pixels(Extractor):
-    """The picture itself, made small: no network and no weights, so no perception either.
+class Pixels(FeatureExtractor):
+    """The image itself, made small: no network and no weights, so no perception either.
 
     Distances then are those of colours at their places; the bins of NDB were defined so (Richardson and Weiss 2018).
 

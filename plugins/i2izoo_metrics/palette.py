@@ -1,4 +1,4 @@
-"""Label maps as pictures: colours to classes and back."""
+"""Label maps as images: colours to classes and back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IGNORED = -1
 
 
 NO_LABEL_MAP = 0.75
-"""Share of pixels in no class's colour above which pictures are no label maps. JPEG maps of facades have up to 0.5 at
+"""Share of pixels in no class's colour above which images are no label maps. JPEG maps of facades have up to 0.5 at
 64 x 64, which edges make; photos have 0.99 and more."""
 
 
@@ -43,7 +43,7 @@ def to_classes(label: Tensor, palette: list[list[int]], tolerance: float) -> Ten
     """N x 3 x H x W in [-1, 1] to classes N x H x W, int64: the place of the nearest colour in the palette.
 
     Args:
-        label: label maps as pictures.
+        label: label maps as images.
         palette: RGB colours in 8 bits; class k has the k-th.
         tolerance: pixels further than this from every colour (Euclidean, in 8-bit units) are `IGNORED`; JPEG and
             resizing leave such pixels along the edges of regions.
@@ -60,7 +60,7 @@ def to_classes(label: Tensor, palette: list[list[int]], tolerance: float) -> Ten
 
 
 def to_colours(classes: Tensor, palette: list[list[int]]) -> Tensor:
-    """Classes N x H x W to pictures N x 3 x H x W in [-1, 1].
+    """Classes N x H x W to images N x 3 x H x W in [-1, 1].
 
     >>> to_colours(torch.tensor([[[0, 11]]]), CMP).add(1).mul(127.5).round().int().flatten(2)
     tensor([[[  0, 174],

@@ -1,4 +1,4 @@
-"""Distance of what a recognition network sees in two pictures."""
+"""Distance of what a recognition network sees in two images."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The frozen networks that picture distances look through: LPIPS on AlexNet or VGG-16, and VGG-19.
+"""The frozen networks that image distances look through: LPIPS on AlexNet or VGG-16, and VGG-19.
 
-The trunks are torchvision's, trained on ImageNet. The files are found by `i2izoo.evaluation.weights.find`, so that
+The trunks are torchvision's, trained on ImageNet. The files are found by `i2izoo.files.weights.find`, so that
 they are checked, kept and explained when they are missing, whichever library would have fetched them.
 """
 
@@ -14,7 +14,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from i2izoo.evaluation.weights import Weights, find
+from i2izoo.files.weights import find
+from i2izoo.interfaces import Weights
 from i2izoo_metrics.networks import VGG16_WEIGHTS, built, read_state
 
 ADDRESS = "https://download.pytorch.org/models/"
@@ -29,7 +30,7 @@ LEAST_SIDE = {"alex": 31, "vgg": 16}
 
 
 def open_lpips(net: Literal["alex", "vgg"], device: torch.device, version: Literal["0.1", "0.0"] = "0.1") -> nn.Module:
-    """The lpips package's network with its own linear heads; `network(a, b)` is N x 1 x 1 x 1 for pictures in [-1, 1].
+    """The lpips package's network with its own linear heads; `network(a, b)` is N x 1 x 1 x 1 for images in [-1, 1].
 
     Raises:
         MetricError: "needs ...": the weights of the trunk are not here and cannot be fetched.

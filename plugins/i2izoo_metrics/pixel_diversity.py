@@ -1,4 +1,4 @@
-"""How much the samples of one picture differ, pixel by pixel."""
+"""How much the samples of one image differ, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from i2izoo_metrics.rgb import to_unit
 
 
 class PixelDiversity(ImageMetric):
-    """Root mean squared difference of consecutive samples of each picture, in 8-bit levels; the mean over pictures.
+    """Root mean squared difference of consecutive samples of each image, in 8-bit levels; the mean over images.
 
     What `lpips_diversity` is without a network: it needs no weights, and sees a change of colour better than one of
     texture. Zero: the method has one answer. Noise is diverse, too, so read it beside a measure of quality.
@@ -29,7 +29,7 @@ class PixelDiversity(ImageMetric):
     def score(self, *, samples: Tensor) -> Tensor:
         if samples.shape[1] < 2:
             raise MetricError(
-                f"pixel_diversity compares samples of one picture, found {samples.shape[1]}; ask for samples=8."
+                f"pixel_diversity compares samples of one image, found {samples.shape[1]}; ask for samples=8."
             )
         levels = 255 * to_unit(samples)
         return (levels[:, 1:] - levels[:, :-1]).square().mean(dim=(2, 3, 4)).sqrt().mean(dim=1)

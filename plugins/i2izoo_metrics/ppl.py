@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.errors import ConfigError, MetricError, listing, suggest
-from i2izoo.evaluation.weights import Weights
-from i2izoo.interfaces import ImageMetric
+from i2izoo.interfaces import ImageMetric, Weights
 from i2izoo.nn.latent import slerp
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_metrics.perceptual_nets import LEAST_SIDE, TRUNKS, open_lpips
@@ -25,7 +24,7 @@ class PerceptualPathLength(ImageMetric):
     z(t) leads from one standard normal latent to another. It serves methods that have an attribute `latent_size: int`
     and whose `translate` has an option `latent: Tensor | None` of shape N x latent_size; what else is random in them is
     the same at both ends of a step. Predictions are compared as they are: 8 bits would swallow the step, so it needs a
-    model in float32, and no picture is resized. No step is left out as an outlier, which StyleGAN's code does.
+    model in float32, and no image is resized. No step is left out as an outlier, which StyleGAN's code does.
 
     Args:
         space: "full" draws t uniformly from [0, 1]; "end" has t = 0, the only way that torchmetrics knows.

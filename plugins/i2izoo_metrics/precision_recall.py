@@ -1,4 +1,4 @@
-"""Improved precision and recall of a set of pictures."""
+"""Improved precision and recall of a set of images."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from i2izoo_metrics.resizing import Resize
 
 
 class _Manifolds(SampledSets):
-    """Which pictures of one set lie in the manifold of the other: in the ball of one of its pictures, whose radius is
-    the distance to the `neighbours`-th nearest other picture of its own set.
+    """Which images of one set lie in the manifold of the other: in the ball of one of its images, whose radius is
+    the distance to the `neighbours`-th nearest other image of its own set.
 
     Kynkaanniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models" (NeurIPS 2019, arXiv
-    1904.06991), equations 1 and 2. Both depend on the number of pictures: compare values of the same number only, and
+    1904.06991), equations 1 and 2. Both depend on the number of images: compare values of the same number only, and
     of about as many predictions as references.
 
     Args:
         features: the extractor; see `i2izoo_metrics.features.FeatureMetric`. The paper's is VGG-16.
         resize: "clean" (antialiased) or "legacy" (not antialiased).
         neighbours: k of the paper.
-        max_samples: pictures of each set whose features are kept; memory does not grow beyond.
+        max_samples: images of each set whose features are kept; memory does not grow beyond.
         seed: of what is kept.
     """
 
@@ -55,19 +55,19 @@ class _Manifolds(SampledSets):
         points, manifold = (fake, real) if of_predictions else (real, fake)
         value = covered(points, manifold, self.neighbours).double().mean()
         n = min(self.predictions.n, self.references.n)
-        notes = self.notes(n, f"it depends on the number of pictures, and is advised from {self.advised_samples}")
+        notes = self.notes(n, f"it depends on the number of images, and is advised from {self.advised_samples}")
         return Score(float(value), n=self.predictions.n, notes=tuple(self.cut_notes() + notes))
 
 
 class Precision(_Manifolds):
-    """Share of predictions that lie in the manifold of the true pictures, and so look like them; higher is better."""
+    """Share of predictions that lie in the manifold of the true images, and so look like them; higher is better."""
 
     def compute(self) -> Score:
         return self.share(of_predictions=True)
 
 
 class Recall(_Manifolds):
-    """Share of true pictures in the manifold of the predictions, so of their variety that is met; higher is better."""
+    """Share of true images in the manifold of the predictions, so of their variety that is met; higher is better."""
 
     def compute(self) -> Score:
         return self.share(of_predictions=False)

@@ -11,10 +11,10 @@ from i2izoo_metrics.rgb import to_unit
 
 
 class PSNR(ImageMetric):
-    """10 log10(1 / MSE) in dB of pictures in [0, 1], for each picture; then the mean over pictures.
+    """10 log10(1 / MSE) in dB of images in [0, 1], for each image; then the mean over images.
 
-    The mean is of decibels: an error pooled over pictures is ruled by the worst of them. Any number of channels. A
-    picture without any error has infinity, which its mean then is too; a note says how many such pictures there are.
+    The mean is of decibels: an error pooled over images is ruled by the worst of them. Any number of channels. An
+    image without any error has infinity, which its mean then is too; a note says how many such images there are.
 
     >>> import torch
     >>> metric = PSNR()
@@ -45,5 +45,5 @@ class PSNR(ImageMetric):
         score = super().compute()
         if not self.identical:
             return score
-        note = f"{self.identical} of {score.n} pictures are identical to the truth, so the mean is infinite."
+        note = f"{self.identical} of {score.n} images are identical to the truth, so the mean is infinite."
         return replace(score, notes=(*score.notes, note))

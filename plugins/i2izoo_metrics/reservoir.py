@@ -55,7 +55,7 @@ class Reservoir:
             MetricError: none was added.
         """
         if not self._kept:
-            raise MetricError("there is no picture in it yet.")
+            raise MetricError("there is no image in it yet.")
         if len(self._kept) > 1:
             self._kept = [torch.cat(self._kept)]
         return self._kept[0]

@@ -1,4 +1,4 @@
-"""Pictures to the size that a feature network wants: the step that published FIDs differ by most."""
+"""Images to the size that a feature network wants: the step that published FIDs differ by most."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch.nn import functional as F
 from i2izoo.errors import MetricError
 
 Resize: TypeAlias = Literal["clean", "legacy"]
-"""How a picture gets to the size of a feature network.
+"""How an image gets to the size of a feature network.
 
 `"clean"`: antialiased bicubic in floating point, as Pillow's and as clean-fid's (Parmar et al., CVPR 2022, arXiv
-2104.11222). It is the default: bilinear without antialiasing makes pictures that are larger than the network's input
+2104.11222). It is the default: bilinear without antialiasing makes images that are larger than the network's input
 look alike that are not, and costs 6 FID and more on photos of faces, where correct filters agree to 0.75.
 
 `"legacy"`: bilinear without antialiasing, as TensorFlow 1 had it: the published FID, KID and IS of most papers before

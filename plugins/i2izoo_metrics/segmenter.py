@@ -14,18 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from i2izoo.config import PartSpec
+from i2izoo.contracts.config import PartSpec
+from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo.nn.padding import pad_to_valid
-from i2izoo.one_way import OneWayMethod
 from i2izoo_metrics.palette import CMP, IGNORED, check_palette, to_classes, to_colours
 
 
 class Segmenter(OneWayMethod):
-    """Per-pixel classification with any generator as its backbone; label maps are pictures in the palette's colours.
+    """Per-pixel classification with any generator as its backbone; label maps are images in the palette's colours.
 
     The generator gives `features` channels, and a 1 x 1 convolution turns them into one logit for each class, so that
     generators that end in tanh serve.

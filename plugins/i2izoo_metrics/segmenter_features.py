@@ -1,4 +1,4 @@
-"""Features of a segmentation network: for pictures unlike ImageNet's, and without any download."""
+"""Features of a segmentation network: for images unlike ImageNet's, and without any download."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from i2izoo.errors import ConfigError, MetricError
-from i2izoo.interfaces import Extractor
+from i2izoo.interfaces import FeatureExtractor
 from i2izoo.nn.padding import pad_to_valid
 from i2izoo_metrics.segmenter import Segmenter
 
 
-class SegmenterFeatures(Extractor):
+class SegmenterFeatures(FeatureExtractor):
     """What a segmenter's backbone sees, averaged over a grid of cells: N x 3 x H x W to N x features * cells ** 2.
 
     The default knows facades: `fid[segmenter]` and `kid[segmenter]` compare what parts facades have, how they look and

@@ -1,7 +1,7 @@
 """Structural similarity, at one scale and at five.
 
 This is the one measure of pixels that is not left to torchmetrics: in float32 its SSIM of two equal photos is 0.9998,
-in float64 it takes 15 times as long (measured on 256 x 256 pictures, one CPU thread), it counts windows that reach over
+in float64 it takes 15 times as long (measured on 256 x 256 images, one CPU thread), it counts windows that reach over
 the border, and its MS-SSIM wants 176 pixels. The tests hold this one against torchmetrics and scikit-image.
 """
 
@@ -26,8 +26,8 @@ EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 class SSIM(ImageMetric):
     """Structural similarity (Wang, Bovik, Sheikh and Simoncelli 2004): 11 x 11 Gaussian windows, K1 0.01, K2 0.03.
 
-    The mean over all windows that lie within the picture and over channels, as the authors' code has it. SSIM changes
-    when a constant is added to both pictures, so the range matters: values are in [0, 1] and the data range is 1, never
+    The mean over all windows that lie within the image and over channels, as the authors' code has it. SSIM changes
+    when a constant is added to both images, so the range matters: values are in [0, 1] and the data range is 1, never
     taken from the data. Any number of channels, sides from 11 pixels.
     """
 
@@ -64,15 +64,15 @@ class MSSSIM(ImageMetric):
 
 
 def similarity(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Luminance, and contrast times structure, of two pictures in [0, 1] in every window: N x C x H - 10 x W - 10."""
+    """Luminance, and contrast times structure, of two images in [0, 1] in every window: N x C x H - 10 x W - 10."""
     mean1, mean2 = window_mean(first), window_mean(second)
     variances = window_mean(first * first) - mean1**2 + window_mean(second * second) - mean2**2
     covariance = window_mean(first * second) - mean1 * mean2
     return (2 * mean1 * mean2 + C1) / (mean1**2 + mean2**2 + C1), (2 * covariance + C2) / (variances + C2)
 
 
-def window_mean(picture: Tensor) -> Tensor:
-    """The mean under the Gaussian in every window that lies within the picture, first down, then across.
+def window_mean(image: Tensor) -> Tensor:
+    """The mean under the Gaussian in every window that lies within the image, first down, then across.
 
     >>> import torch
     >>> window_mean(torch.ones(1, 1, 11, 13)).shape
@@ -81,17 +81,17 @@ def window_mean(picture: Tensor) -> Tensor:
     gaussian = [math.exp(-((i - WINDOW // 2) ** 2) / (2 * SIGMA**2)) for i in range(WINDOW)]
     weights = [g / sum(gaussian) for g in gaussian]
     for axis in (2, 3):
-        length = picture.shape[axis] - WINDOW + 1
-        picture = sum(w * picture.narrow(axis, i, length) for i, w in enumerate(weights))  # type: ignore[assignment]
-    return picture
+        length = image.shape[axis] - WINDOW + 1
+        image = sum(w * image.narrow(axis, i, length) for i, w in enumerate(weights))  # type: ignore[assignment]
+    return image
 
 
-def halve(picture: Tensor) -> Tensor:
+def halve(image: Tensor) -> Tensor:
     """Average 2 x 2 pixels; an odd side repeats its last row or column first.
 
     >>> import torch
     >>> halve(torch.tensor([[[[0.0, 1.0, 4.0]]]])).tolist()
     [[[[0.5, 4.0]]]]
     """
-    height, width = picture.shape[-2:]
-    return F.avg_pool2d(F.pad(picture, (0, width % 2, 0, height % 2), mode="replicate"), 2)
+    height, width = image.shape[-2:]
+    return F.avg_pool2d(F.pad(image, (0, width % 2, 0, height % 2), mode="replicate"), 2)

@@ -1,4 +1,4 @@
-"""Conditional variational autoencoder: one picture, many translations, without a discriminator
+"""Conditional variational autoencoder: one image, many translations, without a discriminator
 (Sohn, Lee and Yan, "Learning Structured Output Representation using Deep Conditional Generative Models", NIPS 2015)."""
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from i2izoo.config import PartSpec
+from i2izoo.contracts.config import PartSpec
+from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Latent, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
-from i2izoo.nn.latent import check_choice, draw_latent, reparameterise, style_picture
+from i2izoo.nn.latent import check_choice, draw_latent, reparameterise, style_image
 from i2izoo.nn.optim import adam
-from i2izoo.one_way import OneWayMethod
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "all"}
 
@@ -33,13 +33,13 @@ class CVAE(OneWayMethod):
         latent: length of z.
         generator: the decoder: any generator with an option `latent`; `latent_at` says where z enters it.
         encoder: any encoder to a vector.
-        posterior: what the encoder sees: "both" pictures, q(z | x, y), as in the paper; or the "target" alone, q(z |
+        posterior: what the encoder sees: "both" images, q(z | x, y), as in the paper; or the "target" alone, q(z |
             y), whose z can be taken from the target of another source.
         prior: "normal" is N(0, I) for every x, the paper's relaxation (section 4.1); "learned" is p(z | x), a second
             encoder, which sees the source.
         reconstruction_loss: -log p(y | x, z) but for constants: "l1" (Laplace, scale 1), "l2" (Gaussian, variance 1/2),
             "bce" (Bernoulli, on values mapped to [0, 1]), or any reconstruction loss; all average over all values.
-        reduction: of the reconstruction loss. "sum" over the values of a picture, C x H x W, and mean over the batch,
+        reduction: of the reconstruction loss. "sum" over the values of an image, C x H x W, and mean over the batch,
             as the divergence is: with beta = 1 the two make the paper's bound. "mean" over all values, as BicycleGAN
             and much public code: a beta of 0.001 with "mean" is one of 0.001 x C x H x W with "sum", 197 at 256 x 256.
         beta: weight of the divergence, which is summed over z and averaged over the batch.
@@ -134,23 +134,23 @@ class CVAE(OneWayMethod):
 
     # ------------------------------------------------------------------------------------------------- translating
 
-    def encode(self, picture: Tensor, image: Tensor) -> Tensor:
-        """The latent of pictures of the target domain, the mean of q: N x out x H x W to N x L.
+    def encode(self, style: Tensor, image: Tensor) -> Tensor:
+        """The latent of images of the target domain, the mean of q: N x out x H x W to N x L.
 
         Args:
-            picture: of the target domain; one channel counts as grey.
+            style: of the target domain; one channel counts as grey.
             image: the source; with posterior "both" of the same size.
 
         Raises:
             ConfigError: channels or sizes do not fit.
         """
-        picture = style_picture(picture, self.config["out_channels"], self.target)
-        if self.posterior == "both" and picture.shape[-2:] != image.shape[-2:]:
+        style = style_image(style, self.config["out_channels"], self.target)
+        if self.posterior == "both" and style.shape[-2:] != image.shape[-2:]:
             raise ConfigError(
                 f"this encoder reads source and style together (posterior='both'), so style must have the size of the "
-                f"source, {tuple(image.shape[-2:])}; found {tuple(picture.shape[-2:])}."
+                f"source, {tuple(image.shape[-2:])}; found {tuple(style.shape[-2:])}."
             )
-        return self._posterior(image, picture)[0]
+        return self._posterior(image, style)[0]
 
     def forward(self, image: Tensor, *, to: str, seeds: list[int] | None = None, **options: Any) -> Tensor:
         if options.get("style") is not None and options.get("latent") is None:
@@ -174,7 +174,7 @@ class CVAE(OneWayMethod):
             to: the target domain.
             seeds: one for each row; z is drawn from the prior by them.
             latent: z itself, N x L, in place of a draw.
-            style: a picture of the target domain for each row; z is the mean of q for it.
+            style: an image of the target domain for each row; z is the mean of q for it.
             mode: "sample" or "zero" (the mode of the prior), overrides the method's option `inference`.
 
         Raises:

@@ -1,4 +1,4 @@
-"""A small generator that sees far without ever shrinking the picture."""
+"""A small generator that sees far without ever shrinking the image."""
 
 from typing import Any, ClassVar
 

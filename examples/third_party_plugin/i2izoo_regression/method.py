@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from i2izoo.config import PartSpec
+from i2izoo.contracts.config import PartSpec
 from i2izoo.interfaces import Batch, Method, ReconstructionLoss, Update
 
 

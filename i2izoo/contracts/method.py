@@ -1,0 +1,212 @@
+"""What a method must offer: its parts by name, how it translates, and in the paper's order how it learns."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from i2izoo.contracts.config import Configurable, PartSpec
+from i2izoo.contracts.parts import Generator
+from i2izoo.contracts.registry import registry
+from i2izoo.errors import ConfigError, listing, suggest
+
+Latent: TypeAlias = Tensor
+"""In the signature of `Method.translate`: a latent for each row, N x L or N x C x H x W, and not an image."""
+
+Text: TypeAlias = str | list[str]
+"""In the signature of `Method.translate`: a text for each row, a list of N; a user may give one for all images."""
+
+
+@dataclass
+class Batch:
+    """Images by domain, and where in the run they are.
+
+    Attributes:
+        images: domain -> N x C x H x W in [-1, 1]. Paired data: row i of every domain belongs together.
+        step: number of optimiser steps done before this one, from 0.
+        progress: share of the planned run that is done, in [0, 1).
+        extras: other tensors that a dataset gives (masks, labels), by name, first dimension N.
+    """
+
+    images: dict[str, Tensor]
+    step: int = 0
+    progress: float = 0.0
+    extras: dict[str, Tensor] = field(default_factory=dict)
+
+    def __getitem__(self, domain: str) -> Tensor:
+        try:
+            return self.images[domain]
+        except KeyError:
+            raise ConfigError(
+                f"the data has no domain {domain!r}{suggest(domain, self.images)} It has {listing(self.images)}; "
+                "name the method's domains after the data's: domains=[...]."
+            ) from None
+
+
+@dataclass
+class Update:
+    """One step of the method's optimisation, yielded by `Method.training_step`.
+
+    The trainer sums `losses`, accumulates the gradient into the parameters of the named optimisers *and no others*
+    (a generator update never touches the discriminator it looks through), and steps.
+
+    Attributes:
+        optimizers: name or names from `Method.optimizers()`: where the gradient goes.
+        losses: weighted terms by name; their sum is minimised. They are logged under these names.
+        step: which optimisers step now. True: those of `optimizers`; False: none, the gradient is kept for a later
+            update; names: these. BicycleGAN lets encoder and generator step after a second, generator-only gradient.
+        retain_graph: keep the graph for another update from the same forward pass.
+    """
+
+    optimizers: str | tuple[str, ...]
+    losses: dict[str, Tensor]
+    step: bool | tuple[str, ...] = True
+    retain_graph: bool = False
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        return (self.optimizers,) if isinstance(self.optimizers, str) else tuple(self.optimizers)
+
+    @property
+    def steppers(self) -> tuple[str, ...]:
+        return self.receivers if self.step is True else tuple(self.step or ())
+
+
+class Method(Configurable, nn.Module, ABC):
+    """One way to learn a translation: its parts, its losses, its update order, and how it translates.
+
+    A subclass builds its parts in `__init__` with `self.part(...)`, and implements `directions`, `channels`,
+    `translate`, `training_step` and `optimizers`. The trainer owns device, precision, accumulation, schedules, EMA,
+    logs and checkpoints; the translator owns images, sizes and seeds.
+
+    Attributes:
+        data: what it learns from: "paired", "unpaired" or "single" (one domain).
+        recipe: defaults of the trainer's options, as the paper trains: `{"epochs": 100, ...}`.
+        inference_parts: names of the sub-modules that translation needs; only these are in `model.safetensors`.
+        samples: can it give several different translations of one image?
+        dataset: the dataset that makes what it learns from out of a user's images, which it takes as `root`, as
+            `{"name": ..., option: value}`; None: the images are what it learns from.
+        required_options: what a translation cannot do without, as the example on a card has it: `mask="mask.png"`.
+    """
+
+    data: ClassVar[str] = "paired"
+    recipe: ClassVar[dict[str, Any]] = {}
+    inference_parts: ClassVar[tuple[str, ...]] = ("generator",)
+    samples: ClassVar[bool] = False
+    dataset: dict[str, Any] | None = None
+    required_options: ClassVar[str] = ""
+
+    def part(self, option: str, kind: str, spec: PartSpec, interface: type | None = None, **context: Any) -> Any:
+        """Build the part that option `option` asks for, and record all its options in `self.config`.
+
+        `context` holds the part's options that follow from the method's own (channels, latent size); they are not
+        repeated in the config. The whole choice is recorded, so a later change of a default changes no saved model.
+        """
+        part = registry(kind).build(spec, interface, **context)
+        name = spec if isinstance(spec, str) else spec["name"]
+        found = dict(getattr(part, "config", {}))
+        own = {k: v for k, v in found.items() if k not in context and k[:1] != "_" and v not in (math.inf, -math.inf)}
+        self.config[option] = {"name": name, **own}
+        return part
+
+    @classmethod
+    def data_kind(cls, options: Mapping[str, Any]) -> str:
+        """`data` of the method with these options, where it depends on them."""
+        return cls.data
+
+    @property
+    @abstractmethod
+    def directions(self) -> dict[str, str]:
+        """Target domain -> the domain that it is translated from. The first is the default of `to=`."""
+
+    @property
+    @abstractmethod
+    def channels(self) -> dict[str, int]:
+        """Domain -> number of channels of its images (1 grey, 3 RGB, any number for arrays)."""
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """All domains, sources first."""
+        return tuple(dict.fromkeys([*self.directions.values(), *self.directions]))
+
+    def size_multiple(self, to: str) -> int:
+        """Both sides of what `translate` gets are padded to a multiple of this."""
+        return max((p.size_multiple for p in self.modules() if isinstance(p, Generator)), default=1)
+
+    def min_size(self, to: str) -> int:
+        """Sides of what `translate` gets are padded to at least this."""
+        return max((p.min_size for p in self.modules() if isinstance(p, Generator)), default=1)
+
+    @abstractmethod
+    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+        """Translate N x C x H x W in [-1, 1] of the source of `to`, sides already of a valid size.
+
+        Further keyword options with defaults are the method's own (`steps=20`, `mask: Tensor | None = None`); the
+        translator passes them on, reading images for those annotated with Tensor, for those annotated with Latent
+        the numbers of a vector, N x L, and for those annotated with Text a list of N texts.
+
+        Args:
+            image: the batch.
+            to: target domain.
+            seeds: one seed for each row: all randomness of a row is a function of its seed alone
+                (`i2izoo.nn.random.randn`), so a result does not depend on its neighbours in the batch.
+        """
+
+    def forward(self, image: Tensor, *, to: str, seeds: list[int] | None = None, **options: Any) -> Tensor:
+        """`translate` at any size: reflect-pad to what the generator needs, translate, crop back.
+
+        Options that are images of the same height and width (a mask) are padded with it. A method whose output has
+        another size than its input overrides this.
+        """
+        from i2izoo.nn.padding import pad_to_valid
+
+        height, width = image.shape[-2:]
+        fit = (self.size_multiple(to), self.min_size(to))
+        padded = {
+            k: pad_to_valid(v, *fit) if isinstance(v, Tensor) and v.ndim == 4 and v.shape[-2:] == (height, width) else v
+            for k, v in options.items()
+        }
+        seeds = [0] * len(image) if seeds is None else seeds
+        return self.translate(pad_to_valid(image, *fit), to=to, seeds=seeds, **padded)[..., :height, :width]
+
+    @abstractmethod
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        """Yield the updates of one step, in the paper's order; code after a `yield` runs after that update.
+
+        The global random state is seeded from (seed, rank, step) before each call, so plain `torch.randn` is
+        reproducible and exact on resume.
+        """
+
+    @abstractmethod
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Fresh optimisers by name; together they hold every parameter that is trained, each once."""
+
+    def lr_scale(self, step: int) -> float:
+        """Factor on all learning rates at a step, on top of the trainer's schedule, where a paper has its own."""
+        return 1.0
+
+    def translate_options(self) -> dict[str, Any]:
+        """The options that `translate` takes beyond image, `to` and `seeds`: name -> default."""
+        parameters = inspect.signature(self.translation).parameters
+        return {n: p.default for n, p in parameters.items() if n not in ("image", "to", "seeds")}
+
+    @property
+    def translation(self) -> Callable[..., Tensor]:
+        """The function whose options a translation takes: `translate`, or that of a method that this one wraps."""
+        return self.translate
+
+    def inference_state(self) -> dict[str, Tensor]:
+        """What `model.safetensors` holds: the parameters and buffers of `inference_parts`, prefixed by part."""
+        return {k: v for k, v in self.state_dict().items() if k.split(".")[0] in self.inference_parts}
+
+    @classmethod
+    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> Method:
+        """Build the method from foreign state dicts (file name -> tensors); the sizes are read off the tensors."""
+        raise ConfigError(f"{cls.__name__} has no importer of foreign checkpoints.")

@@ -1,0 +1,69 @@
+"""Names of trained models: method, place, revision, licence."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from i2izoo.errors import ConfigError, StorageError
+
+
+@dataclass(frozen=True)
+class PretrainedEntry:
+    """A name bound to one method and one folder (bundled) or one Hub repository at one revision.
+
+    Entry points of the group `i2izoo.contracts.pretrained` point at instances in torch-free modules.
+
+    Attributes:
+        method: name of the method.
+        licence: SPDX identifier, or a short sentence.
+        description: one line.
+        bundled: `"package/folder"` inside an installed package.
+        repo: `"owner/name"` on the Hub.
+        revision: 40-hex commit of `repo`; names that can move (`main`) are refused.
+        domains: target domains that it translates to.
+
+    Raises:
+        ConfigError: neither or both places are given, or the revision is not a commit.
+    """
+
+    method: str
+    licence: str
+    description: str = ""
+    bundled: str | None = None
+    repo: str | None = None
+    revision: str | None = None
+    domains: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if (self.bundled is None) == (self.repo is None):
+            raise ConfigError("a pretrained entry is either bundled='package/folder' or repo='owner/name'.")
+        if self.bundled is not None and (
+            not re.fullmatch(r"[\w.]+(/[\w.-]+)+", self.bundled) or ".." in self.bundled.split("/")
+        ):
+            raise ConfigError(f"bundled wants 'package/folder' inside an installed package; found {self.bundled!r}.")
+        if self.repo is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", self.repo):
+            raise ConfigError(f"repo wants 'owner/name' on the Hub; found {self.repo!r}.")
+        if self.repo is not None and not re.fullmatch(r"[0-9a-f]{40}", self.revision or ""):
+            raise ConfigError(f"entry for {self.repo!r} needs a 40-hex revision; found {self.revision!r}.")
+
+    def folder(self) -> Path:
+        """Where a bundled entry lies on disk.
+
+        Raises:
+            StorageError: the entry is not bundled, or its package or folder is not installed.
+        """
+        if self.bundled is None:
+            raise StorageError(f"{self.repo!r} lies on the Hub, not in an installed package.")
+        package, _, rest = self.bundled.partition("/")
+        try:
+            spec = importlib.util.find_spec(package)
+        except (ImportError, ValueError):  # a dotted package whose parent is absent
+            spec = None
+        places = [Path(p) / rest for p in (spec.submodule_search_locations or [])] if spec else []
+        for place in places:
+            if (place / "config.json").is_file():
+                return place
+        raise StorageError(f"bundled entry {self.bundled!r} is not in the installed package; reinstall {package!r}.")

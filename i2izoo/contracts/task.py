@@ -1,0 +1,94 @@
+"""A method around another one: a task decides what a paired method sees, and what becomes of its output."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from i2izoo.contracts.config import PartSpec, schema
+from i2izoo.contracts.method import Latent, Method, Text
+from i2izoo.contracts.one_way import OneWayMethod
+from i2izoo.contracts.registry import registry
+from i2izoo.errors import ConfigError
+
+# Latent and Text: options of a base's translation are told by these names, which are looked up here
+__all__ = ["DECIDED", "BaseInTask", "Latent", "Text", "base_class"]
+
+DECIDED = ("domains", "in_channels", "out_channels")
+"""Options of the base method that follow from the task."""
+
+
+class BaseInTask(OneWayMethod):
+    """A paired method, the base, inside a task that decides what it sees; the rest is the base's own."""
+
+    inference_parts = ("base",)
+    samples: bool  # type: ignore[misc]  # the base's
+
+    def build(self, base: PartSpec, domains: list[str], in_channels: int, out_channels: int = 3) -> None:
+        """Build the base, which sees `in_channels` of the source and makes `out_channels`: red, green and blue.
+
+        Raises:
+            ConfigError: it is no paired method of any channels, or the domains have one name.
+        """
+        self.set_domains(domains)
+        base_class(base)
+        self.base: Method = self.part(
+            "base", "methods", base, domains=domains, in_channels=in_channels, out_channels=out_channels
+        )
+        self.recipe = self.base.recipe  # type: ignore[misc]
+        self.samples = self.base.samples
+        if (latent := getattr(self.base, "latent_size", None)) is not None:
+            self.latent_size = latent
+        if (scheduler := getattr(self.base, "scheduler", None)) is not None:
+            self.scheduler = scheduler  # so that it is saved beside the weights, for diffusers
+
+    def size_multiple(self, to: str) -> int:
+        return self.base.size_multiple(to)
+
+    def min_size(self, to: str) -> int:
+        return self.base.min_size(to)
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return self.base.optimizers()
+
+    def lr_scale(self, step: int) -> float:
+        return self.base.lr_scale(step)
+
+    def inference_state(self) -> dict[str, Tensor]:
+        return {f"base.{name}": tensor for name, tensor in self.base.inference_state().items()}
+
+    @property
+    def translation(self) -> Callable[..., Tensor]:
+        """Takes the options of this task's `forward` and `translate`, and those of the base's translation."""
+
+        def translation(image: Tensor, **options: Any) -> Tensor:
+            return self(image, **options)
+
+        image, *_ = inspect.signature(self.translate).parameters.values()
+        found = {"image": image}
+        for function in (self.forward, self.translate, self.base.translation):
+            for name, parameter in inspect.signature(function).parameters.items():
+                if parameter.kind is parameter.KEYWORD_ONLY:
+                    found.setdefault(name, parameter)
+        translation.__signature__ = inspect.Signature(list(found.values()))  # type: ignore[attr-defined]
+        return translation
+
+
+def base_class(base: PartSpec) -> type[Method]:
+    """The class of the base method.
+
+    Raises:
+        ConfigError: it cannot learn a task.
+    """
+    name, options = (base, {}) if isinstance(base, str) else (base.get("name"), base)
+    kind: type[Method] = registry("methods").get(str(name))
+    if kind.data_kind(options) != "paired" or not set(DECIDED) <= schema(kind).keys():
+        raise ConfigError(
+            f"a task wants a paired method of any channels as its base, such as pix2pix, and {name!r} is none; an "
+            "unpaired method learns from two folders, without a task."
+        )
+    return kind

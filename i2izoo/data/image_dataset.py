@@ -1,0 +1,80 @@
+"""A dataset of image files."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from i2izoo.data.cache import ImageCache, Pixels
+from i2izoo.data.jittered import JitteredDataset, check_sizes
+from i2izoo.data.layout import find_layout
+from i2izoo.errors import DataError, listing
+
+
+class ImageDataset(JitteredDataset):
+    """Images in files: side by side, in a folder for each domain, or named by a CSV.
+
+    Args:
+        root: a folder or a CSV file.
+        domains: names of the domains, and their order; None takes those of the folders, columns or `sides`.
+        split: "train", "val" or "test", where the data is divided.
+        kind: "paired", "unpaired" or "single" (one domain, "image" if it has no other name); None: paired where names
+            match. Unpaired draws every domain but the first at random.
+        sides: domains of the left and the right half of side-by-side images.
+        load_size: side in pixels before the crop; None keeps the images' own size.
+        crop_size: side in pixels of a sample; None does not crop.
+        flip: flip half of the training samples.
+        channels: 1 or 3 for all, or by domain; None keeps what each file has.
+        limit: use only the first `limit` items.
+        cache_bytes: memory for decoded images; None: a quarter of what is available, 0: none.
+
+    Raises:
+        DataError: nothing usable is there, it could be read in two ways, or images do not match.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        domains: list[str] | None = None,
+        split: str | None = None,
+        kind: Literal["paired", "unpaired", "single"] | None = None,
+        sides: list[str] | None = None,
+        load_size: int | None = None,
+        crop_size: int | None = None,
+        flip: bool = True,
+        channels: int | dict[str, int] | None = None,
+        limit: int | None = None,
+        cache_bytes: int | None = None,
+    ) -> None:
+        check_sizes(load_size, crop_size, limit)
+        layout = find_layout(root, domains=domains, split=split, kind=kind, sides=sides)
+        if layout.problems:
+            raise DataError(
+                f"{root!r} has {len(layout.problems)} mismatches: {listing(layout.problems, 3)}. "
+                f"`i2izoo data check {root}` names all; mend them"
+                + (", or use kind='unpaired'." if layout.form == "folders" else ".")
+            )
+        self.images = {d: found[:limit] for d, found in layout.images.items()}
+        if not all(self.images.values()):
+            raise DataError(f"{root!r} has no images of {listing(d for d, p in self.images.items() if not p)}.")
+        self.form, self.kind = layout.form, layout.kind
+        self.domains = tuple(self.images)
+        self.load_size, self.crop_size, self.flip = load_size, crop_size, flip
+        self._channels = channels if isinstance(channels, dict) else dict.fromkeys(self.domains, channels)
+        if unknown := set(self._channels) - set(self.domains):
+            raise DataError(f"channels= names {listing(sorted(unknown))}; the domains are {listing(self.domains)}.")
+        self._cache = ImageCache(cache_bytes)
+
+    def count(self, domain: str) -> int:
+        return len(self.images[domain])
+
+    def pixels(self, domain: str, index: int, size: int | None) -> Pixels:
+        path, half = self.images[domain][index]
+        return self._cache.get(path, half, size, self._channels.get(domain))
+
+    def place(self, domain: str, index: int) -> str:
+        return str(self.images[domain][index].path)
+
+    def name(self, index: int) -> str:
+        first = self.images[self.domains[0]]
+        return first[index % len(first)].path.stem

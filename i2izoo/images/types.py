@@ -1,0 +1,35 @@
+"""What an image came as, so that its translation can be given back as the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
+
+import numpy as np
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    import os
+
+    from PIL import Image
+
+ImageSource: TypeAlias = Union[str, "os.PathLike[str]", "Image.Image", np.ndarray, Tensor]
+"""One image: a path, a PIL image, an array (H x W or H x W x C) or a tensor (C x H x W or 1 x C x H x W)."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How an image was given.
+
+    Attributes:
+        kind: "pil" (also for paths), "array" or "tensor".
+        dtype: for "pil" one of "uint8", "uint16", "float32"; otherwise the numpy or torch dtype.
+        dims: number of dimensions of the array or tensor.
+        device: of a tensor.
+    """
+
+    kind: Literal["pil", "array", "tensor"]
+    dtype: Any = "uint8"
+    dims: int = 3
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))

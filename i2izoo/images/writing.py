@@ -1,0 +1,233 @@
+"""The only place that reads, writes, scales and pads images (reading and kinds of images lie in files beside).
+
+Inside i2izoo an image is a tensor C x H x W, float32, in [-1, 1]. Nothing is resized, cropped or rounded on the way
+in: 16-bit files keep their 16 bits. Transparency is not part of a translation: alpha is left out (colours are taken as
+stored, not blended with a background), unless two or four channels are asked for; where four are, an image without
+alpha is opaque. Of an animation or a document of several pages the first image is read.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from i2izoo.contracts.registry import natural_key
+from i2izoo.errors import ImageError, listing
+from i2izoo.images.reading import read, to_tensor
+from i2izoo.images.types import Form, ImageSource
+from i2izoo.nn.padding import pad_to_valid
+
+__all__ = [
+    "EXTENSIONS",
+    "Form",
+    "ImageSource",
+    "find_images",
+    "give_back",
+    "grid",
+    "pad_to_valid",
+    "read",
+    "resize",
+    "save",
+    "to_array",
+    "to_pil",
+    "to_tensor",
+]
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
+"""File name endings (in lower case) that count as images in folders and globs."""
+
+FILTERS = {name.lower(): Image.Resampling[name] for name in ("NEAREST", "BOX", "BILINEAR", "BICUBIC", "LANCZOS")}
+
+# -------------------------------------------------------------------------------------------------------- writing
+
+
+def to_array(image: Tensor, dtype: Any = np.uint8) -> np.ndarray:
+    """Turn C x H x W in [-1, 1] into an array H x W x C: uint8 or uint16 over their full range, or float in [0, 1].
+
+    >>> to_array(torch.tensor([[[-1.0, 1.0]]])).tolist()
+    [[[0], [255]]]
+    """
+    dtype = np.dtype(dtype)
+    image = image.detach().float().cpu().permute(1, 2, 0)
+    if dtype.kind == "f":
+        return ((image + 1) / 2).clamp(0, 1).numpy().astype(dtype)
+    if dtype.kind != "u" or dtype.itemsize > 2:
+        raise ImageError(f"the image cannot become an array of {dtype}; uint8, uint16 or float is possible.")
+    return quantise(image, int(np.iinfo(dtype).max)).numpy().astype(dtype)
+
+
+def to_pil(image: Tensor, dtype: Literal["uint8", "uint16", "float32"] = "uint8") -> Image.Image:
+    """Turn C x H x W in [-1, 1] into a PIL image: 1 to 4 channels are L, LA, RGB, RGBA.
+
+    Args:
+        image: the image.
+        dtype: "uint16" gives mode I;16 and "float32" mode F in [0, 1]; both for one channel only.
+
+    >>> to_pil(torch.zeros(3, 2, 5)).size, to_pil(torch.zeros(1, 2, 5), "uint16").mode
+    ((5, 2), 'I;16')
+    """
+    if image.ndim != 3 or len(image) > 4 or (dtype != "uint8" and len(image) > 1):
+        raise ImageError(
+            f"a tensor of shape {tuple(image.shape)} cannot become a {dtype} PIL image; "
+            f"{'1 to 4 channels' if dtype == 'uint8' else '1 channel'} x H x W can, and to_array takes any number."
+        )
+    array = to_array(image, dtype)
+    return Image.fromarray(array[..., 0] if len(image) == 1 else array)
+
+
+def save(
+    image: Tensor | Image.Image, path: str | os.PathLike[str], *, bits: Literal[8, 16] = 8, **options: Any
+) -> Path:
+    """Write an image beside its place and rename it, so that a file is whole or not there at all.
+
+    Args:
+        image: C x H x W in [-1, 1], or a PIL image, which is written in its own mode.
+        path: the ending chooses the format; missing folders are made.
+        bits: 16 writes a tensor of one channel in 16 bits (PNG or TIFF).
+        options: for Pillow's writer (`quality=95`).
+
+    Raises:
+        ImageError: unknown ending, a mode that the format cannot hold, or a place that cannot be written.
+    """
+    path = Path(path)
+    form = Image.registered_extensions().get(path.suffix.lower())
+    if form not in Image.SAVE:
+        raise ImageError(f"image {str(path)!r}: the ending {path.suffix!r} is no format; use {listing(EXTENSIONS)}.")
+    if isinstance(image, Tensor):
+        image = to_pil(image, "uint16" if bits == 16 else "uint8")
+    if form == "JPEG":
+        options = {"quality": 95, **options}
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.stem[:64]}.", suffix=path.suffix, dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            image.save(file, format=form, **options)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise ImageError(f"image {str(path)!r} of mode {image.mode} cannot be written: {error}.") from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+# --------------------------------------------------------------------------------------------- scaling and showing
+
+
+def resize(image: Any, size: tuple[int, int], filter: str = "bicubic") -> Any:
+    """Scale a PIL image or a tensor C x H x W to `size` = (height, width), antialiased, as Pillow does.
+
+    Args:
+        image: a tensor is scaled in float, channel by channel, and clamped to [-1, 1].
+        size: height and width in pixels.
+        filter: nearest, box, bilinear, bicubic or lanczos.
+
+    >>> resize(torch.zeros(3, 8, 8), (4, 6)).shape
+    torch.Size([3, 4, 6])
+    """
+    if filter not in FILTERS:
+        raise ImageError(f"there is no filter {filter!r}; use {listing(FILTERS)}.")
+    height, width = size
+    if isinstance(image, Image.Image):
+        image = image.convert("RGB") if image.mode in ("1", "P") else image  # Pillow knows only nearest for these
+        return image.resize((width, height), FILTERS[filter])
+    if tuple(image.shape[-2:]) == (height, width):
+        return image
+    planes = [Image.fromarray(p).resize((width, height), FILTERS[filter]) for p in image.float().cpu().numpy()]
+    return torch.from_numpy(np.stack([np.array(p) for p in planes])).clamp_(-1, 1).to(image.device)
+
+
+def grid(
+    rows: Sequence[Sequence[Tensor | Image.Image]], labels: Sequence[str] | None = None, gap: int = 2
+) -> Image.Image:
+    """Lay images out in rows on white, each in the top left of a cell as large as the largest image.
+
+    Args:
+        rows: tensors C x H x W in [-1, 1] or PIL images; rows may have different lengths.
+        labels: one for each column, written above it.
+        gap: pixels between the cells.
+
+    >>> grid([[torch.zeros(3, 4, 4), torch.zeros(1, 4, 4)]], gap=2).size
+    (10, 4)
+    """
+    cells = [[to_pil(c) if isinstance(c, Tensor) else c for c in row] for row in rows]
+    if not any(cells):
+        raise ImageError("a grid needs at least one image.")
+    width, height = (max(c.size[i] for row in cells for c in row) + gap for i in (0, 1))
+    font = ImageFont.load_default()
+    top = 0
+    if labels is not None:
+        top = max(int(font.getbbox(label)[3]) for label in labels) + 4
+    columns = max(map(len, cells))
+    sheet = Image.new("RGB", (columns * width - gap, top + len(cells) * height - gap), "white")
+    for y, row in enumerate(cells):
+        for x, cell in enumerate(row):
+            sheet.paste(cell.convert("RGB"), (x * width, top + y * height))
+    for x, label in enumerate(labels or ()):
+        ImageDraw.Draw(sheet).text((x * width + 2, 1), label, fill="black", font=font)
+    return sheet
+
+
+def find_images(place: str | os.PathLike[str]) -> list[Path]:
+    """The images of a file, a folder (not its sub-folders) or a glob (`**` goes deeper), in natural order.
+
+    Raises:
+        ImageError: there are none.
+    """
+    path = Path(place)
+    if path.is_file():
+        return [path]
+    found = path.iterdir() if path.is_dir() else map(Path, glob.glob(str(place), recursive=True))
+    images = [p for p in found if p.suffix.lower() in EXTENSIONS and p.name[0] != "." and p.is_file()]
+    if not images:
+        what = (
+            "holds no images"
+            if path.is_dir()
+            else "does not exist"
+            if not glob.has_magic(str(place))
+            else ("matches no images")
+        )
+        raise ImageError(f"{str(place)!r} {what}; images end in {listing(EXTENSIONS)}.")
+    return sorted(images, key=lambda p: [natural_key(part) for part in p.parts])
+
+
+def give_back(image: Tensor, form: Form) -> Any:
+    """Turn C x H x W in [-1, 1] into what `form` says: same class, value range, dtype and layout.
+
+    An image of mode 1 and a bool array come back in 8 bits, since a translation is seldom black and white only.
+    Pillow holds 16 bits and float for one channel only: several channels come back in 8 bits, so give and take
+    arrays where precision matters.
+    """
+    if form.kind == "pil":
+        return to_pil(image, form.dtype if len(image) == 1 else "uint8")
+    if form.kind == "array":
+        array = to_array(image, np.uint8 if form.dtype == np.bool_ else form.dtype)
+        return array[..., 0] if form.dims == 2 and array.shape[-1] == 1 else array
+    image = image[None] if form.dims == 4 else image
+    if form.dtype.is_floating_point:
+        return image.to(form.device, form.dtype)
+    dtype = torch.uint8 if form.dtype == torch.bool else form.dtype
+    return quantise(image, torch.iinfo(dtype).max).to(form.device, dtype)
+
+
+def quantise(image: Tensor, top: int) -> Tensor:
+    """Map [-1, 1] to whole numbers 0 to `top`: clamp(round((x + 1) * top / 2)), as float.
+
+    >>> quantise(torch.tensor([-1.0, 0.01, 1.0]), 255).tolist()
+    [0.0, 129.0, 255.0]
+    """
+    image = image.detach().float()
+    if not torch.isfinite(image).all():
+        raise ImageError("the image holds NaN or infinite values and cannot be written; try dtype=torch.float32.")
+    return ((image + 1) * (top / 2)).round().clamp(0, top)

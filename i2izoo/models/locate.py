@@ -1,0 +1,68 @@
+"""What a name given to `i2izoo.load` means: a folder, a pretrained entry or a Hub repository."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from i2izoo.contracts.registry import registry
+from i2izoo.errors import ConfigError, UnknownNameError, listing, suggest
+from i2izoo.files.formats import index_in
+
+
+def locate(name: str, revision: str | None = None, **hub_options: Any) -> Path:
+    """The folder on this machine that `name` means, fetched if need be.
+
+    An existing folder goes before a pretrained entry of the same name, and that before a Hub repository.
+
+    Args:
+        name: as `i2izoo.load` takes it.
+        revision: of a Hub repository.
+        hub_options: for `i2izoo.files.hub.snapshot`: token, cache_dir, local_files_only.
+
+    Raises:
+        UnknownNameError: nothing can be meant; close matches are given.
+        ConfigError: a revision for what has none, or two revisions.
+        HubError: the Hub refuses or cannot be reached.
+    """
+    from_hub, path = name.startswith("hf-hub:"), Path(name).expanduser()
+    entries = registry("pretrained")
+    if not from_hub and ((path / "config.json").is_file() or index_in(path)):
+        return _only_local(path, revision)
+    if not from_hub and name in entries:
+        entry = entries.get(name)
+        return (
+            _snapshot(entry.repo, revision or entry.revision, **hub_options)
+            if entry.repo
+            else (_only_local(entry.folder(), revision))
+        )
+    if not from_hub and path.is_dir():
+        return _only_local(path, revision)  # whose loading says what it lacks
+    repo = re.fullmatch(r"([\w.-]+/[\w.-]+)(?:@(.+))?", name.removeprefix("hf-hub:"))
+    if repo is None or name[0] in "./~":
+        raise UnknownNameError(
+            f"there is no pretrained entry, folder or Hub repository {name!r}"
+            + (suggest(name, entries.names()) or ".")
+            + (f" {name!r} is a file; give its folder." if path.is_file() else "")
+            + (
+                f" {name!r} is a method: i2izoo.create({name!r}) makes an untrained one."
+                if name in registry("methods")
+                else f" Entries: {listing(entries.names())}. A repository is 'user/repo'."
+            )
+        )
+    if revision is not None and repo[2] not in (None, revision):
+        raise ConfigError(f"{name!r} names revision {repo[2]!r}, and revision={revision!r} another; give one of them.")
+    return _snapshot(repo[1], revision or repo[2], **hub_options)
+
+
+def _only_local(folder: Path, revision: str | None) -> Path:
+    if revision is not None:
+        raise ConfigError(f"revision={revision!r} is for Hub repositories, but {str(folder)!r} is a folder here.")
+    return folder
+
+
+def _snapshot(repo: str, revision: str | None, **hub_options: Any) -> Path:
+    from i2izoo.files import hub
+
+    return Path(hub.snapshot(repo, revision=revision, **hub_options))

@@ -1,0 +1,257 @@
+"""A trained method as a folder: config.json, model.safetensors, README.md, and training/ for what only training needs.
+
+The folder is what a Hub repository holds. Loading is strict, reads nothing but JSON and safetensors, and builds
+classes only through the registries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from i2izoo.contracts.config import check_options
+from i2izoo.contracts.method import Method
+from i2izoo.contracts.registry import registry
+from i2izoo.errors import StorageError, listing
+from i2izoo.files import formats
+from i2izoo.files.writing import read_tensors, replace_folder, replacing, save_tensors, write_text
+from i2izoo.models.safety import check_safe
+
+FORMAT = 1
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+CARD = "README.md"
+
+
+def method_config(method: Method, name: str, **facts: Any) -> dict[str, Any]:
+    """What config.json holds: the method's name and options, who provides it, and further JSON facts."""
+    entry = registry("methods").find(name)
+    return {
+        "i2izoo_format": FORMAT,
+        "method": name,
+        "options": method.config,
+        "plugin": {"distribution": entry.distribution, "version": entry.version},
+        **facts,
+    }
+
+
+def save_folder(
+    method: Method,
+    folder: str | os.PathLike[str],
+    *,
+    name: str,
+    card: str | None = None,
+    dtype: torch.dtype | None = None,
+    state: Mapping[str, Tensor] | None = None,
+    **facts: Any,
+) -> Path:
+    """Write a pretrained folder.
+
+    Every file is first written in full beside its place; then the renames follow one another, weights before config.
+    A save that is killed leaves the folder as it was, or (between two renames) one whose weights and config disagree,
+    which `load_folder` reports: the weights carry their config in their metadata.
+
+    Args:
+        method: the trained method; only its inference parts are written.
+        folder: created if missing; other files in it stay.
+        name: the method's name in the registry.
+        card: text of README.md.
+        dtype: store floating-point tensors as this (half precision for small files); None keeps them.
+        state: tensors to write instead of the method's own (an EMA copy); same keys.
+        facts: further JSON for config.json, such as `provenance`.
+
+    Raises:
+        StorageError: a value is too large for `dtype`, or the config holds what `read_config` refuses.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if name in formats.FOREIGN.values():
+        return _save_foreign(method, folder, card, dtype)
+    content = method_config(method, name, **facts)
+    check_safe(content, f"the config of {name!r}")
+    config = json.dumps(content, indent=2)
+    tensors = dict(method.inference_state() if state is None else state)
+    if dtype is not None:
+        tensors = {k: _cast(v, dtype, k) for k, v in tensors.items()}
+    for option, part in vars(method).items():  # a scheduler: as diffusers alone can read it
+        if hasattr(part, "save_config"):
+            _save_scheduler(part, folder / option)
+    with contextlib.ExitStack() as files:  # the last one entered is renamed first
+        if card is not None:
+            files.enter_context(replacing(folder / CARD)).write_text(card, encoding="utf-8")
+        files.enter_context(replacing(folder / CONFIG)).write_text(config + "\n", encoding="utf-8")
+        save_tensors(files.enter_context(replacing(folder / WEIGHTS)), tensors, {"i2izoo_config": config})
+    return folder
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype, key: str) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    cast = tensor.to(dtype)
+    if not torch.equal(torch.isfinite(cast), torch.isfinite(tensor)):
+        raise StorageError(f"{key} has values that do not fit {dtype}; save as torch.bfloat16 or torch.float32.")
+    return cast
+
+
+def _save_scheduler(part: Any, place: Path) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        part.save_config(temporary)
+        for file in Path(temporary).glob("*.json"):
+            write_text(place / file.name, file.read_text(encoding="utf-8"))
+
+
+def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read and check config.json of a pretrained folder; of another library's folder it names the method alone.
+
+    Raises:
+        StorageError: missing, not JSON, of a newer format, or asking for code or paths.
+    """
+    if index := formats.index_in(Path(folder)):
+        return {"method": formats.FOREIGN[index]}
+    path = Path(folder) / CONFIG
+    if not path.is_file():
+        raise StorageError(f"{str(folder)!r} is not a pretrained folder: it has no {CONFIG}.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise StorageError(f"{path} is not JSON ({error}); fetch or save the folder again.") from error
+    if not isinstance(config, dict) or not isinstance(config.get("method"), str):
+        raise StorageError(f"{path} names no method; is it a folder of i2izoo?")
+    if not isinstance(config.get("options", {}), dict):
+        raise StorageError(f"{path}: 'options' must be a JSON object; found {config['options']!r}.")
+    version = config.get("i2izoo_format", 0)
+    if not isinstance(version, int):
+        raise StorageError(f"{path}: 'i2izoo_format' must be a whole number; found {version!r}.")
+    if version > FORMAT:
+        raise StorageError(f"{path} has format {version}, this i2izoo reads up to {FORMAT}: upgrade i2izoo.")
+    check_safe(config, str(path))
+    return config
+
+
+def build_method(config: Mapping[str, Any]) -> Method:
+    """Build the untrained method that a config describes, through the registries only."""
+    options = dict(config.get("options", {}))
+    cls = registry("methods").get(config["method"])
+    check_options(cls, options)
+    return cls(**options)
+
+
+def load_folder(folder: str | os.PathLike[str], dtype: torch.dtype | None = None) -> tuple[Method, dict[str, Any]]:
+    """Build the method of a pretrained folder and load its weights, strictly, as float32.
+
+    Args:
+        folder: what `save_folder` or, in its own format, another library wrote.
+        dtype: another library's folder is loaded as this, for it may be too large for twice the memory.
+
+    Returns:
+        The method in eval mode, and the folder's config.
+
+    Raises:
+        StorageError: a file is missing or damaged, weights and config do not belong together, or a tensor is
+            missing, unexpected or of another shape or kind.
+    """
+    config = read_config(folder)
+    if formats.index_in(Path(folder)):
+        return _load_foreign(config["method"], Path(folder), dtype)
+    weights = Path(folder) / WEIGHTS
+    tensors = read_tensors(weights)
+    written = _metadata(weights).get("i2izoo_config")
+    if written is not None and (difference := _disagreement(config, written)):
+        raise StorageError(
+            f"{weights} was saved with another config than the {CONFIG} beside it ({difference}): a save was "
+            "interrupted or a file was replaced; save or fetch the folder again."
+        )
+    method = build_method(config)
+    load_state(method, tensors, where=str(folder))
+    return method.eval(), config
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
+
+
+def _disagreement(config: Mapping[str, Any], written: str) -> str:
+    """Where config.json and the copy in the weights' metadata build different methods; empty if nowhere."""
+    try:
+        other = json.loads(written)
+        pairs = {"method": (config["method"], other["method"])}
+        ours, theirs = config.get("options", {}), other.get("options", {})
+        pairs |= {f"options.{k}": (ours.get(k), theirs.get(k)) for k in [*ours, *theirs]}
+    except (ValueError, KeyError, AttributeError):
+        return "its copy of the config is damaged"
+    return "; ".join(f"{k}: {b!r} in the weights, {a!r} in {CONFIG}" for k, (a, b) in pairs.items() if a != b)
+
+
+def load_state(method: Method, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Load inference tensors into a method; every key and shape must fit."""
+    wanted = method.inference_state()
+    missing, extra = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
+    shapes = [
+        f"{k}: {tuple(tensors[k].shape)} for {tuple(wanted[k].shape)}"
+        for k in sorted(wanted.keys() & tensors.keys())
+        if tensors[k].shape != wanted[k].shape
+    ]
+    kinds = [
+        f"{k}: {tensors[k].dtype} for {wanted[k].dtype}"
+        for k in sorted(wanted.keys() & tensors.keys())
+        if tensors[k].is_floating_point() != wanted[k].is_floating_point()
+    ]
+    if missing or extra or shapes or kinds:
+        parts = [("missing", missing), ("unexpected", extra), ("of another shape", shapes), ("of another kind", kinds)]
+        raise StorageError(
+            f"the weights in {where} do not fit its config: "
+            + "; ".join(f"{len(names)} {what} ({listing(names, 3)})" for what, names in parts if names)
+            + "."
+        )
+    with torch.no_grad():
+        for key, target in wanted.items():
+            target.copy_(tensors[key])
+
+
+# -------------------------------------------------------------------------------------------- other libraries' folders
+
+
+def _load_foreign(name: str, folder: Path, dtype: torch.dtype | None) -> tuple[Method, dict[str, Any]]:
+    options = {} if dtype is None else {"dtype": str(dtype).removeprefix("torch.")}
+    method = registry("methods").get(name)(folder=str(folder), **options)
+    licence = _licence(folder)
+    return method.eval(), method_config(
+        method, name, provenance=method.facts | ({"licence": licence} if licence else {})
+    )
+
+
+def _licence(folder: Path) -> str | None:
+    """What the card of a folder states, which stays true of a copy."""
+    from i2izoo.models.cards import read_card
+
+    try:
+        card = read_card(folder)
+    except StorageError:
+        return None
+    return card.get("license_name") if card.get("license") == "other" else card.get("license")
+
+
+def _save_foreign(method: Any, folder: Path, card: str | None, dtype: torch.dtype | None) -> Path:
+    """Have the method write into a hidden place, then move each component to its own, the index last."""
+    with tempfile.TemporaryDirectory(prefix=".saving.", dir=folder) as temporary:
+        method.write(Path(temporary))
+        if dtype is not None:
+            for path in Path(temporary).rglob("*.safetensors"):
+                metadata = _metadata(path)
+                save_tensors(path, {k: _cast(v, dtype, k) for k, v in read_tensors(path).items()}, metadata)
+        if card is not None:
+            (Path(temporary) / CARD).write_text(card, encoding="utf-8")
+        for part in sorted(Path(temporary).iterdir(), key=lambda path: (path.name in formats.FOREIGN, path.name)):
+            replace_folder(part, folder / part.name) if part.is_dir() else part.replace(folder / part.name)
+    return folder

@@ -1,0 +1,473 @@
+"""Load, create and call: images in, images out."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from i2izoo.contracts.config import describe_type, function_options, matches
+from i2izoo.contracts.method import Method
+from i2izoo.contracts.registry import registry
+from i2izoo.errors import ConfigError, I2IZooError, ImageError, OptionTypeError, UnknownNameError, listing, suggest
+from i2izoo.images.batching import Item, Row, in_batches
+from i2izoo.images.writing import find_images, give_back, read
+from i2izoo.models import storage
+from i2izoo.models.locate import locate
+from i2izoo.nn.random import derive_seed
+
+
+def load(
+    name_or_path: str | os.PathLike[str],
+    *,
+    revision: str | None = None,
+    token: str | bool | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    local_files_only: bool = False,
+    device: str | torch.device | None = None,
+    dtype: torch.dtype | None = None,
+) -> Translator:
+    """Load a trained translator.
+
+    Args:
+        name_or_path: what exists as a pretrained folder goes first: `"./folder"`, any path, a training checkpoint;
+            then a pretrained entry (`i2izoo.list_models(pretrained=True)`); then a Hub repository `"user/repo"`,
+            `"user/repo@revision"` or `"hf-hub:user/repo@revision"`. A folder or repository of diffusers
+            (`model_index.json`) is one, too: docs/methods/diffusers.md.
+        revision: branch, tag or commit of a Hub repository.
+        token: for private repositories; None uses the one that `hf auth login` stored, False none.
+        cache_dir: where downloads lie; None: the Hub's own cache.
+        local_files_only: never ask the network.
+        device: "cpu", "cuda", "cuda:1", "mps", or "auto" for the fastest there is; None: the CPU.
+        dtype: of weights and computation; None: float32.
+
+    Raises:
+        UnknownNameError: there is no such entry, folder or possible repository; close matches are given.
+        StorageError: the folder is incomplete, damaged or of another format.
+        HubError: the Hub refuses or cannot be reached.
+
+    >>> load("no-such-model")
+    Traceback (most recent call last):
+    ...
+    i2izoo.errors.UnknownNameError: there is no pretrained entry, folder or Hub repository 'no-such-model'...
+    """
+    folder = locate(
+        os.fspath(name_or_path), revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only
+    )
+    method, config = storage.load_folder(folder, dtype)
+    return Translator(method, config).to(device, dtype)
+
+
+def create(method: str, **options: Any) -> Translator:
+    """Make an untrained translator: `create("pix2pix", generator="resnet_9blocks", in_channels=1)`.
+
+    Args:
+        method: a name of `i2izoo.list_models(pretrained=False)`.
+        options: the method's own; a part is a name or `{"name": ..., option: value}`.
+
+    Raises:
+        UnknownNameError: there is no such method; close matches are given.
+        ConfigError: an option is unknown, missing or ill-typed.
+    """
+    methods = registry("methods")
+    if method not in methods and method in registry("pretrained"):
+        raise UnknownNameError(f"{method!r} is a pretrained entry: i2izoo.load({method!r}) gives it, trained.")
+    built = methods.build({"name": method, **options})
+    return Translator(built.eval(), storage.method_config(built, method))
+
+
+class Translator:
+    """A method with its preprocessing, its domains and its provenance; made by `load` or `create`.
+
+    Attributes:
+        method: the torch module.
+        config: what config.json holds: method, options, provenance.
+
+    >>> import i2izoo, numpy as np
+    >>> model = i2izoo.create("pix2pix", generator={"name": "resnet_6blocks", "width": 4})
+    >>> model(np.zeros((5, 7, 3), np.uint8)).shape
+    (5, 7, 3)
+    """
+
+    from_pretrained = staticmethod(load)
+
+    def __init__(self, method: Method, config: dict[str, Any]) -> None:
+        self.method = method
+        self.config = config
+
+    def __repr__(self) -> str:
+        ways = ", ".join(f"{source} -> {to}" for to, source in self.directions.items())
+        return f"Translator({self.name!r}, {ways}, {self.num_parameters:,} parameters, {self.device})"
+
+    @property
+    def name(self) -> str:
+        """The method's name in the registry."""
+        return str(self.config["method"])
+
+    @property
+    def directions(self) -> dict[str, str]:
+        """Target domain -> the domain that it is translated from; the first is the default of `to`."""
+        return self.method.directions
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """All domains, sources first."""
+        return self.method.domains
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of parameters that translation needs."""
+        needed = self.method.inference_state()
+        return sum(p.numel() for name, p in self.method.named_parameters() if name in needed)
+
+    @property
+    def device(self) -> torch.device:
+        return next((p.device for p in self.method.parameters()), torch.device("cpu"))
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return next((p.dtype for p in self.method.parameters() if p.is_floating_point()), torch.float32)
+
+    def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Translator:
+        """Move the method to a device ("auto": the fastest there is) or floating-point type; returns itself."""
+        if device == "auto":
+            device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
+        dtype = None if dtype == self.dtype else dtype  # a part that was loaded in float32 on purpose stays so
+        try:
+            self.method.to(device=device, dtype=dtype)
+        except (RuntimeError, AssertionError, TypeError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise ConfigError(f"cannot use device {device!s} with dtype {dtype}: {reason}.") from error
+        return self
+
+    # ------------------------------------------------------------------------------------------------- translating
+
+    def __call__(
+        self,
+        image: Any,
+        *,
+        to: str | None = None,
+        samples: int | None = None,
+        seed: int = 0,
+        batch_size: int | None = None,
+        progress: bool = False,
+        **options: Any,
+    ) -> Any:
+        """Translate images; each result has the size and the kind of its input.
+
+        Args:
+            image: a path, PIL image, array (H x W or H x W x C; uint8, uint16, bool or float in [0, 1]) or tensor
+                (C x H x W or N x C x H x W; float in [-1, 1] or uint8), any size from 1 x 1; a list of them, mixed as
+                you like; or a folder, which gives the list of its images in natural order.
+            to: target domain; None: the first of `directions`.
+            samples: give a list of so many different translations of each image (methods that can sample).
+            seed: results are a function of (seed, place in the list, number of the sample), never of the batch.
+            batch_size: images of one size that run together; None: as many as make about a megapixel.
+            progress: show a progress bar on stderr.
+            options: the method's own (`steps=20`); those that are images (`mask=`) are read as `image` is, and
+                may be a list with one for each image; a latent (`latent=`) is a vector, and a text (`prompt=`) a
+                string, or a list with one for each image.
+
+        Returns:
+            PIL for a path or PIL image, otherwise an array or tensor of the input's dtype, range, layout and device;
+            a list for a list or folder. A bool image comes back in 8 bits.
+
+        Raises:
+            ImageError: an image cannot be used; the message names it.
+            UnknownNameError: `to` is no target domain.
+            ConfigError: an unknown option, or `samples` where the method cannot.
+        """
+        if isinstance(image, (str, os.PathLike)) and Path(image).is_dir():
+            image = find_images(image)
+        batch = isinstance(image, (Tensor, np.ndarray)) and image.ndim == 4 and len(image) != 1
+        many = batch or isinstance(image, (list, tuple))
+        sources = image if many else [image]
+        translated = self.stream(
+            sources, to=to, samples=samples, seed=seed, batch_size=batch_size, progress=progress, **options
+        )
+        results = [result for _, result in translated]
+        if batch and samples is None and results:
+            return torch.stack(results) if isinstance(image, Tensor) else np.stack(results)
+        return results if many else results[0]
+
+    def stream(
+        self,
+        sources: Iterable[Any] | str | os.PathLike[str],
+        *,
+        to: str | None = None,
+        samples: int | None = None,
+        seed: int = 0,
+        batch_size: int | None = None,
+        progress: bool = False,
+        on_error: Literal["raise", "give"] = "raise",
+        **options: Any,
+    ) -> Iterator[tuple[Any, Any]]:
+        """Translate thousands of images in flat memory: an iterator of (source, result), in order.
+
+        Args:
+            sources: images, read when their turn comes; or a folder or glob.
+            on_error: "give" puts the ImageError of an unreadable image in the place of its result and goes on.
+
+        The other arguments, results and errors are those of a call; mistakes in them are raised here, at once.
+        """
+        if isinstance(sources, (str, os.PathLike)):
+            sources = find_images(sources)
+        target = self.target(to)
+        plain, images = self._options(options)
+        if hasattr(sources, "__len__"):  # of others it is known when one is there that has no value
+            count = len(sources)  # type: ignore[arg-type]
+            for name, value in images.items():
+                if isinstance(value, (list, tuple)) and len(value) != count:
+                    raise ConfigError(
+                        f"option {name!r} has {len(value)} value{'s' * (len(value) != 1)} for {count} "
+                        f"image{'s' * (count != 1)}; give one for all, or a list with one for each."
+                    )
+        alone = isinstance(sources, (list, tuple)) and len(sources) == 1
+        if progress and alone and "progress" in self.method.translate_options():
+            plain["progress"], progress = True, False  # of the steps: one bar at a time, the one that moves
+        for name, value in (("samples", samples), ("batch_size", batch_size)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise OptionTypeError(f"{name} wants a whole number from 1, found {value!r}.")
+        if samples is not None and not self.method.samples:
+            raise ConfigError(f"method {self.name!r} has one answer for each image; leave samples out.")
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise OptionTypeError(f"seed wants a whole number, found {seed!r}.")
+        return self._stream(sources, target, samples, seed, batch_size, progress, on_error == "give", plain, images)
+
+    def _stream(
+        self,
+        sources: Iterable[Any],
+        to: str,
+        samples: int | None,
+        seed: int,
+        batch_size: int | None,
+        progress: bool,
+        tolerant: bool,
+        plain: dict[str, Any],
+        images: dict[str, Any],
+    ) -> Iterator[tuple[Any, Any]]:
+        def run(rows: list[Row]) -> list[Any]:
+            return self._run(rows, to, seed, plain)
+
+        reader = self._read(sources, to, images, tolerant)
+        done = in_batches(reader, samples or 1, batch_size, run)
+        for item, results in _tracked(done, sources) if progress else done:
+            yield item.source, item.error or (results[0] if samples is None else results)
+
+    def _read(self, sources: Iterable[Any], to: str, options: dict[str, Any], tolerant: bool) -> Iterator[Item]:
+        channels = self.method.channels[self.directions[to]]
+        alone = isinstance(sources, list) and len(sources) == 1
+        each = {k: v for k, v in options.items() if isinstance(v, (list, tuple))}
+        shared = {k: _read_option(v, f"option {k!r}") for k, v in options.items() if k not in each}
+        for index, source in enumerate(sources):
+            if short := [k for k, v in each.items() if len(v) <= index]:
+                raise ConfigError(f"option {short[0]!r} has {len(each[short[0]])} values, fewer than there are images.")
+            try:
+                image, form = read(source, channels, name="the image" if alone else f"image {index}")
+                own = {k: _read_option(v[index], f"image {index} of option {k!r}") for k, v in each.items()}
+                yield Item(index, source, image, form, shared | own)
+            except ImageError as error:
+                if not tolerant:
+                    raise
+                yield Item(index, source, error=error)
+
+    def _run(self, rows: list[Row], to: str, seed: int, plain: dict[str, Any]) -> list[Any]:
+        """Translate rows of one shape and give each back in its image's form."""
+        device, dtype = self.device, self.dtype
+        image = torch.stack([p.image.to(device, dtype) for p, _ in rows])
+        names = rows[0][0].options
+        options = {k: _rows([p.options[k] for p, _ in rows], device, dtype) for k in names}
+        seeds = [derive_seed(seed, p.index, j) for p, j in rows]
+        modes = [(m, m.training) for m in self.method.modules()]
+        try:
+            self.method.eval()
+            with torch.inference_mode():
+                output = self.method(image, to=to, seeds=seeds, **plain, **options)
+        except RuntimeError as error:
+            if isinstance(error, I2IZooError) or "memory" not in str(error):
+                raise
+            size = " x ".join(map(str, image.shape[-2:]))
+            raise ImageError(
+                f"{len(rows)} of {size} pixels, the first {_called(rows[0][0])}, do not fit into the memory of "
+                f"{device}; use a smaller batch_size or image, or another device."
+            ) from error
+        finally:
+            for module, training in modes:
+                module.training = training
+        output = output.float().cpu()  # and cloned: what leaves inference mode must serve in autograd, too
+        return [_give_back(row.clone(), p) for row, (p, _) in zip(output, rows, strict=True)]
+
+    def read(self, image: Any, domain: str) -> Tensor:
+        """An image as the method sees those of a domain: C x H x W, float32, in [-1, 1]."""
+        return read(image, self.method.channels[domain])[0]
+
+    def target(self, to: str | None) -> str:
+        """The target domain that `to` names; None: the first.
+
+        Raises:
+            UnknownNameError: it translates to no such domain.
+
+        >>> import i2izoo
+        >>> i2izoo.load("cyclegan-facades").target(None)
+        'photo'
+        """
+        if to is None:
+            return next(iter(self.directions))
+        if to not in self.directions:
+            ways = listing(f"{to!r} (from {source!r})" for to, source in self.directions.items())
+            raise UnknownNameError(
+                f"{self.name!r} does not translate to {to!r}{suggest(to, self.directions) or ';'} Allowed: {ways}."
+            )
+        return to
+
+    def _options(self, options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Check the method's own options, and tell plain values from what may be one for each image."""
+        allowed = self.method.translate_options()
+        for name in options:
+            if name not in allowed:
+                raise ConfigError(
+                    f"translating with {self.name!r} has no option {name!r}{suggest(name, allowed) or ';'} "
+                    f"Allowed: {listing(['to', 'samples', 'seed', 'batch_size', 'progress', *allowed])}."
+                )
+        annotations = {n: str(p.annotation) for n, p in inspect.signature(self.method.translation).parameters.items()}
+        given = {k: v for k, v in options.items() if v is not None}
+        latents = {k: _latents(k, v) for k, v in given.items() if "Latent" in annotations.get(k, "")}
+        texts = {k: _texts(k, v) for k, v in given.items() if "Text" in annotations.get(k, "")}
+        each = {k: v for k, v in given.items() if "Tensor" in annotations.get(k, "")} | latents | texts
+        plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items() if k not in each}
+        types = {n: p.annotation for n, p in function_options(self.method.translation).items()}
+        for name, value in plain.items():
+            if value is not allowed[name] and not matches(value, types.get(name, Any)):
+                raise OptionTypeError(
+                    f"option {name!r} of {self.name!r} wants {describe_type(types[name])}, found {value!r}."
+                )
+        return plain, each
+
+    # ------------------------------------------------------------------------------------------------------ keeping
+
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, dtype: torch.dtype | None = None, card: str | None = None
+    ) -> Path:
+        """Write config.json, model.safetensors and README.md, which `load` and the Hub understand.
+
+        Args:
+            folder: created if missing.
+            dtype: store weights as this (`torch.float16` halves the file); None keeps them.
+            card: text of README.md; None renders it from the config.
+        """
+        return self._save(folder, dtype, card, Path(folder).resolve().name)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
+        commit_message: str | None = None,
+    ) -> str:
+        """Upload to the Hub repository `repo_id`, created if missing; returns the address of the commit.
+
+        Args:
+            repo_id: `"user/repo"`.
+            private: of a repository that is created; None: the account's default.
+            token: None uses the one that `hf auth login` stored.
+            revision: branch; None: main.
+            create_pr: open a pull request instead of committing.
+            commit_message: None: says what was uploaded.
+
+        Raises:
+            HubError: the Hub refuses or cannot be reached.
+        """
+        from i2izoo.files import hub
+
+        with tempfile.TemporaryDirectory() as folder:
+            self._save(folder, None, None, repo_id)
+            return hub.push_folder(
+                folder,
+                repo_id,
+                private=private,
+                token=token,
+                revision=revision,
+                create_pr=create_pr,
+                commit_message=commit_message,
+            )
+
+    def _save(self, folder: str | os.PathLike[str], dtype: torch.dtype | None, card: str | None, name: str) -> Path:
+        from i2izoo.models import cards
+
+        base = storage.method_config(self.method, self.name)
+        facts = {k: v for k, v in self.config.items() if k not in base}
+        if card is None:
+            card = cards.render_card({**base, **facts}, name=name)
+        return storage.save_folder(self.method, folder, name=self.name, card=card, dtype=dtype, **facts)
+
+
+class _Vector(Tensor):
+    """A latent, told from images by its class."""
+
+
+def _latents(name: str, value: Any) -> _Vector | list[_Vector]:
+    """One vector (or map C x H x W) for all images, or a list with one for each."""
+    try:
+        numbers = torch.as_tensor(value, dtype=torch.float32).detach().cpu()
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise OptionTypeError(f"option {name!r} wants numbers, one vector or one for each image: {error}.") from error
+    if numbers.ndim not in (1, 2, 3, 4) or not torch.isfinite(numbers).all():
+        raise OptionTypeError(
+            f"option {name!r} wants finite numbers: a vector of L or a map C x H x W, or with one more dimension one "
+            f"for each image; found {tuple(numbers.shape)}."
+        )
+    vectors = numbers.as_subclass(_Vector)
+    return vectors if numbers.ndim in (1, 3) else list(vectors)
+
+
+class _Text(str):
+    """Words, told from the path of an image by its class."""
+
+
+def _texts(name: str, value: Any) -> _Text | list[_Text]:
+    """One text for all images, or a list with one for each."""
+    if isinstance(value, str):
+        return _Text(value)
+    if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
+        raise OptionTypeError(f"option {name!r} wants a text, or a list with one for each image; found {value!r}.")
+    return [_Text(text) for text in value]
+
+
+def _read_option(value: Any, name: str) -> Tensor | str:
+    if isinstance(value, _Text):
+        return str(value)
+    return value.as_subclass(Tensor) if isinstance(value, _Vector) else read(value, name=name)[0]
+
+
+def _rows(values: list[Any], device: torch.device, dtype: torch.dtype) -> Tensor | list[str]:
+    """What a batch is given of an option: images and latents as one tensor, texts as a list."""
+    return values if isinstance(values[0], str) else torch.stack([value.to(device, dtype) for value in values])
+
+
+def _called(item: Item) -> str:
+    return repr(str(item.source)) if isinstance(item.source, (str, os.PathLike)) else f"image {item.index}"
+
+
+def _give_back(image: Tensor, item: Item) -> Any:
+    try:
+        return give_back(image, item.form)  # type: ignore[arg-type]
+    except ImageError as error:
+        raise ImageError(f"the translation of {_called(item)} cannot be given back: {error}") from error
+
+
+def _tracked(results: Iterator[Any], sources: Iterable[Any]) -> Iterator[Any]:
+    from rich.console import Console
+    from rich.progress import track
+
+    total = len(sources) if hasattr(sources, "__len__") else None  # type: ignore[arg-type]
+    yield from track(results, "translating", total=total, console=Console(stderr=True))

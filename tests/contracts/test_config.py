@@ -1,0 +1,204 @@
+"""Options as data: strict, JSON, and enough to build the same object again."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+import torch
+from torch import nn
+
+from i2izoo.contracts.config import Configurable, check_options, describe_type, merge, missing_options
+from i2izoo.errors import ConfigError, OptionTypeError
+
+if TYPE_CHECKING:
+    from somewhere import OnlyForTypeCheckers  # type: ignore[import-not-found]
+
+
+class Net(Configurable, nn.Module):
+    def __init__(
+        self,
+        *,
+        channels: int,
+        width: int = 4,
+        slope: float = 0.2,
+        norm: Literal["batch", "instance", None] = "batch",
+        sizes: list[int] = [1, 2],  # noqa: B006 - what a plugin author may write
+        dropout: bool = False,
+        loss: str | dict[str, Any] = "l1",
+    ) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(channels, width, 1)
+
+
+class Narrow(Net):
+    """Inherits its constructor."""
+
+
+class Wider(Net):
+    def __init__(self, *, channels: int = 3, extra: int | None = None) -> None:
+        super().__init__(channels=channels, width=8)
+        self.extra = extra
+
+
+FULL = {
+    "channels": 3,
+    "width": 4,
+    "slope": 0.2,
+    "norm": "batch",
+    "sizes": [1, 2],
+    "dropout": False,
+    "loss": "l1",
+}
+
+
+def test_config_holds_given_options_and_defaults() -> None:
+    assert Net(channels=3).config == FULL
+    assert Net(channels=1, sizes=(5,), norm=None).config == {**FULL, "channels": 1, "sizes": [5], "norm": None}
+
+
+def test_config_is_json_and_rebuilds_the_same_object() -> None:
+    net = Net(channels=2, width=5, slope=1, loss={"name": "lsgan", "soft": [0.1, None]})
+    again = Net(**json.loads(json.dumps(net.config)))
+    assert again.config == net.config
+    assert again.layer.weight.shape == (5, 2, 1, 1)
+
+
+@pytest.mark.parametrize("cls", [Net, Narrow])
+def test_subclass_without_own_constructor_keeps_the_options(cls: type[Net]) -> None:
+    assert cls(channels=3).config == FULL
+
+
+def test_subclass_with_own_constructor_has_its_own_options() -> None:
+    assert Wider().config == {"channels": 3, "extra": None}
+    with pytest.raises(ConfigError, match="Wider has no option 'width'"):
+        Wider(width=3)
+
+
+def test_config_shares_nothing_with_defaults_or_arguments() -> None:
+    sizes = [7]
+    first, second = Net(channels=3, sizes=sizes), Net(channels=3)
+    first.config["sizes"].append(8)
+    second.config["sizes"].append(9)
+    assert sizes == [7]
+    assert Net(channels=3).config["sizes"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"widht": 3}, "did you mean 'width'"),
+        ({"zzz": 3}, "Allowed: channels, width, slope, norm, sizes, dropout, loss"),
+        ({"width": 3.0}, "'width' of Net wants int, found 3.0 \\(float\\)"),
+        ({"width": True}, "wants int, found True \\(bool\\)"),
+        ({"width": "3"}, "wants int, found '3' \\(str\\)"),
+        ({"slope": True}, "wants float"),
+        ({"slope": float("nan")}, "finite"),
+        ({"slope": float("inf")}, "finite"),
+        ({"loss": {"name": "x", "weight": float("-inf")}}, "finite"),
+        ({"norm": "layer"}, "one of 'batch', 'instance', None, found 'layer'"),
+        ({"sizes": 3}, "wants list\\[int\\]"),
+        ({"sizes": [1, "2"]}, "wants list\\[int\\]"),
+        ({"sizes": "12"}, "wants list\\[int\\]"),
+        ({"dropout": 1}, "wants bool"),
+        ({"loss": {"name": {1, 2}}}, "JSON"),
+        ({"loss": {1: 2}}, "JSON"),
+        ({"loss": {"weight": torch.zeros(1)}}, "JSON"),
+    ],
+)
+def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Net(channels=3, **options)
+
+
+def test_ill_typed_option_is_a_type_error_too() -> None:
+    with pytest.raises(TypeError):
+        Net(channels=3, width="x")
+    assert issubclass(OptionTypeError, ConfigError)
+
+
+def test_int_serves_for_float() -> None:
+    assert Net(channels=3, slope=1).config["slope"] == 1
+
+
+def test_missing_option_names_it() -> None:
+    assert missing_options(Net, {"width": 2}) == ["channels"]
+    with pytest.raises(ConfigError, match="Net needs the options channels"):
+        Net(width=2)
+    with pytest.raises(ConfigError, match="channels"):
+        check_options(Net, {})
+    with pytest.raises(TypeError, match="channels"):  # bare: Python's own
+        Net()
+    assert "channels" not in check_options(Net, {}, complete=False)
+
+
+def test_positional_options_are_refused() -> None:
+    class Loose(Configurable):
+        def __init__(self, radius: int = 2) -> None:
+            self.radius = radius
+
+    with pytest.raises(OptionTypeError, match=r"Loose takes its options by name, found 5 without one. Allowed: radius"):
+        Loose(5)
+    assert Loose(radius=5).config == {"radius": 5}
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, copy.copy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_copies_keep_config_and_weights(clone: Any) -> None:
+    net = Net(channels=2, width=3)
+    again = clone(net)
+    assert again.config == net.config
+    torch.testing.assert_close(again.layer.weight, net.layer.weight, rtol=0, atol=0)
+
+
+def test_deep_copy_is_independent() -> None:
+    net = Net(channels=2)
+    again = copy.deepcopy(net)
+    again.config["sizes"].append(3)
+    again.layer.weight.data.zero_()
+    assert net.config["sizes"] == [1, 2]
+    assert net.layer.weight.abs().sum() > 0
+
+
+def test_annotation_that_only_type_checkers_know_switches_off_that_check_only() -> None:
+    class Odd(Configurable):
+        def __init__(self, *, what: OnlyForTypeCheckers = 1, width: int = 2, bare=3) -> None:
+            pass
+
+    assert Odd(what="x", bare=[1]).config == {"what": "x", "width": 2, "bare": [1]}
+    with pytest.raises(OptionTypeError):
+        Odd(width="x")
+
+
+def test_a_default_outside_its_annotation_survives_the_round_trip() -> None:
+    class Careless(Configurable):
+        def __init__(self, *, width: int = None, rate: float = 1) -> None:  # type: ignore[assignment]  # noqa: RUF013
+            pass
+
+    assert Careless(**Careless().config).config == {"width": None, "rate": 1}
+    with pytest.raises(OptionTypeError):
+        Careless(rate=None)
+
+
+def test_a_default_that_is_not_json_is_found_at_once() -> None:
+    class Endless(Configurable):
+        def __init__(self, *, limit: float = float("inf")) -> None:
+            pass
+
+    with pytest.raises(ConfigError, match=r"Endless.limit is inf"):
+        Endless()
+
+
+def test_describe_type_reads_like_prose() -> None:
+    assert describe_type(Literal["a", 2]) == "one of 'a', 2"
+    assert describe_type(int | None) == "int or None"
+    assert describe_type(tuple[int, ...]) == "tuple[int, ...]"
+
+
+def test_merge_leaves_its_arguments_alone() -> None:
+    base = {"a": {"name": "x", "deep": {"k": 1}}, "b": 1}
+    merged = merge(base, {"a": {"deep": {"l": 2}}, "b": {"name": "y"}})
+    assert merged == {"a": {"name": "x", "deep": {"k": 1, "l": 2}}, "b": {"name": "y"}}
+    assert base == {"a": {"name": "x", "deep": {"k": 1}}, "b": 1}

@@ -1,0 +1,406 @@
+"""The conformance kit catches what it says it catches: each class breaks one rule, and that rule alone must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from i2izoo.contracts.entrypoints import Entry
+from i2izoo.contracts.registry import registry
+from i2izoo.errors import UnknownNameError
+from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Method, ReconstructionLoss, Update
+from i2izoo.testing.conformance import RULES, Check, checks
+from i2izoo.testing.subject import NotApplicable, Subject
+
+
+class Good(Generator):
+    """Keeps every rule. Options: in_channels, out_channels."""
+
+    def __init__(self, *, in_channels: int = 3, out_channels: int = 3) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(in_channels, out_channels, 3, padding=1)
+
+    def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        return torch.tanh(self.layer(image))
+
+
+class TakesAnything(Generator):
+    """Options: in_channels, out_channels, and whatever else."""
+
+    def __init__(self, in_channels: int = 3, out_channels: int = 3, **more: Any) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(in_channels, out_channels, 1)
+
+    def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        return self.layer(image)
+
+
+class Silent(Good):
+    def __init__(self, *, in_channels: int = 3, out_channels: int = 3, mystery: int = 1) -> None:
+        super().__init__(in_channels=in_channels, out_channels=out_channels)
+
+
+class Draws(Good):
+    """Draws from the global random state in eval mode."""
+
+    def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        return super().forward(image) + torch.randn(())
+
+
+class InPlace(Good):
+    """Its first layer writes into the input."""
+
+    def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        return super().forward(image if image.requires_grad else image.clamp_(min=0))
+
+
+class Unused(Good):
+    """Has a layer that no gradient reaches."""
+
+    def __init__(self, *, in_channels: int = 3, out_channels: int = 3) -> None:
+        super().__init__(in_channels=in_channels, out_channels=out_channels)
+        self.idle = nn.Conv2d(1, 1, 1)
+
+
+class Shared(Good):
+    """Its copies share their weights with it."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Shared:
+        return self
+
+
+class Hidden(Good):
+    """Has state that is neither a parameter nor a buffer."""
+
+    offset = 0.0
+
+    def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        if self.training:
+            self.offset += 1.0
+        return super().forward(image) + self.offset
+
+
+class LayoutDependent(Good):
+    """Reads the memory order."""
+
+    def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        return super().forward(image) * (1 if image.is_contiguous() else 2)
+
+
+class Overflows(Good):
+    """Is not finite in half precision."""
+
+    def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        output = super().forward(image)
+        return output if output.dtype == torch.float32 and not torch.is_autocast_enabled("cpu") else output / 0
+
+
+class Shrinks(Good):
+    """Gives a smaller image."""
+
+    def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        return super().forward(image)[..., ::2, :]
+
+
+class AlwaysColour(Good):
+    """Takes out_channels and gives three."""
+
+    def __init__(self, *, in_channels: int = 3, out_channels: int = 3) -> None:
+        super().__init__(in_channels=in_channels, out_channels=3)
+        self.config["out_channels"] = out_channels
+
+
+class Mixes(Good):
+    """Normalises over the batch in eval mode."""
+
+    def forward(self, image: Tensor, *conditions: Tensor) -> Tensor:
+        output = super().forward(image)
+        return output - output.mean()
+
+
+class OneTensor(Discriminator):
+    """Gives a tensor where a list is due. Option: in_channels."""
+
+    def __init__(self, *, in_channels: int = 3) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(in_channels, 1, 1)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        return self.layer(image)  # type: ignore[no-any-return]
+
+
+class _Once(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        return gradient.clone()
+
+
+class DerivesOnce(OneTensor):
+    """Has no second derivative, as fused attention."""
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        return [self.layer(_Once.apply(image)).square()]
+
+
+class NotADistance(ReconstructionLoss):
+    """Is lower for different images."""
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return 9 - (prediction - target).float().abs().mean()
+
+
+class Detached(ReconstructionLoss):
+    """Looks at the prediction through a constant, so its gradient leads away."""
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        distance = (prediction - target).float().abs().mean()
+        return 2 * distance.detach() - distance
+
+
+class Adversarial(AdversarialLoss):
+    """The Wasserstein losses; keeps every rule."""
+
+    def discriminator(self, real: list[Tensor], fake: list[Tensor]) -> Tensor:
+        return torch.stack([f.float().mean() - r.float().mean() for r, f in zip(real, fake, strict=True)]).sum()
+
+    def generator(self, fake: list[Tensor]) -> Tensor:
+        return torch.stack([-f.float().mean() for f in fake]).sum()
+
+
+class Saturates(Adversarial):
+    """Takes the logarithm of a sigmoid that rounds to 0."""
+
+    def generator(self, fake: list[Tensor]) -> Tensor:
+        return torch.stack([-torch.log(torch.sigmoid(f.float())).mean() for f in fake]).sum()
+
+
+class AveragesScales(Adversarial):
+    """Averages over scales where they are summed."""
+
+    def generator(self, fake: list[Tensor]) -> Tensor:
+        return super().generator(fake) / len(fake)
+
+
+class WrongWay(Adversarial):
+    """Lets the generator help the discriminator."""
+
+    def generator(self, fake: list[Tensor]) -> Tensor:
+        return -super().generator(fake)
+
+
+class LeakyPenalty(Adversarial):
+    """Sends the gradient of its penalty into the generator."""
+
+    def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
+        return torch.stack([s.square().mean() for s in discriminator(fake)]).sum()
+
+
+class GoodMethod(Method):
+    """Keeps every rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = Good()
+
+    @property
+    def directions(self) -> dict[str, str]:
+        return {"b": "a"}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return {"a": 3, "b": 3}
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+        return self.generator(image)
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        yield Update("all", {"l1": (self.generator(batch["a"]) - batch["b"]).abs().mean()})
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"all": torch.optim.Adam(self.parameters(), 1e-3)}
+
+
+class UnknownChannels(GoodMethod):
+    """Says nothing about the channels of its source."""
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return {"b": 3}
+
+
+class OwnSteps(GoodMethod):
+    """Has an option that is the trainer's."""
+
+    def __init__(self, *, steps: int = 50) -> None:
+        super().__init__()
+
+
+class BareOption(GoodMethod):
+    """Its `translate` requires more than the translator knows."""
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int], strength: float) -> Tensor:  # type: ignore[override]
+        return self.generator(image)
+
+
+class NoCrop(GoodMethod):
+    """Gives back the padding."""
+
+    def forward(self, image: Tensor, *, to: str, seeds: list[int] | None = None, **options: Any) -> Tensor:
+        return self.generator(nn.functional.pad(image, (0, 1)))
+
+
+class GlobalNoise(GoodMethod):
+    """Draws from the global random state instead of the seeds."""
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+        return self.generator(image + torch.randn_like(image))
+
+
+class FirstSeedOnly(GoodMethod):
+    """Seeds the whole batch with the first row's seed."""
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+        noise = torch.randn(image.shape, generator=torch.Generator().manual_seed(seeds[0]))
+        return self.generator(image + noise)
+
+
+class Forgets(GoodMethod):
+    """Translates with a weight that is not saved."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Parameter(torch.rand(()))
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+        return self.generator(image) * self.last
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        yield Update("all", {"l1": (self.generator(batch["a"]) * self.last - batch["b"]).abs().mean()})
+
+
+class Lazy(GoodMethod):
+    """Has an optimiser that never steps."""
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        yield Update("all", {"l1": (self.generator(batch["a"]) - batch["b"]).abs().mean()}, step=False)
+
+
+class Partial(GoodMethod):
+    """Trains only some of what translates."""
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"all": torch.optim.Adam([self.generator.layer.weight], 1e-3)}
+
+
+class HalfNan(GoodMethod):
+    """Its loss is not finite in half precision."""
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        fake = self.generator(batch["a"])
+        yield Update("all", {"l1": (fake - batch["b"]).abs().mean() / (0 if torch.is_autocast_enabled("cpu") else 1)})
+
+
+class Counts(GoodMethod):
+    """Has a counter that no checkpoint knows."""
+
+    count = 0
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        self.count += 1
+        yield Update("all", {"l1": self.count * (self.generator(batch["a"]) - batch["b"]).square().mean()})
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"all": torch.optim.SGD(self.parameters(), 1e-3)}
+
+
+BROKEN = [
+    ("generators", TakesAnything, "options_are_keyword_only"),
+    ("generators", Silent, "is_documented"),
+    ("generators", AlwaysColour, "channels_are_options"),
+    ("generators", Draws, "is_deterministic_in_eval"),
+    ("generators", InPlace, "leaves_its_input_alone"),
+    ("generators", Unused, "gradient_reaches_everything"),
+    ("generators", Shared, "copies_are_independent"),
+    ("generators", Hidden, "weights_reload_strictly"),
+    ("generators", LayoutDependent, "channels_last_changes_nothing"),
+    ("generators", Overflows, "bfloat16_is_finite"),
+    ("generators", Shrinks, "output_has_the_size_of_the_input"),
+    ("generators", Mixes, "rows_are_independent"),
+    ("discriminators", OneTensor, "logits_come_as_a_list"),
+    ("discriminators", DerivesOnce, "has_a_second_derivative"),
+    ("losses", NotADistance, "distance_is_a_scalar"),
+    ("losses", Detached, "distance_can_be_minimised"),
+    ("losses", Saturates, "adversarial_losses_are_scalars"),
+    ("losses", AveragesScales, "scales_are_summed_and_patches_averaged"),
+    ("losses", WrongWay, "adversarial_losses_pull_the_right_way"),
+    ("losses", LeakyPenalty, "penalty_is_the_discriminators"),
+    ("methods", UnknownChannels, "describes_itself"),
+    ("methods", OwnSteps, "options_are_not_the_trainers"),
+    ("methods", BareOption, "options_of_translate_have_defaults"),
+    ("methods", NoCrop, "any_size_translates"),
+    ("methods", GlobalNoise, "seeds_decide_everything"),
+    ("methods", FirstSeedOnly, "rows_are_independent"),
+    ("methods", Forgets, "saved_is_loaded"),
+    ("methods", Lazy, "every_optimizer_learns"),
+    ("methods", Partial, "what_translates_is_trained"),
+    ("methods", HalfNan, "trains_in_bfloat16"),
+    ("methods", Counts, "resumes_exactly"),
+]
+
+
+def check_of(kind: str, part: type, rule: str) -> Check:
+    registry(kind).register(part.__name__, part)
+    subject = Subject(kind, Entry(part.__name__, f"{__name__}:{part.__name__}", "this-program", "0", part))
+    return Check(subject, next(r for r in RULES[kind] if r.__name__ == rule))
+
+
+@pytest.fixture(autouse=True)
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind in ("generators", "discriminators", "losses", "methods"):
+        monkeypatch.setattr(registry(kind), "_registered", dict(registry(kind)._registered))
+
+
+@pytest.mark.parametrize(("kind", "part", "rule"), BROKEN, ids=lambda v: getattr(v, "__name__", str(v)))
+def test_a_part_that_breaks_a_rule_is_found_by_it(kind: str, part: type, rule: str) -> None:
+    with pytest.raises(AssertionError) as caught:
+        check_of(kind, part, rule)()
+    assert f"{part.__name__!r} of plugin this-program" in str(caught.value)
+    assert f"breaks the rule {rule!r}" in str(caught.value)
+
+
+GOOD = {"generators": Good, "losses": Adversarial, "methods": GoodMethod}
+
+
+@pytest.mark.parametrize(("kind", "rule"), [(k, r.__name__) for k in GOOD for r in RULES[k]])
+def test_a_part_that_keeps_the_rules_passes(kind: str, rule: str) -> None:
+    try:
+        check_of(kind, GOOD[kind], rule)()
+    except NotApplicable as reason:
+        pytest.skip(str(reason))
+
+
+def test_every_rule_about_networks_losses_and_methods_has_a_part_that_breaks_it() -> None:
+    kinds = ("generators", "losses", "methods")
+    shown = {rule for _, _, rule in BROKEN}
+    everyones = {"options_rebuild_the_part", "unknown_options_are_refused"}  # Configurable sees to these by itself
+    assert {r.__name__ for k in kinds for r in RULES[k]} - shown == everyones
+
+
+def test_checks_of_a_distribution_without_parts_say_so() -> None:
+    with pytest.raises(UnknownNameError, match=r"no distribution 'no-such-distribution' .* is installed.*i2izoo"):
+        checks("no-such-distribution")
+
+
+def test_a_scheduler_of_diffusers_keeps_the_rules() -> None:
+    from diffusers import DDIMScheduler
+
+    check_of("schedulers", DDIMScheduler, "scheduler_adds_and_removes_noise")()

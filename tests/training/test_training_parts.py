@@ -1,0 +1,321 @@
+"""The parts of the trainer, each against a closed form."""
+
+import contextlib
+import csv
+import signal
+
+import pytest
+import torch
+from i2izoo_gan.pool import ReplayPool
+from torch import nn
+
+from i2izoo.errors import ConfigError, TrainingError
+from i2izoo.interfaces import Batch, Method, Update
+from i2izoo.training.config import TrainingOptions
+from i2izoo.training.ema import EMA
+from i2izoo.training.interrupt import Interrupt
+from i2izoo.training.log import TrainingLog
+from i2izoo.training.schedule import Plan, linear_decay
+from i2izoo.training.step import Stepper
+
+
+class Toy(Method):
+    """Two single weights; SGD, so that every step has a closed form."""
+
+    directions = {"y": "x"}  # noqa: RUF012
+    channels = {"x": 1, "y": 1}  # noqa: RUF012
+    inference_parts = ("a", "norm")
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.ParameterList([torch.ones(())]), nn.ParameterList([torch.ones(())])
+        self.norm = nn.BatchNorm2d(1)
+        self.updates = []
+
+    def translate(self, image, *, to, seeds):
+        return image
+
+    def training_step(self, batch):
+        for update in self.updates:
+            yield update(self, batch)
+
+    def optimizers(self):
+        return {n: torch.optim.SGD(getattr(self, n).parameters(), lr=0.1) for n in ("a", "b")}
+
+
+def toy(*updates, max_grad_norm=None):
+    method = Toy()
+    method.updates = list(updates)
+    return method, Stepper(method, contextlib.nullcontext, torch.amp.GradScaler("cpu", enabled=False), max_grad_norm)
+
+
+def value(batch):
+    return batch["x"].mean()
+
+
+def data(*values):
+    return [Batch({"x": torch.full((1, 1, 1, 1), float(v))}) for v in values]
+
+
+# ------------------------------------------------------------------------------------------------------- the step
+
+
+def test_an_update_moves_only_its_receivers():
+    method, stepper = toy(lambda m, b: Update("a", {"loss": m.a[0] * m.b[0] * value(b)}))
+    logged = stepper.run(data(3))
+    assert method.a[0].item() == pytest.approx(1 - 0.1 * 3)
+    assert method.b[0].item() == 1
+    assert method.b[0].grad is None
+    assert logged["loss"].item() == 3
+
+
+def test_updates_follow_one_another():
+    """The second sees what the first has done: b' = 1 - 0.1 a' with a' = 0.9."""
+    first = lambda m, b: Update("a", {"one": m.a[0] * 1.0})  # noqa: E731
+    method, stepper = toy(first, lambda m, b: Update("b", {"two": m.a[0].detach() * m.b[0]}))
+    stepper.run(data(1))
+    assert method.b[0].item() == pytest.approx(1 - 0.1 * 0.9)
+
+
+def test_a_kept_gradient_steps_later_and_never_in_the_next_step():
+    keep = lambda m, b: Update(("a", "b"), {"one": m.a[0] + m.b[0]}, step=False)  # noqa: E731
+    more = lambda m, b: Update("a", {"two": 2 * m.a[0]}, step=("a", "b"))  # noqa: E731
+    method, stepper = toy(keep, more)
+    stepper.run(data(1))
+    assert (method.a[0].item(), method.b[0].item()) == pytest.approx((1 - 0.1 * 3, 1 - 0.1))
+    method, stepper = toy(keep)
+    stepper.run(data(1))
+    method.updates = [lambda m, b: Update(("a", "b"), {"two": m.a[0] + m.b[0]})]
+    stepper.run(data(1))  # a checkpoint has no gradients, so none may outlive its step
+    assert (method.a[0].item(), method.b[0].item()) == pytest.approx((0.9, 0.9))
+
+
+def test_accumulation_averages_and_clipping_follows_it():
+    loss = lambda m, b: Update("a", {"loss": m.a[0] * value(b)})  # noqa: E731
+    method, stepper = toy(loss)
+    logged = stepper.run(data(1, 2, 6))
+    assert method.a[0].item() == pytest.approx(1 - 0.1 * 3)
+    assert logged["loss"].item() == pytest.approx(3)
+    method, stepper = toy(loss, max_grad_norm=0.5)
+    stepper.run(data(1, 2, 6))
+    assert method.a[0].item() == pytest.approx(1 - 0.1 * 0.5, abs=1e-5)
+
+
+def test_mistakes_of_a_method_are_named():
+    _, stepper = toy(lambda m, b: Update("c", {"loss": m.a[0] * 1}))
+    with pytest.raises(TrainingError, match=r"'c'.*a, b"):
+        stepper.run(data(1))
+
+    class Twice(Toy):
+        def optimizers(self):
+            return {n: torch.optim.SGD(self.a.parameters(), lr=0.1) for n in ("a", "b")}
+
+    with pytest.raises(TrainingError, match="one parameter to two optimisers"):
+        Stepper(Twice(), None, None)
+
+
+def test_rates_are_set_from_the_initial_ones():
+    _, stepper = toy()
+    for factor in (0.5, 0.25, 1.0):
+        stepper.set_rate(factor)
+        assert stepper.optimizers["a"].param_groups[0]["lr"] == pytest.approx(0.1 * factor)
+
+
+# ----------------------------------------------------------------------------------------------- schedule, options
+
+
+def test_linear_decay_is_the_authors():
+    """factor = 1 - max(0, e + 1 - N) / (N_decay + 1): 100 + 100 epochs."""
+    for epoch in range(200):
+        assert linear_decay(epoch, 100, 100) == pytest.approx(1 - max(0, epoch + 1 - 100) / 101)
+    assert linear_decay(99, 100, 100) == 1
+    assert linear_decay(199, 100, 100) == pytest.approx(1 / 101)
+
+
+def test_plan_counts_epochs_or_steps():
+    plan = Plan.of(TrainingOptions(epochs=2, decay_epochs=3), steps_per_epoch=5)
+    assert plan.total == 25
+    assert [plan.factor(step) for step in (0, 9, 10, 14, 15, 24)] == [1, 1, 0.75, 0.75, 0.5, 0.25]
+    plan = Plan.of(TrainingOptions(steps=2, decay_steps=3), steps_per_epoch=5)
+    assert [plan.factor(step) for step in range(plan.total)] == [1, 1, 0.75, 0.5, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"epocs": 3}, "'epocs'; did you mean 'epochs'"),
+        ({"batch_size": 0}, "'batch_size' is at least 1; found 0"),
+        ({"batch_size": 1.5}, "wants int"),
+        ({"ema": 1.0}, r"\[0, 1\)"),
+        ({"max_grad_norm": 0.0}, "'max_grad_norm' is above 0"),
+        ({"decay_steps": 3}, "goes with 'steps'"),
+        ({"epochs": 0}, "nothing to train"),
+        ({"steps": 0}, "nothing to train"),
+        ({"load_size": 8, "crop_size": 9}, "must not be smaller"),
+        ({"precision": "fp8"}, "'fp32', 'bf16', 'fp16'"),
+    ],
+)
+def test_impossible_options(options, words):
+    with pytest.raises(ConfigError, match=words):
+        TrainingOptions(**options)
+
+
+# ------------------------------------------------------------------------------------------------------------- EMA
+
+
+def test_ema_in_closed_form():
+    """Parameters: avg <- d avg + (1 - d) w with d = min(decay, (1 + n) / (10 + n)); buffers are the last ones."""
+    method, average = Toy(), 1.0
+    ema = EMA(method, 0.3)
+    for n in range(6):
+        with torch.no_grad():
+            method.a[0].fill_(float(n))
+            method.norm.running_mean.fill_(10.0 + n)
+            method.norm.num_batches_tracked.fill_(n)
+        ema.update(method)
+        decay = min(0.3, (1 + n) / (10 + n))
+        average = decay * average + (1 - decay) * n
+    assert ema.state["a.0"].item() == pytest.approx(average)
+    assert ema.state["norm.running_mean"].item() == 15.0
+    assert ema.state["norm.num_batches_tracked"].item() == 5
+    assert "b.0" not in ema.state
+    with ema.applied(method):
+        assert method.a[0].item() == pytest.approx(average)
+    assert method.a[0].item() == 5.0
+
+
+# ------------------------------------------------------------------------------------------------------------ pool
+
+
+def numbered(*numbers):
+    return torch.tensor([float(n) for n in numbers]).reshape(-1, 1, 1, 1)
+
+
+def test_pool_fills_first_and_returns_what_it_stores():
+    pool = ReplayPool(3)
+    assert pool(numbered(0, 1)).flatten().tolist() == [0, 1]
+    assert pool(numbered(2)).flatten().tolist() == [2]
+    assert [image.item() for image in pool.images] == [0, 1, 2]
+
+
+def test_full_pool_swaps_half_of_the_images():
+    torch.manual_seed(0)
+    pool, swapped = ReplayPool(50), 0
+    for n in range(2050):
+        stored = {image.item() for image in pool.images}
+        (out,) = pool(numbered(n)).flatten().tolist()
+        after = {image.item() for image in pool.images}
+        if n < 50:
+            continue
+        if out == n:  # passed on, and not stored
+            assert after == stored
+        else:  # an older one, whose place the new one takes
+            swapped += 1
+            assert after == stored - {out} | {n}
+    assert 900 < swapped < 1100  # 1000 of 2000; 4.5 standard deviations
+
+
+def test_pool_of_nothing_and_gradients():
+    image = torch.ones(2, 1, 1, 1, requires_grad=True)
+    for size in (0, 5):
+        out = ReplayPool(size)(image)
+        assert torch.equal(out, image)
+        assert not out.requires_grad
+
+
+def test_pool_stores_copies_and_goes_on_from_its_state():
+    pool = ReplayPool(2)
+    image = numbered(1, 2)
+    pool(image).zero_()
+    image.zero_()
+    other = ReplayPool(2)
+    other.load_training_state({k: v.clone() for k, v in pool.training_state().items()}, torch.device("cpu"))
+    assert [i.item() for i in other.images] == [1, 2]
+    for n in range(3, 30):
+        torch.manual_seed(n)
+        expected = pool(numbered(n))
+        torch.manual_seed(n)
+        assert torch.equal(other(numbered(n)), expected)
+
+
+def test_pool_keeps_the_memory_format_of_what_it_is_given():
+    """Or a resumed run, whose stored images are plain, would round differently."""
+    pool = ReplayPool(1)
+    pool.load_training_state({"image0": torch.zeros(3, 4, 4)}, torch.device("cpu"))
+    for seed in range(4):
+        torch.manual_seed(seed)
+        assert pool(torch.ones(1, 3, 4, 4).to(memory_format=torch.channels_last)).stride() == (48, 1, 12, 3)
+
+
+# ------------------------------------------------------------------------------------------------------------- log
+
+
+def write(log, step, **losses):
+    log.add({k: torch.tensor(v) for k, v in losses.items()}, images=2)
+    log.write(log.means(), step=step, epoch=step / 4, rate=0.5, waited=0.0)
+
+
+def rows(folder):
+    with (folder / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def open_log(folder, start=0):
+    return TrainingLog(folder, 10, start, tensorboard=False, progress=False)
+
+
+def test_log_means_and_late_columns(tmp_path):
+    log = open_log(tmp_path)
+    log.add({"a": torch.tensor(1.0)}, 2)
+    log.add({"a": torch.tensor(2.0), "b": torch.tensor(8.0)}, 2)
+    assert log.means() == {"a": 1.5, "b": 8.0}  # b over the one step that had it
+    log = open_log(tmp_path)
+    write(log, 1, a=1.0)
+    write(log, 2, a=2.0)
+    write(log, 3, a=3.0, b=7.0)
+    write(log, 4, a=4.0)
+    log.close()
+    found = rows(tmp_path)
+    assert [row["a"] for row in found] == ["1.0", "2.0", "3.0", "4.0"]
+    assert [row["b"] for row in found] == ["", "", "7.0", ""]
+    assert [row["epoch"] for row in found] == ["0.25", "0.5", "0.75", "1.0"]
+    assert {"learning_rate_factor", "images_per_second", "data_wait_share"} <= found[0].keys()
+
+
+def test_log_goes_on_where_the_checkpoint_is(tmp_path):
+    log = open_log(tmp_path)
+    for step in (20, 30, 40, 100):
+        write(log, step, a=float(step))
+    path = tmp_path / "log.csv"
+    path.write_text(path.read_text() + "12")  # killed while it wrote 120
+    write(open_log(tmp_path, start=30), 40, a=-1.0)
+    assert [(row["step"], row["a"]) for row in rows(tmp_path)] == [("20", "20.0"), ("30", "30.0"), ("40", "-1.0")]
+    write(open_log(tmp_path), 5, a=5.0)  # begun anew
+    assert [row["step"] for row in rows(tmp_path)] == ["5"]
+
+
+def test_tensorboard_and_progress_bar(tmp_path, capsys):
+    log = TrainingLog(tmp_path, 10, 0, tensorboard=True, progress=True)
+    write(log, 1, a=1.0)
+    log.close()
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(e.step, e.value) for e in events.Scalars("loss/a")] == [(1, 1.0)]
+    assert capsys.readouterr().out == ""  # a progress bar is for stderr
+
+
+# ------------------------------------------------------------------------------------------------------- interrupt
+
+
+def test_a_first_interrupt_waits_and_a_second_does_not():
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupt() as interrupt:
+        assert not interrupt.asked
+        signal.raise_signal(signal.SIGINT)
+        assert interrupt.asked
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+    with Interrupt(active=False), pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

@@ -1,0 +1,65 @@
+"""Make the images of README and home page from examples/images; run it when the bundled weights changed.
+
+    python tools/make_images.py
+
+Written are, below docs/assets: `home/ENTRY/*` (inputs and their translations, unchosen) and `home.png`, the strip of
+the README. The grids of the gallery are made by tools/make_results.py. A model that
+learned small images gets them small.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from PIL import Image
+
+import i2izoo
+
+DOCS = Path(__file__).parents[1] / "docs"
+EXAMPLES = DOCS.parent / "examples" / "images"
+LEAST = 128  # side in pixels of crops in training, from which on a model does well at twice the scale
+STRIP = ("cyclegan-facades", "pix2pix-facades")
+
+
+def main() -> None:
+    entries = i2izoo.list_models("*-facades*", pretrained=True)
+    models = {name: i2izoo.load(name) for name in entries}
+    strip: list[Image.Image] = []
+    for name, model in models.items():
+        home = _emptied(DOCS / "assets" / "home" / name)
+        for to, source in model.directions.items():
+            for path in sorted(EXAMPLES.glob(f"{'photo' if source == 'grey' else source}*.png")):
+                number = len(list(home.glob("*-in.png"))) + 1
+                image = Image.open(path)
+                if source != "damaged":  # whose alpha says what is missing
+                    image = image.convert("L" if source == "grey" else "RGB").convert("RGB")
+                if (side := model.config["provenance"]["crop_size"]) < LEAST:
+                    image = image.resize((side, side), Image.Resampling.BOX)
+                result = model(image, to=to)
+                image.save(home / f"{number}-{source}-in.png", optimize=True)
+                result.save(home / f"{number}-{to}-out.png", optimize=True)
+                if path.stem in ("label", "photo") and name in STRIP:
+                    strip += [image, result]
+    _row(strip).save(DOCS / "assets" / "home.png", optimize=True)
+
+
+def _emptied(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _row(images: list[Image.Image], gap: int = 6, between: int = 22) -> Image.Image:
+    """Pairs of input and output in a row, on transparent ground."""
+    width = len(images) * 256 + len(images) // 2 * gap + (len(images) // 2 - 1) * between
+    sheet = Image.new("RGBA", (width, 256))
+    x = 0
+    for index, image in enumerate(images):
+        sheet.paste(image, (x, 0))
+        x += 256 + (between if index % 2 else gap)
+    return sheet
+
+
+if __name__ == "__main__":
+    main()
