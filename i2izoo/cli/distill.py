@@ -12,9 +12,9 @@ from i2izoo.contracts.config import schema
 from i2izoo.errors import ConfigError
 
 EXAMPLES = """
-  i2izoo distill runs/ddim/model --steps 4 --data ./facades --sides photo,label --out runs/ddim-4
-  i2izoo distill runs/ddim/model --steps 4 --method consistency --data ./facades --out runs/lcm steps=5000
-  i2izoo distill runs/ddim/model --steps 8 --method guidance --data ./facades --out runs/guided guidance=1,3
+  i2izoo distill runs/ddim/model --student-steps 4 --data ./facades --sides photo,label --out runs/ddim-4
+  i2izoo distill runs/ddim/model --student-steps 4 --method consistency --data ./facades --out runs/lcm steps=5000
+  i2izoo distill runs/ddim/model --student-steps 8 --method guidance --data ./facades --out runs/guided guidance=1,3
 """
 
 
@@ -29,7 +29,9 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="the teacher: an entry, a folder or a Hub repository")
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the distillation and the training")
-    parser.add_argument("--steps", type=int, required=True, metavar="N", help="steps of sampling of the student")
+    parser.add_argument(
+        "--student-steps", type=int, required=True, metavar="N", help="steps of sampling of the student"
+    )
     parser.add_argument("--data", required=True, metavar="PATH", help="a folder, a CSV file or the name of a dataset")
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the stages and of the new model")
     parser.add_argument(
@@ -50,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from i2izoo.training.distill import distill, distillation_method, stage_options
 
     model = load(args.model)
-    plan = distillation_method(args.method).stages(model.method, args.steps, args.start)
+    plan = distillation_method(args.method).stages(model.method, args.student_steps, args.start)
     own, training = parse_options(
         args.words,
         stage_options(args.method, plan),
@@ -65,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
             raise ConfigError(f"--sides names two domains, left and right, such as photo,label; found {args.sides!r}.")
     with seeded(derive_seed(training.get("seed", 0), "weights")):
         distill(
-            args.model, args.data, args.steps, method=args.method, start=args.start, out=args.out, resume=args.resume,
-            **own, **training,
+            args.model, args.data, args.student_steps, method=args.method, start=args.start, out=args.out,
+            resume=args.resume, **own, **training,
         )  # fmt: skip
     print(f"the student is in {args.out}/model: i2izoo translate {args.out}/model INPUT -o OUT")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # as after `i2izoo train`

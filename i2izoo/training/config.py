@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from i2izoo.contracts.config import Configurable, merge
 from i2izoo.errors import ConfigError
 
 
+@dataclass(kw_only=True, frozen=True)
 class TrainingOptions(Configurable):
     """How long, how large and how often. A method's `recipe` gives its paper's values as defaults.
 
@@ -44,38 +46,36 @@ class TrainingOptions(Configurable):
         device: "cpu", "cuda", "mps" or None for the best there is.
     """
 
-    def __init__(
-        self,
-        *,
-        epochs: int = 100,
-        decay_epochs: int = 0,
-        steps: int | None = None,
-        decay_steps: int = 0,
-        warmup_steps: int = 0,
-        batch_size: int = 1,
-        gradient_accumulation: int = 1,
-        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
-        channels_last: bool | None = None,
-        compile: bool = False,
-        ema: float = 0.0,
-        max_grad_norm: float | None = None,
-        seed: int = 0,
-        load_size: int | None = None,
-        crop_size: int | None = None,
-        flip: bool = True,
-        split: str | None = None,
-        sides: list[str] | None = None,
-        log_every: int = 100,
-        sample_every: int = 1000,
-        samples: int = 4,
-        metrics: list[str] = [],  # noqa: B006  (recorded as a copy, never written)
-        evaluate_every: int = 1000,
-        val_limit: int | None = None,
-        checkpoint_every: int = 1000,
-        keep_last: int = 2,
-        tensorboard: bool = True,
-        device: str | None = None,
-    ) -> None:
+    epochs: int = 100
+    decay_epochs: int = 0
+    steps: int | None = None
+    decay_steps: int = 0
+    warmup_steps: int = 0
+    batch_size: int = 1
+    gradient_accumulation: int = 1
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    channels_last: bool | None = None
+    compile: bool = False
+    ema: float = 0.0
+    max_grad_norm: float | None = None
+    seed: int = 0
+    load_size: int | None = None
+    crop_size: int | None = None
+    flip: bool = True
+    split: str | None = None
+    sides: list[str] | None = None
+    log_every: int = 100
+    sample_every: int = 1000
+    samples: int = 4
+    metrics: Sequence[str] = ()
+    evaluate_every: int = 1000
+    val_limit: int | None = None
+    checkpoint_every: int = 1000
+    keep_last: int = 2
+    tensorboard: bool = True
+    device: str | None = None
+
+    def __post_init__(self) -> None:
         at_least = {
             "epochs": 0, "decay_epochs": 0, "decay_steps": 0, "warmup_steps": 0, "batch_size": 1,
             "gradient_accumulation": 1,
@@ -85,20 +85,20 @@ class TrainingOptions(Configurable):
         for name, least in at_least.items():
             if self.config[name] < least:
                 raise ConfigError(f"training option {name!r} is at least {least}; found {self.config[name]}.")
-        if not 0 <= ema < 1:
-            raise ConfigError(f"training option 'ema' is a decay in [0, 1); found {ema}.")
-        if val_limit is not None and val_limit < 1:
-            raise ConfigError(f"training option 'val_limit' is at least 1, or None for all; found {val_limit}.")
-        if max_grad_norm is not None and max_grad_norm <= 0:
-            raise ConfigError(f"training option 'max_grad_norm' is above 0, or None for none; found {max_grad_norm}.")
-        if decay_steps and steps is None:
+        if not 0 <= self.ema < 1:
+            raise ConfigError(f"training option 'ema' is a decay in [0, 1); found {self.ema}.")
+        if self.val_limit is not None and self.val_limit < 1:
+            raise ConfigError(f"training option 'val_limit' is at least 1, or None for all; found {self.val_limit}.")
+        if self.max_grad_norm is not None and self.max_grad_norm <= 0:
+            raise ConfigError(
+                f"training option 'max_grad_norm' is above 0, or None for none; found {self.max_grad_norm}."
+            )
+        if self.decay_steps and self.steps is None:
             raise ConfigError("training option 'decay_steps' goes with 'steps'; with epochs it is 'decay_epochs'.")
-        if (epochs + decay_epochs if steps is None else steps + decay_steps) < 1:
+        if (self.epochs + self.decay_epochs if self.steps is None else self.steps + self.decay_steps) < 1:
             raise ConfigError("there is nothing to train: give 'epochs' or 'steps' above 0.")
-        if load_size and crop_size and load_size < crop_size:
-            raise ConfigError(f"load_size ({load_size}) must not be smaller than crop_size ({crop_size}).")
-        for name, value in self.config.items():
-            setattr(self, name, value)
+        if self.load_size and self.crop_size and self.load_size < self.crop_size:
+            raise ConfigError(f"load_size ({self.load_size}) must not be smaller than crop_size ({self.crop_size}).")
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any], given: Mapping[str, Any]) -> TrainingOptions:
@@ -119,33 +119,3 @@ class TrainingOptions(Configurable):
             # 286 to 256, as they are; the whole image at its own size where nothing is cropped
             recipe["load_size"] = round(crop * recipe["load_size"] / recipe["crop_size"]) if crop else None
         return cls(**merge(recipe, dict(given)))
-
-    # declared for readers and type checkers; set from the config above
-    epochs: int
-    decay_epochs: int
-    steps: int | None
-    decay_steps: int
-    warmup_steps: int
-    batch_size: int
-    gradient_accumulation: int
-    precision: str
-    channels_last: bool | None
-    compile: bool
-    ema: float
-    max_grad_norm: float | None
-    seed: int
-    load_size: int | None
-    crop_size: int | None
-    flip: bool
-    split: str | None
-    sides: list[str] | None
-    log_every: int
-    sample_every: int
-    samples: int
-    metrics: list[str]
-    evaluate_every: int
-    val_limit: int | None
-    checkpoint_every: int
-    keep_last: int
-    tensorboard: bool
-    device: str | None

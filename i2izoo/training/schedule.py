@@ -20,7 +20,7 @@ def linear_decay(unit: int, constant: int, decay: int) -> float:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Schedule:
     """How many steps a run has, and the learning-rate factor of each."""
 
     total: int
@@ -32,7 +32,7 @@ class Plan:
     """Steps of linear rise before anything else."""
 
     @classmethod
-    def of(cls, options: TrainingOptions, steps_per_epoch: int) -> Plan:
+    def of(cls, options: TrainingOptions, steps_per_epoch: int) -> Schedule:
         if options.steps is not None:
             constant, decay, unit = options.steps, options.decay_steps, 1
         else:
@@ -42,7 +42,7 @@ class Plan:
     def factor(self, step: int) -> float:
         """The factor of step `step`, from 0.
 
-        >>> [Plan(4, 4, 0, 1, warmup=2).factor(step) for step in range(4)]
+        >>> [Schedule(4, 4, 0, 1, warmup=2).factor(step) for step in range(4)]
         [0.5, 1.0, 1.0, 1.0]
         """
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0

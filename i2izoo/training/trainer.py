@@ -29,7 +29,7 @@ from i2izoo.training.interrupt import Interrupt
 from i2izoo.training.log import TrainingLog
 from i2izoo.training.resume import check_same_run, remove_strays, start_from
 from i2izoo.training.samples import sample_grid
-from i2izoo.training.schedule import Plan
+from i2izoo.training.schedule import Schedule
 from i2izoo.training.step import Stepper, average_over_processes
 from i2izoo.training.validation import Validation
 
@@ -104,7 +104,7 @@ class Trainer:
 
         self.data = self._open(data, options)
         self.loader = Loader(self.data, o.batch_size, seed=o.seed, rank=self.rank, world_size=self.world)
-        self.plan = Plan.of(o, max(1, self.loader.steps_per_epoch // o.gradient_accumulation))
+        self.schedule = Schedule.of(o, max(1, self.loader.steps_per_epoch // o.gradient_accumulation))
 
         self.method.to(self.device, torch.float32).train()
         if self.world > 1:
@@ -146,16 +146,16 @@ class Trainer:
             writes.mkdir(parents=True, exist_ok=True)
             write_text(writes / "run.json", json.dumps(self._run(), indent=2) + "\n")
         log = TrainingLog(
-            writes, self.plan.total, self.step, tensorboard=o.tensorboard, progress=self.progress and self.main
+            writes, self.schedule.total, self.step, tensorboard=o.tensorboard, progress=self.progress and self.main
         )
         waited = self.loader.wait_seconds
         try:
             with Interrupt(self.world == 1) as interrupt:
                 if self.validation and self.step and self.validation.due(self.step):  # it was stopped on the way
                     self._evaluate(log)
-                while self.step < self.plan.total:
+                while self.step < self.schedule.total:
                     log.add(self.train_step(), o.batch_size * o.gradient_accumulation * self.world)
-                    last = self.step == self.plan.total
+                    last = self.step == self.schedule.total
                     saving = last or interrupt.asked or self.step % o.checkpoint_every == 0
                     sampling = o.sample_every and (last or self.step % o.sample_every == 0)
                     evaluating = self.validation is not None and self.validation.due(self.step)
@@ -197,7 +197,7 @@ class Trainer:
             batch = next(self.loader)
             self._check_sizes(batch)
             images = {domain: image.to(self.device, memory_format=self.layout) for domain, image in batch.items()}
-            batches.append(Batch(images, self.step, self.step / self.plan.total))
+            batches.append(Batch(images, self.step, self.step / self.schedule.total))
         self.stepper.set_rate(self._rate(self.step))
         self.method.train()
         losses = self.stepper.run(
@@ -250,7 +250,7 @@ class Trainer:
     # ------------------------------------------------------------------------------------------------------ inner
 
     def _rate(self, step: int) -> float:
-        return self.plan.factor(step) * self.method.lr_scale(step)
+        return self.schedule.factor(step) * self.method.lr_scale(step)
 
     def _open(self, data: Any, given: dict[str, Any]) -> Dataset:
         o, kind = self.options, cast(Any, self.method.data)
@@ -286,7 +286,7 @@ class Trainer:
         given_data = data if val is None else val
         return Validation(
             self.model, open_held_out(val, data, self.method, split=o.split, sides=o.sides), o.metrics,
-            every=o.evaluate_every, total=self.plan.total, start=self.step, limit=o.val_limit, seed=o.seed,
+            every=o.evaluate_every, total=self.schedule.total, start=self.step, limit=o.val_limit, seed=o.seed,
             size=[o.crop_size, o.crop_size] if o.crop_size and not isinstance(given_data, Dataset) else None,
             folder=self.out, writes=self.main, warn=self._warn,
         )  # fmt: skip
@@ -333,9 +333,10 @@ class Trainer:
         facts = read_facts(place)
         if same_run:
             check_same_run(place, facts["run"], self._run())
-        if facts["step"] > self.plan.total:
+        if facts["step"] > self.schedule.total:
             raise TrainingError(
-                f"{place} has done {facts['step']} steps and the run is to have {self.plan.total}; give a longer one."
+                f"{place} has done {facts['step']} steps and the run is to have {self.schedule.total}; give a longer "
+                "one."
             )
         self.step = load_checkpoint(place, method=self.method, stepper=self.stepper, ema=self.ema)
 

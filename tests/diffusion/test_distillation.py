@@ -347,7 +347,7 @@ def test_the_command_from_end_to_end(
     start = [] if method == "consistency" else ["--start", "4"]
     code = main(
         [
-            "distill", str(tmp_path / "teacher"), "--steps", "2", "--method", method, *start, "--data",
+            "distill", str(tmp_path / "teacher"), "--student-steps", "2", "--method", method, *start, "--data",
             str(tmp_path / "data"), "--out", str(tmp_path / "out"), "steps=1", "batch_size=2", "crop_size=16",
             "load_size=18", "device=cpu", "tensorboard=false", "sample_every=0", *words,
         ]
@@ -369,7 +369,7 @@ def test_the_command_from_end_to_end(
 
 def test_mistakes_at_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     i2izoo.create("ddim", **TINY).save_pretrained(tmp_path / "teacher")
-    place = ["distill", str(tmp_path / "teacher"), "--steps", "2", "--data", "synthetic-facades", "--out"]
+    place = ["distill", str(tmp_path / "teacher"), "--student-steps", "2", "--data", "synthetic-facades", "--out"]
     assert main([*place, str(tmp_path / "out")]) == 2
     assert "prediction='v_prediction'" in capsys.readouterr().err
     assert main([*place, str(tmp_path / "out"), "--method", "ddim"]) == 2

@@ -310,7 +310,7 @@ def test_the_recipe_follows_the_crop():
     assert i2izoo.Trainer(model, data, steps=1, crop_size=None, progress=False).options.load_size is None
     papers = i2izoo.Trainer(model, data, progress=False)
     assert (papers.options.load_size, papers.options.crop_size) == (286, 256)
-    assert papers.plan.total == 200 * 6
+    assert papers.schedule.total == 200 * 6
 
 
 def test_devices_and_layouts():

@@ -15,7 +15,7 @@ from i2izoo.training.config import TrainingOptions
 from i2izoo.training.ema import EMA
 from i2izoo.training.interrupt import Interrupt
 from i2izoo.training.log import TrainingLog
-from i2izoo.training.schedule import Plan, linear_decay
+from i2izoo.training.schedule import Schedule, linear_decay
 from i2izoo.training.step import Stepper
 
 
@@ -132,12 +132,12 @@ def test_linear_decay_is_the_authors():
     assert linear_decay(199, 100, 100) == pytest.approx(1 / 101)
 
 
-def test_plan_counts_epochs_or_steps():
-    plan = Plan.of(TrainingOptions(epochs=2, decay_epochs=3), steps_per_epoch=5)
-    assert plan.total == 25
-    assert [plan.factor(step) for step in (0, 9, 10, 14, 15, 24)] == [1, 1, 0.75, 0.75, 0.5, 0.25]
-    plan = Plan.of(TrainingOptions(steps=2, decay_steps=3), steps_per_epoch=5)
-    assert [plan.factor(step) for step in range(plan.total)] == [1, 1, 0.75, 0.5, 0.25]
+def test_a_schedule_counts_epochs_or_steps():
+    schedule = Schedule.of(TrainingOptions(epochs=2, decay_epochs=3), steps_per_epoch=5)
+    assert schedule.total == 25
+    assert [schedule.factor(step) for step in (0, 9, 10, 14, 15, 24)] == [1, 1, 0.75, 0.75, 0.5, 0.25]
+    schedule = Schedule.of(TrainingOptions(steps=2, decay_steps=3), steps_per_epoch=5)
+    assert [schedule.factor(step) for step in range(schedule.total)] == [1, 1, 0.75, 0.5, 0.25]
 
 
 @pytest.mark.parametrize(
