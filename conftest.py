@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -58,3 +60,51 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
     filter(None, [os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1", "localhost"])
 )
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite started in the background inherits none
+
+
+# ------------------------------------------------------------------------------------------------- tests that learn
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--learning-seed", default="0", help="seeds of tests that learn: 3, or 0-9 to run each ten times")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    first, _, last = metafunc.config.getoption("learning_seed").partition("-")
+    if last and "learning_seed" in metafunc.fixturenames:
+        seeds = range(int(first), int(last) + 1)
+        metafunc.parametrize("learning_seed", seeds, ids=[f"seed{s}" for s in seeds], scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "learning_seed" in getattr(item, "fixturenames", ()):
+            item.add_marker("learns")
+
+
+@pytest.fixture(scope="session")
+def learning_seed(request: pytest.FixtureRequest) -> int:
+    """What the weights, the data and all randomness of a training start from, for tests that train to an end."""
+    return int(request.config.getoption("learning_seed"))
+
+
+@pytest.fixture
+def learned(learning_seed: int, record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """`learned("distance", value, below=0.2, untrained=0.5)` asserts, and records for tools/learning_table.py.
+
+    `untrained` is what one gets without learning, from the docstring's argument or measured before the first step.
+    """
+
+    def check(
+        what: str, value: float, *, below: float | None = None, above: float | None = None, untrained: float
+    ) -> None:
+        value, untrained = float(value), float(untrained)
+        numbers = {"what": what, "value": value, "below": below, "above": above, "untrained": untrained}
+        record_property("learned", json.dumps(numbers))
+        if below is not None:
+            assert value < below < untrained, what
+        else:
+            assert value > above > untrained, what
+
+    return check

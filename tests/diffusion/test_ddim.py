@@ -1,6 +1,5 @@
 """ddim and ddpm: their step is that of plain torch code, they train without pairs, and learn two answers to one x."""
 
-import contextlib
 import copy
 import json
 
@@ -10,21 +9,18 @@ import pytest
 import torch
 from i2izoo_diffusion.ddim import DDIM, DDPM
 from PIL import Image
+from steps import train
 
 import i2izoo
 from i2izoo.cli.main import main
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch
-from i2izoo.training.step import Stepper
+from i2izoo.testing.training import stepper_of
 
 UNET = {"name": "unet2d", "channels": [8, 16], "attention": [1], "layers": 1, "norm_groups": 4}
 DATA = {"name": "synthetic-facades", "count": 4, "size": 16}
 RUN = {"load_size": 16, "crop_size": 16, "batch_size": 2, "device": "cpu", "tensorboard": False, "progress": False}
-
-
-def stepper(method):
-    return Stepper(method, contextlib.nullcontext, torch.amp.GradScaler("cpu", enabled=False))
 
 
 def model(name="ddim", **options):
@@ -47,7 +43,7 @@ def test_two_steps_against_plain_torch(kind, prediction):
     net = copy.deepcopy(method.generator.net)
     optimizer = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=0.1)
     scheduler = diffusers.DDPMScheduler(rescale_betas_zero_snr=prediction != "epsilon")
-    ours, hidden = stepper(method), 0
+    ours, hidden = stepper_of(method), 0
     for step in range(2):
         generator = torch.Generator().manual_seed(step)
         x, y = (torch.rand(4, c, 8, 8, generator=generator, dtype=torch.float64) * 2 - 1 for c in (2, 3))
@@ -158,34 +154,30 @@ def two_answers(rows, generator):
     """A grey x, and one of two images, +-(0.3 + 0.4 x), with equal probability."""
     x = torch.rand(rows, 1, 1, 1, generator=generator).repeat(1, 1, 4, 4)
     sign = torch.where(torch.rand(rows, generator=generator) < 0.5, -1.0, 1.0)[:, None, None, None]
-    return x, sign * (0.3 + 0.4 * x)
+    return {"source": x, "target": sign * (0.3 + 0.4 * x)}
 
 
-def test_samples_are_nearer_to_an_answer_than_any_single_answer_can_be():
+def test_samples_are_nearer_to_an_answer_than_any_single_answer_can_be(learned, learning_seed):
     """Of a single answer f(x), E |y - f(x)|^2 = a(x)^2 + f(x)^2 with a = 0.3 + 0.4 x: at least E a^2, which the
     conditional mean, f = 0, reaches. It is also how far that mean is from the nearer of the two answers. Samples are to
     come to less than a tenth of it, and to both answers."""
-    torch.manual_seed(0)
-    method = DDIM(
-        in_channels=1, out_channels=1, prediction="v_prediction", learning_rate=2e-3, condition_dropout=0.1,
-        generator={"name": "unet2d", "channels": [16], "attention": [], "layers": 1, "norm_groups": 4},
-        scheduler={"name": "ddim", "beta_schedule": "squaredcos_cap_v2"},
+    method = train(
+        lambda: DDIM(
+            in_channels=1, out_channels=1, prediction="v_prediction", learning_rate=2e-3, condition_dropout=0.1,
+            generator={"name": "unet2d", "channels": [16], "attention": [], "layers": 1, "norm_groups": 4},
+            scheduler={"name": "ddim", "beta_schedule": "squaredcos_cap_v2"},
+        ),
+        lambda draw: two_answers(64, draw), steps=300, seed=learning_seed,
     )  # fmt: skip
-    ours, generator = stepper(method), torch.Generator().manual_seed(0)
-    for step in range(300):
-        x, y = two_answers(64, generator)
-        torch.manual_seed(step)
-        ours.run([Batch({"source": x, "target": y}, step)])
-
-    x, _ = two_answers(256, torch.Generator().manual_seed(99))
-    method.eval()
+    x = two_answers(256, torch.Generator().manual_seed(99 + learning_seed))["source"]
     with torch.inference_mode():
         drawn = method(x, to="target", seeds=list(range(256)), steps=20)
     answer = 0.3 + 0.4 * x
     bound = answer.square().mean()
     nearest = torch.minimum((drawn - answer).square().mean((1, 2, 3)), (drawn + answer).square().mean((1, 2, 3)))
-    assert nearest.mean() < 0.1 * bound
-    assert 0.3 < (drawn.mean(dim=(1, 2, 3)) > 0).float().mean() < 0.7
+    learned("squared distance, of that of a single answer", nearest.mean() / bound, below=0.1, untrained=1.0)
+    positive = (drawn.mean(dim=(1, 2, 3)) > 0).float().mean()
+    learned("share of the rarer answer", min(positive, 1 - positive), above=0.3, untrained=0.0)
 
 
 # ------------------------------------------------------------------------------------------ a model's own way to sample

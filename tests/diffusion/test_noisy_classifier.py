@@ -20,8 +20,8 @@ class Shades(Dataset):
 
     kind = "unpaired"
 
-    def __init__(self, *, domains: list[str]) -> None:
-        self.domains = tuple(domains)
+    def __init__(self, *, domains: list[str], seed: int = 0) -> None:
+        self.domains, self.seed = tuple(domains), seed
 
     def __len__(self):
         return 64
@@ -30,7 +30,7 @@ class Shades(Dataset):
         return str(index)
 
     def sample(self, index, seed):
-        generator = torch.Generator().manual_seed(1000 * index + (seed or 0) % 1000)
+        generator = torch.Generator().manual_seed(100_000 * self.seed + 1000 * index + (seed or 0) % 1000)
         return {d: self.image(d, generator) for d in self.domains}
 
     def image(self, domain, generator):
@@ -41,13 +41,13 @@ class Shades(Dataset):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, learning_seed):
     out = tmp_path_factory.mktemp("run")
-    torch.manual_seed(0)
+    torch.manual_seed(learning_seed)
     model = i2izoo.create("noisy_classifier", domains=list(LEVELS), **TINY)
     i2izoo.Trainer(
-        model, Shades(domains=list(LEVELS)), out=out, steps=60, batch_size=8, warmup_steps=0, sample_every=0,
-        tensorboard=False, progress=False,
+        model, Shades(domains=list(LEVELS), seed=learning_seed), out=out, steps=60, batch_size=8, warmup_steps=0,
+        sample_every=0, tensorboard=False, progress=False, seed=learning_seed,
     ).fit()  # fmt: skip
     return out / "model"
 
@@ -65,22 +65,24 @@ def probabilities(method, noisy, alpha):
 
 
 @pytest.mark.parametrize("label", LEVELS)
-def test_it_learns_to_tell_noisy_images_apart(folder, label):
+def test_it_learns_to_tell_noisy_images_apart(folder, label, learned):
     """At a signal of 0.7 the means of 256 pixels differ by some ten standard errors: nearly all can be told."""
     method = i2izoo.load(folder).method
     found = probabilities(method, noised(label, 0.7), 0.7)
     torch.testing.assert_close(found.sum(dim=1), torch.ones(32))
-    assert (found.argmax(dim=1) == list(LEVELS).index(label)).float().mean() > 0.9
+    right = (found.argmax(dim=1) == list(LEVELS).index(label)).float().mean()
+    learned("accuracy", right, above=0.9, untrained=1 / 3)
 
 
-def test_of_almost_pure_noise_it_knows_less(folder):
+def test_of_almost_pure_noise_it_knows_less(folder, learned):
     """With a signal of 0.01 the means differ by a tenth of a standard error: nobody can tell."""
     method = i2izoo.load(folder).method
     sure, unsure = (probabilities(method, noised("light", a), a)[:, 0].mean() for a in (0.9, 0.01))
-    assert sure > 0.8 > 0.6 > unsure
+    learned("probability of the right domain without noise", sure, above=0.8, untrained=1 / 3)
+    learned("probability of the right domain in noise", unsure, below=0.6, untrained=1.0)
 
 
-def test_what_is_saved_guides_a_model(folder):
+def test_what_is_saved_guides_a_model(folder, learned):
     """Of flat images, shade N(0, 0.16) and grain N(0, 0.04), it makes light or dark ones, as told, in inference."""
     classifier = i2izoo.load(folder)
     noise = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -99,18 +101,18 @@ def test_what_is_saved_guides_a_model(folder):
 
     light, dark = (shades(ClassifierGuidance(classifier, label=label, scale=3.0)) for label in ("light", "dark"))
     plain = shades()
-    assert (light > plain + 0.2).all(), (light, plain)
-    assert (dark < plain - 0.2).all(), (dark, plain)
+    learned("how much lighter", (light - plain).min(), above=0.2, untrained=0.0)
+    learned("how much darker", (plain - dark).min(), above=0.2, untrained=0.0)
 
 
-def test_alone_it_climbs_from_one_domain_to_another(folder):
+def test_alone_it_climbs_from_one_domain_to_another(folder, learned):
     model = i2izoo.load(folder)
     assert model.directions == {"red": "dark", "dark": "light", "light": "red"}
     dark = noised("dark", 1.0, 1)[0]
     light = model(dark, to="light", steps=20, size=0.05)
-    assert (
-        probabilities(model.method, light[None], 1.0)[0, 0] > 0.5 > probabilities(model.method, dark[None], 1.0)[0, 0]
-    )
+    before, after = (probabilities(model.method, x[None], 1.0)[0, 0] for x in (dark, light))
+    learned("probability of light before", before, below=0.5, untrained=1.0)
+    learned("probability of light after", after, above=0.5, untrained=0.0)
     # each of the 20 steps has a root mean square of 0.05 before it is cut to [-1, 1]
     assert (light - dark).square().mean().sqrt() <= 20 * 0.05 + 1e-5
 

@@ -1,6 +1,5 @@
 """BicycleGAN and its halves: against plain torch code, where gradients go, what is translated, and that it learns."""
 
-import contextlib
 import copy
 import itertools
 
@@ -10,13 +9,13 @@ import torch
 from i2izoo_gan.bicyclegan import CLRGAN, CVAEGAN, BicycleGAN
 from i2izoo_gan.pix2pix import Pix2Pix
 from i2izoo_metrics.ppl import PerceptualPathLength
+from steps import batch, train
 
 from i2izoo.errors import ConfigError, I2IZooError
-from i2izoo.interfaces import Batch
 from i2izoo.models.storage import method_config
 from i2izoo.models.translator import Translator
 from i2izoo.nn.latent import slerp
-from i2izoo.training.step import Stepper
+from i2izoo.testing.training import stepper_of
 
 SMALL = {
     "generator": {"name": "unet_256", "width": 4, "depth": 3, "norm": "instance", "dropout": 0.0},
@@ -31,16 +30,6 @@ KINDS = [BicycleGAN, CVAEGAN, CLRGAN]
 def make(kind=BicycleGAN, **options):
     torch.manual_seed(0)
     return kind(**{**SMALL, **options})
-
-
-def stepper(method):
-    return Stepper(method.train(), contextlib.nullcontext, torch.amp.GradScaler("cpu", enabled=False))
-
-
-def batch(step=0, rows=2, channels=(3, 3), size=16, dtype=torch.float32):
-    torch.manual_seed(step)
-    images = [torch.rand(rows, c, size, size, dtype=dtype) * 2 - 1 for c in channels]
-    return Batch({"source": images[0], "target": images[1]}, step)
 
 
 def gradients(module):
@@ -122,9 +111,9 @@ class Plain:
 def test_two_steps_against_plain_torch(kind, weights):
     """Half of the batch for each way; one pair for the halves alone."""
     method = make(kind).double()
-    plain, ours = Plain(method, *weights), stepper(method)
+    plain, ours = Plain(method, *weights), stepper_of(method)
     for step in range(2):
-        whole = batch(step, rows=2 if kind is BicycleGAN else 1, dtype=torch.float64)
+        whole = batch(step=step, rows=2 if kind is BicycleGAN else 1, dtype=torch.float64)
         torch.manual_seed(100 + step)
         logged = ours.run([whole])
         torch.manual_seed(100 + step)
@@ -140,7 +129,7 @@ def test_two_steps_against_plain_torch(kind, weights):
 
 def test_the_latent_term_never_reaches_the_encoder():
     method = make().double()
-    ours, data = stepper(method), batch(dtype=torch.float64)
+    ours, data = stepper_of(method), batch(dtype=torch.float64)
     updates = method.training_step(data)
 
     torch.manual_seed(1)
@@ -178,7 +167,7 @@ def test_the_latent_term_never_reaches_the_encoder():
 
 def test_the_encoder_of_clr_gan_learns_from_the_latent_term():
     method = make(CLRGAN)
-    ours = stepper(method)
+    ours = stepper_of(method)
     (update, _) = method.training_step(batch())
     assert update.receivers == update.steppers == ("encoder", "generator")
     ours._backward(update, 1)
@@ -209,7 +198,7 @@ def test_what_each_way_gets_of_the_batch(options, rows, first, second, condition
     method.encoder.register_forward_pre_hook(lambda m, inputs: encoded.append(inputs[0].detach()))
     method.generator.register_forward_pre_hook(lambda m, inputs: translated.append(inputs[0].detach()))
     data = batch(rows=rows)
-    stepper(method).run([data])
+    stepper_of(method).run([data])
     x, y = data["source"], data["target"]
     assert torch.equal(encoded[0], y[first])
     assert all(torch.equal(image, x[first]) for image in translated)
@@ -229,7 +218,7 @@ def test_what_each_way_gets_of_the_batch(options, rows, first, second, condition
 def test_every_gan_loss(kind, gan_loss):
     method = make(kind, gan_loss=gan_loss)
     before = copy.deepcopy(method.state_dict())
-    logged = stepper(method).run([batch()])
+    logged = stepper_of(method).run([batch()])
     assert all(torch.isfinite(loss) for loss in logged.values())
     ways = list(method.discriminator)
     assert [name for name in logged if "penalty" in name] == [f"d_penalty_{w}" for w in ways if gan_loss == "wgangp"]
@@ -243,7 +232,7 @@ def test_every_gan_loss(kind, gan_loss):
 @pytest.mark.parametrize("encoder", [SMALL["encoder"], {"name": "cnn_encoder", "width": 4, "layers": 3}])
 def test_every_place_size_and_encoder_of_the_latent(latent, latent_at, generator, encoder):
     method = make(latent=latent, generator={**generator, "latent_at": latent_at}, encoder=encoder)
-    logged = stepper(method).run([batch(channels=(3, 3))])
+    logged = stepper_of(method).run([batch()])
     assert logged.keys() >= {"gan_encoded", "gan_random", "reconstruction", "kl", "latent", "d_encoded", "d_random"}
     assert all(torch.isfinite(loss) for loss in logged.values())
     image = torch.rand(1, 3, 20, 9) * 2 - 1
@@ -255,24 +244,24 @@ def test_every_place_size_and_encoder_of_the_latent(latent, latent_at, generator
 def test_terms_follow_their_weights():
     data = batch()
     torch.manual_seed(1)
-    first = stepper(make()).run([data])
+    first = stepper_of(make()).run([data])
     torch.manual_seed(1)
     weights = {"gan_weight": 2.0, "random_gan_weight": 3.0, "reconstruction_weight": 40.0, "kl_weight": 0.05}
-    other = stepper(make(**weights, latent_weight=3.0)).run([data])
+    other = stepper_of(make(**weights, latent_weight=3.0)).run([data])
     factors = {"gan_encoded": 2, "gan_random": 3, "reconstruction": 4, "kl": 5, "latent": 6}
     for name, factor in factors.items():
         torch.testing.assert_close(other[name], factor * first[name])
-    without = stepper(make(gan_weight=0.0, random_gan_weight=0.0, kl_weight=0.0)).run([data])
+    without = stepper_of(make(gan_weight=0.0, random_gan_weight=0.0, kl_weight=0.0)).run([data])
     assert without.keys() == {"reconstruction", "latent"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_several_discriminator_steps_for_one_of_the_generator(kind):
     method = make(kind, discriminator_steps=3)
-    ours, turns = stepper(method), []
+    ours, turns = stepper_of(method), []
     for step in range(6):
         before = copy.deepcopy(method.state_dict())
-        ours.run([batch(step)])
+        ours.run([batch(step=step)])
         moved = {n.split(".")[0] for n, v in method.state_dict().items() if not torch.equal(v, before[n])}
         assert "discriminator" in moved
         turns.append(moved == {"discriminator", "generator", "encoder"})
@@ -389,25 +378,26 @@ HALVES = torch.full((1, 1, 16, 16), 0.8)
 HALVES[..., 8:] = -0.8
 
 
-def two_modes(step, rows=8):
+def two_modes(draw, rows=8):
     """Targets are bright on the left or bright on the right, by a coin that the source, noise, knows nothing of."""
-    draw = torch.Generator().manual_seed(step)
     mode = torch.randint(0, 2, (rows, 1, 1, 1), generator=draw) * 2.0 - 1
-    return Batch({"source": torch.rand(rows, 1, 16, 16, generator=draw) * 2 - 1, "target": mode * HALVES}, step)
+    return {"source": torch.rand(rows, 1, 16, 16, generator=draw) * 2 - 1, "target": mode * HALVES}
 
 
-def trained(kind, steps, **options):
-    torch.manual_seed(0)
-    method = kind(
-        in_channels=1, out_channels=1, learning_rate=2e-3, init_gain=0.5,
-        generator={"name": "unet_256", "width": 8, "depth": 3, "norm": "instance", "dropout": 0.0},
-        discriminator={"name": "patchgan", "width": 8, "layers": 1}, **options,
+def source(seed, rows=1):
+    """Not seen in training."""
+    return two_modes(torch.Generator().manual_seed(12345 + seed), rows)["source"]
+
+
+def trained(kind, steps, seed, **options):
+    return train(
+        lambda: kind(
+            in_channels=1, out_channels=1, learning_rate=2e-3, init_gain=0.5,
+            generator={"name": "unet_256", "width": 8, "depth": 3, "norm": "instance", "dropout": 0.0},
+            discriminator={"name": "patchgan", "width": 8, "layers": 1}, **options,
+        ),
+        two_modes, steps=steps, seed=seed,
     )  # fmt: skip
-    ours = stepper(method)
-    for step in range(steps):
-        torch.manual_seed(step)
-        ours.run([two_modes(step)])
-    return method.eval()
 
 
 ENCODED = {"latent": 2, "encoder": {"name": "resnet_encoder", "width": 8, "blocks": 2}}
@@ -421,34 +411,34 @@ def translations(method, image, count=64):
 
 
 @pytest.mark.parametrize("kind", [BicycleGAN, CVAEGAN])
-def test_both_modes_are_learned(kind):
+def test_both_modes_are_learned(kind, learned, learning_seed):
     """Seeds give both, each in its full strength; the encoder tells them apart, and z moves one to the other."""
-    method = trained(kind, 150, **ENCODED)
-    data = two_modes(12345, rows=1)["source"]
+    method = trained(kind, 150, learning_seed, **ENCODED)
+    data = source(learning_seed)
     out, mode = translations(method, data)
     left, right = (mode > 0.7).sum().item(), (mode < -0.7).sum().item()
-    assert min(left, right) >= 12
-    assert left + right >= 52
-    assert (out[mode > 0.7] - HALVES).abs().mean() < 0.15
-    assert (out[mode < -0.7] + HALVES).abs().mean() < 0.15
+    learned("translations to the rarer mode", min(left, right), above=11, untrained=0)
+    learned("translations to one of the modes", left + right, above=51, untrained=0)
+    learned("distance to the left mode", (out[mode > 0.7] - HALVES).abs().mean(), below=0.15, untrained=0.8)
+    learned("distance to the right mode", (out[mode < -0.7] + HALVES).abs().mean(), below=0.15, untrained=0.8)
     with torch.inference_mode():
-        for sign in (1.0, -1.0):
-            styled = method(data, to="target", style=sign * HALVES)
-            assert sign * (styled * HALVES).mean() / 0.64 > 0.7
+        styled = [sign * method(data, to="target", style=sign * HALVES) for sign in (1.0, -1.0)]
+    learned("strength of a given style", min((s * HALVES).mean() / 0.64 for s in styled), above=0.7, untrained=0.0)
 
 
-def test_pix2pix_has_one_answer():
+def test_pix2pix_has_one_answer(learned, learning_seed):
     """Without z there is one translation for all seeds: half of the pairs are far from it."""
-    method = trained(Pix2Pix, 100)
-    out, _ = translations(method, two_modes(12345, rows=1)["source"], count=8)
+    out, _ = translations(trained(Pix2Pix, 100, learning_seed), source(learning_seed), count=8)
     assert (out == out[:1]).all()
-    assert ((out[0] - HALVES).abs().mean() > 0.7) or ((out[0] + HALVES).abs().mean() > 0.7)
+    far = max((out[0] - sign * HALVES).abs().mean() for sign in (1.0, -1.0))
+    learned("distance to the farther mode", far, above=0.7, untrained=0.0)
 
 
-def test_clr_gan_keeps_z_readable():
+def test_clr_gan_keeps_z_readable(learned, learning_seed):
     """The encoder reads z off translations with a random z; of an untrained pair it knows nothing."""
-    method = trained(CLRGAN, 250, **ENCODED)
-    z = torch.randn(64, 2, generator=torch.Generator().manual_seed(5))
+    method = trained(CLRGAN, 250, learning_seed, **ENCODED)
+    z = torch.randn(64, 2, generator=torch.Generator().manual_seed(5 + learning_seed))
     with torch.inference_mode():
-        read = method.encode(method(two_modes(7, rows=64)["source"], to="target", latent=z))
-    assert (read - z).abs().mean() < 0.4 < 0.7 < z.abs().mean()  # nothing known is 0.8, sqrt(2 / pi)
+        read = method.encode(method(source(learning_seed, rows=64), to="target", latent=z))
+    # nothing known is 0.8, sqrt(2 / pi)
+    learned("mean error of z", (read - z).abs().mean(), below=0.4, untrained=z.abs().mean())

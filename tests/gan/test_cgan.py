@@ -1,34 +1,24 @@
 """CGAN: its step is that of plain torch code, its noise is where it should be, a discriminator alone teaches it."""
 
-import contextlib
 import copy
 
 import pytest
 import torch
 from i2izoo_gan.cgan import CGAN
+from steps import batch, train
 from torch import nn
 
 import i2izoo
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch
-from i2izoo.training.step import Stepper
+from i2izoo.testing.training import stepper_of
 
 UNET = {"name": "unet_128", "width": 2, "depth": 3, "norm": "instance", "dropout": 0.0}
 CRITIC = {"name": "patchgan", "width": 2, "layers": 1}
 
 
-def stepper(method):
-    return Stepper(method, contextlib.nullcontext, torch.amp.GradScaler("cpu", enabled=False))
-
-
 def cgan(**options):
     torch.manual_seed(0)
     return CGAN(**{"generator": UNET, "discriminator": CRITIC, "latent": 3, "init_gain": 0.3, **options})
-
-
-def batch(step=0, size=16, rows=2, dtype=torch.float32):
-    torch.manual_seed(step)
-    return Batch({d: torch.rand(rows, 3, size, size, dtype=dtype) * 2 - 1 for d in ("source", "target")}, step)
 
 
 # --------------------------------------------------------------------------------------- against a plain implementation
@@ -42,7 +32,7 @@ def test_two_steps_against_plain_torch(conditional):
     g_step = torch.optim.Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999))
     d_step = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))
     bce = nn.BCEWithLogitsLoss()
-    ours = stepper(method)
+    ours = stepper_of(method)
     for step in range(2):
         data = batch(step, dtype=torch.float64)
         x, y = data["source"], data["target"]
@@ -77,7 +67,7 @@ def test_two_steps_against_plain_torch(conditional):
 @pytest.mark.parametrize("gan_loss", ["vanilla", "lsgan", "wgangp", "hinge"])
 def test_trains_with_every_gan_loss(gan_loss):
     method = cgan(gan_loss=gan_loss, discriminator_steps=3)
-    ours, turns = stepper(method), []
+    ours, turns = stepper_of(method), []
     for step in range(6):
         logged = ours.run([batch(step)])
         assert all(torch.isfinite(loss) for loss in logged.values())
@@ -89,7 +79,7 @@ def test_trains_with_every_gan_loss(gan_loss):
 def test_the_penalty_keeps_its_weight_beside_the_halved_loss():
     method = cgan(gan_loss="wgangp")
     method.gan_loss.penalty = lambda discriminator, real, fake: discriminator(real)[0].mean() * 0 + 7.0
-    assert stepper(method).run([batch()])["d_penalty"].item() == 3.5
+    assert stepper_of(method).run([batch()])["d_penalty"].item() == 3.5
 
 
 # ----------------------------------------------------------------------------------------------------------- noise
@@ -158,36 +148,34 @@ def test_impossible_options(options, words):
 def colours(rows, generator):
     """Images of 2 x 2 squares of random colours, and the known answer: channels rotated and inverted."""
     x = (torch.rand(rows, 3, 2, 2, generator=generator) * 2 - 1).repeat_interleave(2, 2).repeat_interleave(2, 3)
-    return x, -x[:, [2, 0, 1]]
+    return {"source": x, "target": -x[:, [2, 0, 1]]}
 
 
-def learnt(conditional):
+def trained(conditional, seed):
     """Its outputs for 64 new images with two draws each, and the true ones."""
-    torch.manual_seed(0)
-    method = CGAN(
-        generator={"name": "unet_128", "width": 16, "depth": 2, "norm": "none", "dropout": 0.0},
-        discriminator={"name": "pixel", "width": 32, "norm": "none"}, conditional=conditional, init="kaiming",
-        learning_rate=3e-3,
+    method = train(
+        lambda: CGAN(
+            generator={"name": "unet_128", "width": 16, "depth": 2, "norm": "none", "dropout": 0.0},
+            discriminator={"name": "pixel", "width": 32, "norm": "none"}, conditional=conditional, init="kaiming",
+            learning_rate=3e-3,
+        ),
+        lambda generator: colours(16, generator), steps=200, seed=seed,
     )  # fmt: skip
-    ours, generator = stepper(method), torch.Generator().manual_seed(0)
-    for step in range(200):
-        x, y = colours(16, generator)
-        torch.manual_seed(step)
-        ours.run([Batch({"source": x, "target": y}, step)])
-    x, y = colours(64, torch.Generator().manual_seed(99))
-    method.eval()
+    x, y = colours(64, torch.Generator().manual_seed(99 + seed)).values()
     with torch.inference_mode():
         draws = [method(x, to="target", seeds=list(range(first, first + 64))) for first in (0, 64)]
     return draws, y
 
 
-def test_a_conditional_critic_alone_teaches_a_colour_map():
+def test_a_conditional_critic_alone_teaches_a_colour_map(learned, learning_seed):
     """The mean distance of a random colour to the best constant is 1/2, to another random colour 2/3."""
-    (first, second), y = learnt(conditional=True)
-    assert (first - y).abs().mean() < 0.15
-    assert 0 < (first - second).abs().mean() < 0.15  # where there is one answer, the noise hardly matters
+    (first, second), y = trained(True, learning_seed)
+    learned("distance to the answer", (first - y).abs().mean(), below=0.15, untrained=0.5)
+    between = (first - second).abs().mean()  # where there is one answer, the noise hardly matters
+    assert between > 0
+    learned("distance of two draws", between, below=0.15, untrained=0.667)
 
 
-def test_without_the_source_in_the_critic_the_source_is_lost():
-    (first, _), y = learnt(conditional=False)
-    assert (first - y).abs().mean() > 0.4
+def test_without_the_source_in_the_critic_the_source_is_lost(learned, learning_seed):
+    (first, _), y = trained(False, learning_seed)
+    learned("distance to the answer", (first - y).abs().mean(), above=0.4, untrained=0.0)

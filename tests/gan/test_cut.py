@@ -1,6 +1,5 @@
 """CUT and FastCUT: parity with the public code, what a step does, import of its checkpoints, and what they learn."""
 
-import contextlib
 import copy
 import math
 
@@ -10,6 +9,7 @@ import torch.nn.functional as F
 from golden import Golden, assert_equal
 from i2izoo_gan.cut import CUT, FastCUT
 from i2izoo_gan.patchnce import PatchSampler, patch_nce, random_positions
+from steps import batch, train
 from torch import nn
 
 import i2izoo
@@ -18,7 +18,7 @@ from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.interfaces import AdversarialLoss, Batch
 from i2izoo.models.foreign import read_state_dict
-from i2izoo.training.step import Stepper
+from i2izoo.testing.training import stepper_of
 
 RESNET = {"name": "resnet_6blocks", "width": 2, "blocks": 1}
 TINY = {
@@ -27,15 +27,6 @@ TINY = {
 }  # fmt: skip
 PAPER_LAYERS = ["pad_in", "down1", "down2", "block1", "block5"]
 ORIGINAL_PLACES = (0, 4, 8, 12, 16)
-
-
-def stepper(method):
-    return Stepper(method.train(), contextlib.nullcontext, torch.amp.GradScaler("cpu", enabled=False))
-
-
-def batch(step=0, size=16, rows=2, dtype=torch.float32):
-    torch.manual_seed(step)
-    return Batch({d: torch.rand(rows, 3, size, size, dtype=dtype) * 2 - 1 for d in ("source", "target")}, step)
 
 
 def parameters(module):
@@ -215,9 +206,9 @@ def test_two_steps_against_plain_torch(kind):
     G, D, H = (copy.deepcopy(n) for n in (method.generator, method.discriminator, method.sampler.heads))
     g_step, d_step, h_step = (torch.optim.Adam(n.parameters(), lr=2e-4, betas=(0.5, 0.999)) for n in (G, D, H))
     mse, names = nn.MSELoss(), TINY["layers"]
-    ours, coins = stepper(method), []
+    ours, coins = stepper_of(method), []
     for step, seed in enumerate((0, 1)):  # their coins fall differently
-        data = batch(step, dtype=torch.float64)
+        data = batch(step=step, dtype=torch.float64)
         x, y = data["source"], data["target"]
         logged = ours.run([data], lambda micro, seed=seed: torch.manual_seed(seed))
 
@@ -255,7 +246,7 @@ def test_two_steps_against_plain_torch(kind):
 
 def test_each_update_gives_a_gradient_to_its_own_networks_only():
     method = CUT(**TINY)
-    ours, order = stepper(method), []
+    ours, order = stepper_of(method), []
     for update in method.training_step(batch()):
         order.append(update.receivers)
         ours._backward(update, 1)
@@ -295,14 +286,14 @@ def test_mirrored_images_give_the_same_contrast():
 
 def test_terms_can_be_switched_off():
     data = batch()
-    assert stepper(CUT(**TINY)).run([data]).keys() == {"d_gan", "gan", "nce", "identity"}
-    assert stepper(CUT(**TINY, identity_weight=0.0)).run([data]).keys() == {"d_gan", "gan", "nce"}
+    assert stepper_of(CUT(**TINY)).run([data]).keys() == {"d_gan", "gan", "nce", "identity"}
+    assert stepper_of(CUT(**TINY, identity_weight=0.0)).run([data]).keys() == {"d_gan", "gan", "nce"}
     alone = CUT(**TINY, nce_weight=0.0, identity_weight=0.0)
     assert list(alone.optimizers()) == ["generator", "discriminator"]
-    assert stepper(alone).run([data]).keys() == {"d_gan", "gan"}
+    assert stepper_of(alone).run([data]).keys() == {"d_gan", "gan"}
     contrast = CUT(**TINY, gan_weight=0.0)
     assert list(contrast.optimizers()) == ["generator", "sampler"]
-    assert stepper(contrast).run([data]).keys() == {"nce", "identity"}
+    assert stepper_of(contrast).run([data]).keys() == {"nce", "identity"}
 
 
 def adversarial_losses():
@@ -316,11 +307,11 @@ def adversarial_losses():
 def test_every_gan_loss_trains(kind, gan_loss):
     torch.manual_seed(0)
     method = kind(**TINY, gan_loss=gan_loss, discriminator_steps=2)
-    ours, before = stepper(method), parameters(method)
-    first = ours.run([batch(0)])
+    ours, before = stepper_of(method), parameters(method)
+    first = ours.run([batch(step=0)])
     assert "gan" not in first
     assert ("d_penalty" in first) == (gan_loss == "wgangp")
-    second = ours.run([batch(1)])
+    second = ours.run([batch(step=1)])
     assert {"d_gan", "gan", "nce"} <= second.keys()
     assert all(torch.isfinite(loss) for loss in second.values())
     assert not [n for n, p in method.named_parameters() if n.endswith("weight") and torch.equal(p, before[n])]
@@ -328,7 +319,7 @@ def test_every_gan_loss_trains(kind, gan_loss):
 
 def test_images_of_the_two_domains_may_differ_in_size():
     data = Batch({"source": torch.zeros(1, 3, 16, 24), "target": torch.zeros(1, 3, 20, 16)})
-    assert all(torch.isfinite(loss) for loss in stepper(CUT(**TINY)).run([data]).values())
+    assert all(torch.isfinite(loss) for loss in stepper_of(CUT(**TINY)).run([data]).values())
 
 
 @pytest.mark.parametrize(
@@ -459,37 +450,36 @@ def tinted(shape):
     return TINT + 0.4 * shape.expand(-1, 3, -1, -1)
 
 
-def learn(kind, steps, **options):
+def trained(kind, steps, seed, **options):
     """Train on grey images and on tinted ones of other shapes.
 
     Returns:
         For held-out images, the mean correlation with the true partner, and the distance of the mean colours.
     """
-    torch.manual_seed(0)
-    method = kind(
-        generator={"name": "resnet_6blocks", "width": 8, "blocks": 2},
-        discriminator={"name": "patchgan", "width": 16, "layers": 2},
-        layers=["pad_in", "down1", "down2", "block1"], patches=64, projection=32, learning_rate=2e-3, **options,
+    method = train(
+        lambda: kind(
+            generator={"name": "resnet_6blocks", "width": 8, "blocks": 2},
+            discriminator={"name": "patchgan", "width": 16, "layers": 2},
+            layers=["pad_in", "down1", "down2", "block1"], patches=64, projection=32, learning_rate=2e-3, **options,
+        ),
+        lambda draw: {"source": grey(blobs(4, draw)), "target": tinted(blobs(4, draw))}, steps=steps, seed=seed,
     )  # fmt: skip
-    ours, draw = stepper(method), torch.Generator().manual_seed(100)
-    for step in range(steps):
-        ours.run([Batch({"source": grey(blobs(4, draw)), "target": tinted(blobs(4, draw))}, step)])
-    shapes = blobs(16, torch.Generator().manual_seed(7))
+    shapes = blobs(16, torch.Generator().manual_seed(99 + seed))
     with torch.inference_mode():
-        made, truth = method.eval()(grey(shapes), to="target"), tinted(shapes)
+        made, truth = method(grey(shapes), to="target"), tinted(shapes)
     pairs = zip(made.mean(1), truth.mean(1), strict=True)
     correlation = torch.stack([torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1] for a, b in pairs])
     return correlation.mean().item(), (made - truth).mean((0, 2, 3)).abs().max().item()
 
 
 @pytest.mark.parametrize(("kind", "steps", "gan_loss"), [(CUT, 100, "lsgan"), (FastCUT, 150, "hinge")])
-def test_it_learns_the_colours_and_keeps_the_structure(kind, steps, gan_loss):
+def test_it_learns_the_colours_and_keeps_the_structure(kind, steps, gan_loss, learned, learning_seed):
     """Before training, the colours are 0.4 off and the correlation is about 0."""
-    correlation, colour = learn(kind, steps, gan_loss=gan_loss)
-    assert correlation > 0.85
-    assert colour < 0.25
+    correlation, colour = trained(kind, steps, learning_seed, gan_loss=gan_loss)
+    learned("correlation", correlation, above=0.85, untrained=0.0)
+    learned("distance of mean colours", colour, below=0.25, untrained=0.4)
 
 
-def test_without_the_contrastive_loss_the_structure_is_lost():
-    correlation, _ = learn(CUT, 100, nce_weight=0.0, identity_weight=0.0)
-    assert correlation < 0.6
+def test_without_the_contrastive_loss_the_structure_is_lost(learned, learning_seed):
+    correlation, _ = trained(CUT, 100, learning_seed, nce_weight=0.0, identity_weight=0.0)
+    learned("correlation", correlation, below=0.6, untrained=1.0)

@@ -1,6 +1,5 @@
 """Pix2pix and CycleGAN: what they learn from, in which order, and that it is what plain torch code does."""
 
-import contextlib
 import copy
 import itertools
 
@@ -8,25 +7,17 @@ import pytest
 import torch
 from i2izoo_gan.cyclegan import CycleGAN
 from i2izoo_gan.pix2pix import Pix2Pix
+from steps import batch
 from torch import nn
 
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch
-from i2izoo.training.step import Stepper
+from i2izoo.interfaces import AdversarialLoss
+from i2izoo.testing.training import stepper_of
 
 UNET = {"name": "unet_256", "width": 2, "depth": 3}
 RESNET = {"name": "resnet_6blocks", "width": 2, "blocks": 1}
 CRITIC = {"name": "patchgan", "width": 2, "layers": 1}
-
-
-def stepper(method):
-    return Stepper(method, contextlib.nullcontext, torch.amp.GradScaler("cpu", enabled=False))
-
-
-def batch(channels, step=0, size=16, rows=2, dtype=torch.float32):
-    torch.manual_seed(step)
-    return Batch({d: torch.rand(rows, c, size, size, dtype=dtype) * 2 - 1 for d, c in channels.items()}, step)
 
 
 def parameters(module):
@@ -64,7 +55,7 @@ def test_two_steps_of_pix2pix_against_plain_torch():
     g_step = torch.optim.Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999))
     d_step = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))
     bce, l1 = nn.BCEWithLogitsLoss(), nn.L1Loss()
-    ours = stepper(method)
+    ours = stepper_of(method)
     for step in range(2):
         data = batch(method.channels, step, dtype=torch.float64)
         a, b = data["source"], data["target"]
@@ -99,7 +90,7 @@ def test_two_steps_of_cyclegan_against_plain_torch():
     g_step = torch.optim.Adam(itertools.chain(G.parameters(), F.parameters()), lr=2e-4, betas=(0.5, 0.999))
     d_step = torch.optim.Adam(itertools.chain(D_A.parameters(), D_B.parameters()), lr=2e-4, betas=(0.5, 0.999))
     mse, l1 = nn.MSELoss(), nn.L1Loss()
-    ours = stepper(method)
+    ours = stepper_of(method)
     for step in range(2):
         data = batch(method.channels, step, dtype=torch.float64)
         a, b = data["a"], data["b"]
@@ -142,7 +133,7 @@ def test_two_steps_of_cyclegan_against_plain_torch():
 @pytest.mark.parametrize("gan_loss", ["vanilla", "wgangp"])
 def test_an_update_gives_a_gradient_to_its_own_networks_only(kind, gan_loss):
     method = kind(generator=RESNET, discriminator=CRITIC, gan_loss=gan_loss)
-    ours, order = stepper(method), []
+    ours, order = stepper_of(method), []
     for update in method.training_step(batch(method.channels)):
         order.append(update.optimizers)
         ours._backward(update, 1)
@@ -159,7 +150,7 @@ def test_an_update_gives_a_gradient_to_its_own_networks_only(kind, gan_loss):
 @pytest.mark.parametrize("kind", [Pix2Pix, CycleGAN])
 def test_several_discriminator_steps_for_one_of_the_generator(kind):
     method = kind(generator=RESNET, discriminator=CRITIC, gan_loss="wgangp", discriminator_steps=3)
-    ours = stepper(method)
+    ours = stepper_of(method)
     turns = []
     for step in range(6):
         before = parameters(method)
@@ -175,7 +166,7 @@ def test_the_penalty_keeps_its_weight_beside_the_halved_loss(kind):
     """WGAN-GP's lambda is relative to the discriminator's loss, which both methods halve."""
     method = kind(generator=RESNET, discriminator=CRITIC, gan_loss="wgangp")
     method.gan_loss.penalty = lambda discriminator, real, fake: discriminator(real)[0].mean() * 0 + 7.0
-    logged = stepper(method).run([batch(method.channels)])
+    logged = stepper_of(method).run([batch(method.channels)])
     penalties = [loss.item() for name, loss in logged.items() if "penalty" in name]
     assert penalties == [3.5] * (1 if kind is Pix2Pix else 2)
 
@@ -211,7 +202,7 @@ def test_pix2pix_trains_with_every_generator_and_loss(generator, gan_loss, condi
         gan_loss=gan_loss, conditional=conditional,
     )  # fmt: skip
     before = parameters(method)
-    logged = stepper(method).run([batch(method.channels)])
+    logged = stepper_of(method).run([batch(method.channels)])
     assert {"d_gan", "gan", "reconstruction"} <= logged.keys()
     assert ("d_penalty" in logged) == (gan_loss == "wgangp")
     assert all(torch.isfinite(loss) for loss in logged.values())
@@ -226,10 +217,10 @@ def test_pix2pix_ablations():
     data = batch(regression.channels)
     expected = 3 * (regression.generator(data["source"]) - data["target"]).square().mean()
     assert list(regression.optimizers()) == ["generator"]
-    logged = stepper(regression).run([data])
+    logged = stepper_of(regression).run([data])
     assert logged.keys() == {"reconstruction"}
     torch.testing.assert_close(logged["reconstruction"], expected)
-    assert stepper(Pix2Pix(**source, reconstruction_weight=0.0)).run([data]).keys() == {"d_gan", "gan"}
+    assert stepper_of(Pix2Pix(**source, reconstruction_weight=0.0)).run([data]).keys() == {"d_gan", "gan"}
     with pytest.raises(ConfigError, match="both 0"):
         Pix2Pix(**source, gan_weight=0.0, reconstruction_weight=0.0)
 
@@ -239,7 +230,7 @@ def test_a_conditional_critic_sees_source_then_target():
     seen = []
     method.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
     data = batch(method.channels)
-    stepper(method).run([data])
+    stepper_of(method).run([data])
     real, fake, again = seen
     assert torch.equal(real, torch.cat([data["source"], data["target"]], 1))
     assert torch.equal(fake[:, :1], data["source"])
@@ -313,9 +304,9 @@ def test_cyclegan_terms_can_be_switched_off():
     data = batch({"a": 3, "b": 3})
     always = {"gan_a", "gan_b", "d_a", "d_b"}
     both = {"cycle_a", "cycle_b", "identity_a", "identity_b"}
-    assert stepper(cyclegan()).run([data]).keys() == always | both
-    assert stepper(cyclegan(identity_weight=0.0)).run([data]).keys() == always | {"cycle_a", "cycle_b"}
-    assert stepper(cyclegan(identity_weight=0.0, cycle_weight=0.0)).run([data]).keys() == always
+    assert stepper_of(cyclegan()).run([data]).keys() == always | both
+    assert stepper_of(cyclegan(identity_weight=0.0)).run([data]).keys() == always | {"cycle_a", "cycle_b"}
+    assert stepper_of(cyclegan(identity_weight=0.0, cycle_weight=0.0)).run([data]).keys() == always
 
 
 def test_cyclegan_translates_both_ways_between_unequal_channels():
@@ -323,7 +314,7 @@ def test_cyclegan_translates_both_ways_between_unequal_channels():
     assert method.directions == {"b": "a", "a": "b"}
     assert method(torch.zeros(2, 1, 9, 14), to="b").shape == (2, 4, 9, 14)
     assert method(torch.zeros(2, 4, 9, 14), to="a").shape == (2, 1, 9, 14)
-    logged = stepper(method).run([batch({"a": 1, "b": 4})])
+    logged = stepper_of(method).run([batch({"a": 1, "b": 4})])
     assert all(torch.isfinite(loss) for loss in logged.values())
 
 
@@ -336,7 +327,7 @@ def test_domains_named_as_methods_of_a_module():
 def test_cyclegan_shows_its_discriminators_the_pool(pool_size):
     """With a full pool of one and a coin of heads, the discriminator sees the last step's fake; without, this one's."""
     method = cyclegan(pool_size=pool_size)
-    ours, seen = stepper(method), []
+    ours, seen = stepper_of(method), []
     method.discriminator["of_b"].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
     for step in range(8):
         torch.manual_seed(step)

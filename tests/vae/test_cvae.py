@@ -1,12 +1,12 @@
 """CVAE: its bound is that of the paper, its step that of plain torch code, and it learns that there are two answers."""
 
-import contextlib
 import copy
 
 import pytest
 import torch
 from i2izoo_vae.cvae import CVAE, gaussian_kl
 from i2izoo_vae.losses import BCE
+from steps import batch, train
 from torch import nn
 from torch.distributions import Bernoulli, Laplace, Normal, kl_divergence
 
@@ -14,25 +14,15 @@ import i2izoo
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch
-from i2izoo.training.step import Stepper
+from i2izoo.testing.training import stepper_of
 
 UNET = {"name": "unet_128", "width": 2, "depth": 3, "norm": "instance", "dropout": 0.0}
 ENCODER = {"name": "cnn_encoder", "width": 2, "layers": 2}
 
 
-def stepper(method):
-    return Stepper(method, contextlib.nullcontext, torch.amp.GradScaler("cpu", enabled=False))
-
-
 def cvae(**options):
     torch.manual_seed(0)
     return CVAE(**{"generator": UNET, "encoder": ENCODER, "latent": 3, "init_gain": 0.3, "warmup": 0.0, **options})
-
-
-def batch(step=0, progress=0.0, size=16, rows=2, dtype=torch.float32):
-    torch.manual_seed(step)
-    images = {d: torch.rand(rows, 3, size, size, dtype=dtype) * 2 - 1 for d in ("source", "target")}
-    return Batch(images, step, progress)
 
 
 def losses(method, data, seed=0):
@@ -128,9 +118,9 @@ def test_two_steps_against_plain_torch(posterior, prior):
     method = cvae(posterior=posterior, prior=prior, beta=0.5).double()
     G, E, P = copy.deepcopy(method.generator), copy.deepcopy(method.encoder), copy.deepcopy(method.prior)
     step_all = torch.optim.Adam([*G.parameters(), *E.parameters(), *P.parameters()], lr=2e-4)
-    ours = stepper(method)
+    ours = stepper_of(method)
     for step in range(2):
-        data = batch(step, dtype=torch.float64)
+        data = batch(step=step, dtype=torch.float64)
         x, y = data["source"], data["target"]
         torch.manual_seed(100 + step)
         logged = ours.run([data])
@@ -160,7 +150,7 @@ def test_trains_wherever_the_latent_enters_and_with_unequal_channels(latent_at):
     method = cvae(in_channels=1, out_channels=2, latent=64, generator=UNET | {"latent_at": latent_at})
     before = {name: p.detach().clone() for name, p in method.named_parameters()}
     data = Batch({"source": torch.rand(2, 1, 16, 16), "target": torch.rand(2, 2, 16, 16)})
-    assert all(torch.isfinite(loss) for loss in stepper(method).run([data]).values())
+    assert all(torch.isfinite(loss) for loss in stepper_of(method).run([data]).values())
     assert not [n for n, p in method.named_parameters() if n.endswith("weight") and torch.equal(p, before[n])]
 
 
@@ -268,32 +258,28 @@ def two_answers(rows, generator):
     """A grey x, and one of two images, +-(0.3 + 0.4 x), with equal probability."""
     x = torch.rand(rows, 1, 1, 1, generator=generator).repeat(1, 1, 4, 4)
     sign = torch.where(torch.rand(rows, generator=generator) < 0.5, -1.0, 1.0)[:, None, None, None]
-    return x, sign * (0.3 + 0.4 * x)
+    return {"source": x, "target": sign * (0.3 + 0.4 * x)}
 
 
-def test_it_learns_both_of_two_answers_and_a_bound_below_that_of_any_single_one():
-    torch.manual_seed(0)
-    method = CVAE(
-        in_channels=1, out_channels=1, latent=2, reconstruction_loss="l2", init="kaiming", learning_rate=3e-3,
-        generator={"name": "unet_128", "width": 8, "depth": 2, "norm": "none", "dropout": 0.0},
-        encoder={"name": "cnn_encoder", "width": 8, "layers": 1, "norm": "none"},
+def test_it_learns_both_of_two_answers_and_a_bound_below_that_of_any_single_one(learned, learning_seed):
+    method = train(
+        lambda: CVAE(
+            in_channels=1, out_channels=1, latent=2, reconstruction_loss="l2", init="kaiming", learning_rate=3e-3,
+            generator={"name": "unet_128", "width": 8, "depth": 2, "norm": "none", "dropout": 0.0},
+            encoder={"name": "cnn_encoder", "width": 8, "layers": 1, "norm": "none"},
+        ),
+        lambda draw: two_answers(32, draw), steps=300, seed=learning_seed,
     )  # fmt: skip
-    ours, generator = stepper(method), torch.Generator().manual_seed(0)
-    steps = 300
-    for step in range(steps):
-        x, y = two_answers(32, generator)
-        torch.manual_seed(step)
-        ours.run([Batch({"source": x, "target": y}, step, step / steps)])
-
-    x, y = two_answers(64, torch.Generator().manual_seed(99))
-    method.eval()
+    data = two_answers(64, torch.Generator().manual_seed(99 + learning_seed))
+    x = data["source"]
     with torch.inference_mode():
         draws = torch.stack([method(x, to="target", seeds=list(range(64 * k, 64 * k + 64))) for k in range(32)])
-        bound = sum(losses(method, Batch({"source": x, "target": y}, steps, 1.0)).values())
+        bound = sum(losses(method, Batch(data, 300, 1.0)).values())
     answer = 0.3 + 0.4 * x
-    # the best single answer to x is 0; which of two it is, costs at least log 2 to say
-    assert 0.69 < bound < 0.5 * answer.square().sum(dim=(1, 2, 3)).mean()
+    single = 0.5 * answer.square().sum(dim=(1, 2, 3)).mean()  # the best single answer to x is 0
+    assert bound > 0.69  # which of two it is, costs at least log 2 to say
+    learned("bound, of that of a single answer", bound / single, below=0.999, untrained=1.0)
     for truth in (-answer, answer):
         near = ((draws - truth).abs().mean(dim=(2, 3, 4)) < 0.2).float().mean(0)  # share of the draws, for each image
-        assert near.mean() > 0.25
-        assert near.min() > 0.03
+        learned("share of draws near an answer", near.mean(), above=0.25, untrained=0.0)
+        learned("share of draws near an answer, least of 64 images", near.min(), above=0.03, untrained=0.0)
