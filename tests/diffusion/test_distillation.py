@@ -45,6 +45,11 @@ def gaussian(clean: int = 6) -> Tensor:
     return MEAN + STD * torch.randn(clean, 3, 8, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
+def said(kind: str, clean: Tensor, noisy: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    """What a network says that knows the clean values: them, or v = alpha eps - sigma x (Salimans and Ho, 2022)."""
+    return clean if kind == "sample" else alpha * (noisy - alpha * clean) / sigma - sigma * clean
+
+
 def exact_teacher(method: DiffusionDistillation, monkeypatch: pytest.MonkeyPatch) -> None:
     """The teacher says what is best if clean values are N(MEAN, STD^2)."""
     kept = method.teacher.scheduler.alphas_cumprod.double()
@@ -53,7 +58,7 @@ def exact_teacher(method: DiffusionDistillation, monkeypatch: pytest.MonkeyPatch
         level = kept[time.long()].view(-1, 1, 1, 1)
         alpha, sigma = level.sqrt(), (1 - level).sqrt()
         clean = MEAN + alpha * STD**2 / (alpha**2 * STD**2 + sigma**2) * (noisy - alpha * MEAN)
-        return prediction_of(method.teacher.kind, clean, noisy, alpha, sigma)
+        return said(method.teacher.kind, clean, noisy, alpha, sigma)
 
     monkeypatch.setattr(method.teacher, "predict", predict)
 
@@ -85,7 +90,7 @@ def test_one_step_to_the_progressive_target_is_two_steps_of_the_teacher(
         prediction = method.teacher.predict(two, time.double().expand(len(clean)), None, drawn.present)
         two = teacher.step(prediction, time, two, return_dict=False)[0]
     kept = student.alphas_cumprod[student.timesteps[row]].double()
-    right = prediction_of(kind, target, noisy, kept.sqrt(), (1 - kept).sqrt())
+    right = said(kind, target, noisy, kept.sqrt(), (1 - kept).sqrt())
     one = student.step(right, student.timesteps[row], noisy, return_dict=False)[0]
     torch.testing.assert_close(one, two, rtol=1e-6, atol=1e-6)
 

@@ -14,7 +14,6 @@ from training_run import trainer
 import i2izoo
 from i2izoo.cli.main import main
 from i2izoo.errors import ConfigError, DataError, NonFiniteLossError, TrainingError
-from i2izoo.images.writing import grid
 from i2izoo.training.checkpoint import checkpoints
 from i2izoo.training.device import choose_device, choose_layout, networks
 
@@ -70,9 +69,13 @@ def test_a_run_and_its_files(tmp_path):
     assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == ["step-00000003.png", "step-00000004.png"]
     items = [run.data.sample(i, None) for i in range(2)]
     outputs = loaded([item["label"] for item in items])
-    expected = grid([[x["label"], y, x["photo"]] for x, y in zip(items, outputs, strict=True)])
-    with Image.open(tmp_path / "samples/step-00000004.png") as image:
-        assert np.array_equal(np.asarray(image), np.asarray(expected))
+    expected = np.full((2 * 18 - 2, 3 * 18 - 2, 3), 255, np.uint8)  # on white, with two pixels between images of 16
+    for row, (item, output) in enumerate(zip(items, outputs, strict=True)):
+        for column, image in enumerate([item["label"], output, item["photo"]]):
+            pixels = np.clip(np.round(127.5 * image.permute(1, 2, 0).numpy() + 127.5), 0, 255)
+            expected[18 * row :, 18 * column :][:16, :16] = pixels
+    with Image.open(tmp_path / "samples/step-00000004.png") as sheet:
+        assert np.array_equal(np.asarray(sheet), expected)
 
 
 def test_unpaired_samples_have_both_directions_and_no_truth(tmp_path):
