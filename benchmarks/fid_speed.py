@@ -125,7 +125,7 @@ def around_the_network(args: argparse.Namespace) -> dict[str, float]:
     small = torch.rand(args.batch, 3, *extractor.size, device=args.device)
     small = small.contiguous(memory_format=torch.channels_last)
     trunk, extractor.trunk = extractor.trunk, nn.Sequential()
-    calls = {"network": lambda: trunk(small), "before": lambda: extractor(images)}
+    calls: dict[str, Callable[[], Any]] = {"network": lambda: trunk(small), "before": lambda: extractor(images)}
     rows = features(args.n, args.d, 0, args.device)
     metric = FID(features="given")
     metric.load_reference_state(_state(features(args.n, args.d, 1, args.device), args.batch))

@@ -71,7 +71,8 @@ def distance_can_be_minimised(subject: Subject) -> None:
 def adversarial_losses_are_scalars(subject: Subject) -> None:
     """Both sides of an adversarial loss are finite scalars, also for bfloat16 and for very sure logits."""
     loss = _adversarial(subject)
-    for change in (lambda t: t, lambda t: t.bfloat16(), lambda t: 1000 * t):
+    changes: tuple[Callable[[Tensor], Tensor], ...] = (lambda t: t, lambda t: t.bfloat16(), lambda t: 1000 * t)
+    for change in changes:
         real, fake = [change(t) for t in _logits(6)], [change(t) for t in _logits(7)]
         _is_scalar(loss.discriminator(real, fake))
         _is_scalar(loss.generator(fake))
