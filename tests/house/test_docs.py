@@ -1,4 +1,4 @@
-"""Every code block of README.md and docs/ runs, page after page; so do the scripts in examples/.
+"""Every code block of README.md, CONTRIBUTING.md and docs/ runs, page after page; so do the scripts in examples/.
 
 A page runs from top to bottom in one namespace, in an empty folder that holds `examples/images`. Blocks by language:
 
@@ -41,11 +41,11 @@ from i2izoo.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SKIPPED = re.compile(
     r"pip |python -m (venv|pip|pytest|mkdocs)|\. \.venv|git |cd |hf auth|tensorboard |pytest|ruff |mypy|mkdocs |"
-    r"export "
+    r"export |pre-commit "
 )
 OUTPUT = doctest.OutputChecker()
 OUTPUT_FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
