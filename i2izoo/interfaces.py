@@ -4,7 +4,7 @@ Images are tensors N x C x H x W in [-1, 1], float. A *part* is one class behind
 owns its parts by name, translates, and says in the paper's order how it learns.
 """
 
-from i2izoo.contracts.config import Configurable, PartSpec
+from i2izoo.contracts.config import Configurable, Part, PartSpec
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.method import Batch, Latent, Method, Text, Update
 from i2izoo.contracts.metric import ImageMetric, Metric, Score, SetMetric, Weights
@@ -35,6 +35,7 @@ __all__ = [
     "Method",
     "Metric",
     "OneWayMethod",
+    "Part",
     "PartSpec",
     "ReconstructionLoss",
     "Scheduler",

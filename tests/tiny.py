@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.registry import register
-from i2izoo.interfaces import Batch, Generator, Method, Update
+from i2izoo.interfaces import Batch, Generator, Method, Part, Update
 
 
 @register("generators", "tiny-generator")
@@ -38,10 +37,10 @@ class TinyMethod(Method):
 
     recipe: ClassVar[dict[str, Any]] = {"epochs": 1}
 
-    def __init__(self, *, generator: PartSpec = "tiny-generator", learning_rate: float = 1e-3):
+    def __init__(self, *, generator: Part[Generator] = "tiny-generator", learning_rate: float = 1e-3):
         super().__init__()
         self.learning_rate = learning_rate
-        self.generator = self.part("generator", "generators", generator, in_channels=3, out_channels=3)
+        self.generator = self.part("generator", in_channels=3, out_channels=3)
 
     @property
     def directions(self) -> dict[str, str]:

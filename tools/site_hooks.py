@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.cli.main import main
-from i2izoo.contracts.config import PartSpec, describe_type, missing_options, schema
+from i2izoo.contracts.config import describe_type, missing_options, schema
 from i2izoo.contracts.listing import list_parts
 from i2izoo.contracts.pretrained import PretrainedEntry
-from i2izoo.contracts.registry import KINDS, registry, resolve, singular
+from i2izoo.contracts.registry import KINDS, part_kind, registry, resolve, singular
 from i2izoo.evaluation.comparison import from_dict
 from i2izoo.interfaces import Metric, SetMetric, Weights
 from i2izoo.models.cards import read_card
@@ -285,7 +285,8 @@ def options(base: str, place: str) -> str:
     about = _described(cls)
     rows = ["| Option | Type | Default | |", "|---|---|---|---|"]
     for name, parameter in schema(cls).items():
-        kind = "part" if parameter.annotation == PartSpec else describe_type(parameter.annotation)
+        part = part_kind(parameter.annotation)
+        kind = singular(part) if part else describe_type(parameter.annotation)
         default = "required" if parameter.default is parameter.empty else f"`{json.dumps(parameter.default)}`"
         rows.append(f"| `{name}` | {_cell(kind)} | {_cell(default)} | {_cell(about.get(name, ''))} |")
     return "\n".join(rows)

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.contracts.config import PartSpec, describe_type, missing_options, schema
-from i2izoo.contracts.registry import KINDS, registry, singular
+from i2izoo.contracts.config import describe_type, missing_options, schema
+from i2izoo.contracts.registry import KINDS, part_kind, registry, singular
 from i2izoo.errors import MetricError, UnknownNameError, listing, suggest
 
 if TYPE_CHECKING:
@@ -177,7 +177,8 @@ def _options(title: str, cls: type, defaults: Mapping[str, Any] = {}) -> None:
 
 
 def _kind(annotation: Any) -> str:
-    return "part" if annotation == PartSpec else describe_type(annotation)
+    kind = part_kind(annotation)
+    return singular(kind) if kind else describe_type(annotation)
 
 
 def _described(cls: type) -> dict[str, str]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.contracts.config import function_options, matches, merge
+from i2izoo.contracts.config import function_options, matches, merge, part_interface
 from i2izoo.errors import ConfigError, listing, suggest
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ def parse_options(
     for schema, options, inner in zip(schemas, found, nested, strict=True):
         for name, values in inner.items():
             base = options.get(name, schema[name].default)
-            base = {"name": base} if isinstance(base, str) else {} if base is None else base
+            if isinstance(base, str) and part_interface(schema[name].annotation):
+                base = {"name": base}
+            base = {} if base is None else base
             if not isinstance(base, dict):
                 raise ConfigError(f"option {name!r} of {where} is one value and has no {listing(values)} inside.")
             options[name] = merge(base, values)

@@ -9,12 +9,40 @@ import math
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeAlias, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from i2izoo.errors import ConfigError, OptionTypeError, listing, suggest
 
 PartSpec: TypeAlias = str | dict[str, Any]
 """A part by name, or `{"name": ..., option: value, ...}`."""
+
+T = TypeVar("T")
+
+if TYPE_CHECKING:  # a type checker wants to see the T that Part[T] is about
+    Part: TypeAlias = str | dict[str, Any | T]
+else:
+
+    class Part:
+        """The annotation of an option that is a part: `generator: Part[Generator] = "unet_256"`.
+
+        The interface says which registry has it, and `Method.part` builds it.
+        """
+
+        def __class_getitem__(cls, interface: type) -> Any:
+            return Annotated[PartSpec, interface]
+
+
+def part_interface(annotation: Any) -> type | None:
+    """The interface of an option that is a part, of `Part[...]` or `Part[...] | None`; None: it is no part.
+
+    >>> class Blur: ...
+    >>> part_interface(Part[Blur] | None), part_interface(PartSpec)
+    (<class 'i2izoo.contracts.config.Blur'>, None)
+    """
+    if get_origin(annotation) is Annotated:
+        return next((about for about in annotation.__metadata__ if isinstance(about, type)), None)
+    members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
+    return next((found for member in members if (found := part_interface(member))), None)
 
 
 class Configurable:
@@ -78,7 +106,7 @@ def _hint(parameter: inspect.Parameter, names: dict[str, Any]) -> Any:
         return Any
     holder = types.SimpleNamespace(__annotations__={"option": parameter.annotation})
     try:
-        return typing.get_type_hints(holder, names)["option"]
+        return typing.get_type_hints(holder, names, include_extras=True)["option"]
     except (NameError, TypeError, AttributeError, SyntaxError):  # it only exists for type checkers: do not check it
         return Any
 
@@ -130,8 +158,13 @@ def missing_options(cls: type, options: dict[str, Any]) -> list[str]:
 def describe_type(annotation: Any) -> str:
     """Say a type as a user would: `Literal["a", "b"]` is `one of 'a', 'b'`."""
     origin, args = get_origin(annotation), get_args(annotation)
-    if annotation == PartSpec:
-        return "a part's name or {'name': ..., option: value}"
+    if origin is Annotated:
+        interface = part_interface(annotation)
+        return (
+            f"the name of a {interface.__name__} or {{'name': ..., option: value}}"
+            if interface
+            else describe_type(args[0])
+        )
     if origin is Literal:
         return "one of " + ", ".join(map(repr, args))
     if origin in (Union, types.UnionType):
@@ -153,6 +186,8 @@ def matches(value: Any, annotation: Any) -> bool:
     origin, args = get_origin(annotation), get_args(annotation)
     if annotation is Any or isinstance(annotation, (str, typing.TypeVar)):
         return True
+    if origin is Annotated:
+        return matches(value, args[0])
     if origin is Literal:
         return any(value == a and type(value) is type(a) for a in args)
     if origin in (Union, types.UnionType):

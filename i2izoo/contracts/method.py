@@ -12,9 +12,9 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import Configurable, PartSpec
+from i2izoo.contracts.config import Configurable, part_interface, schema
 from i2izoo.contracts.parts import Generator
-from i2izoo.contracts.registry import registry
+from i2izoo.contracts.registry import kind_of, registry
 from i2izoo.errors import ConfigError, listing, suggest
 
 Latent: TypeAlias = Tensor
@@ -103,13 +103,24 @@ class Method(Configurable, nn.Module, ABC):
     dataset: dict[str, Any] | None = None
     required_options: ClassVar[str] = ""
 
-    def part(self, option: str, kind: str, spec: PartSpec, interface: type | None = None, **context: Any) -> Any:
+    def part(self, option: str, /, **context: Any) -> Any:
         """Build the part that option `option` asks for, and record all its options in `self.config`.
 
-        `context` holds the part's options that follow from the method's own (channels, latent size); they are not
-        repeated in the config. The whole choice is recorded, so a later change of a default changes no saved model.
+        The option's annotation, `Part[Generator]`, says what it must be. `context` holds the part's options that follow
+        from the method's own (channels, latent size); they are not repeated in the config. The whole choice is
+        recorded, so a later change of a default changes no saved model.
+
+        Raises:
+            ConfigError: the option is no part, or what it asks for does not exist or fit.
         """
-        part = registry(kind).build(spec, interface, **context)
+        interface = part_interface(schema(type(self))[option].annotation)
+        if interface is None:
+            raise ConfigError(
+                f"{type(self).__name__} builds a part of its option {option!r}, whose annotation does not say which; "
+                f"write {option}: Part[Generator], or the interface that it has."
+            )
+        spec = self.config[option]
+        part = registry(kind_of(interface)).build(spec, interface, **context)
         name = spec if isinstance(spec, str) else spec["name"]
         found = dict(getattr(part, "config", {}))
         own = {k: v for k, v in found.items() if k not in context and k[:1] != "_" and v not in (math.inf, -math.inf)}

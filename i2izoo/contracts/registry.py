@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from i2izoo.contracts.config import PartSpec, check_options
+from i2izoo.contracts.config import PartSpec, check_options, part_interface
 from i2izoo.contracts.entrypoints import PREFIX, Entry, Malformed, canonical, scan
 from i2izoo.errors import ConfigError, I2IZooError, PluginConflictError, PluginError, UnknownNameError, listing, suggest
 
@@ -172,6 +172,29 @@ def registry(kind: str) -> Registry:
             f"there is no kind of part {kind!r}{suggest(kind, KINDS) or '.'} Kinds: {listing(KINDS)}."
         )
     return _registry(kind)
+
+
+def kind_of(interface: type) -> str:
+    """The kind of the parts behind an interface, or behind one that narrows it.
+
+    >>> from i2izoo.interfaces import AdversarialLoss
+    >>> kind_of(AdversarialLoss)
+    'losses'
+
+    Raises:
+        ConfigError: it is the interface of no part.
+    """
+    kinds = {place: kind for kind, place in KINDS.items()}
+    for base in interface.__mro__:
+        if kind := kinds.get(f"{base.__module__}:{base.__qualname__}"):
+            return kind
+    raise ConfigError(f"{interface.__name__} is the interface of no part; those are {listing(KINDS.values())}.")
+
+
+def part_kind(annotation: Any) -> str | None:
+    """The kind of part that an option is, by its annotation `Part[...]`; None: it is no part."""
+    interface = part_interface(annotation)
+    return None if interface is None else kind_of(interface)
 
 
 def register(kind: str, name: str) -> Callable[[T], T]:

@@ -36,9 +36,7 @@ class BaseInTask(OneWayMethod):
         """
         self.set_domains(domains)
         base_class(base)
-        self.base: Method = self.part(
-            "base", "methods", base, domains=domains, in_channels=in_channels, out_channels=out_channels
-        )
+        self.base: Method = self.part("base", domains=domains, in_channels=in_channels, out_channels=out_channels)
         self.recipe = self.base.recipe  # type: ignore[misc]
         self.samples = self.base.samples
         if (latent := getattr(self.base, "latent_size", None)) is not None:

@@ -8,7 +8,7 @@ from inspect import Parameter
 from typing import Any
 
 from i2izoo.contracts.config import schema
-from i2izoo.contracts.registry import KINDS, registry
+from i2izoo.contracts.registry import part_kind, registry
 from i2izoo.errors import ConfigError, listing, suggest
 
 
@@ -69,11 +69,12 @@ def _with_defaults(options: dict[str, Any], known: Mapping[str, Parameter], wher
     """Options of a part without its name are those of the default part; of a method inside a method, too."""
     complete = {}
     for name, value in options.items():
-        default = known[name].default if name in known else None  # a name that is unknown is found on building
-        if isinstance(value, dict) and "name" not in value and not _is_word(default):
-            value = _laid_over(default, value, f"option {name!r} of {where}")
-        if isinstance(value, dict) and (inner := value.get("name")) in registry("methods").names():
-            value = _with_defaults(value, schema(registry("methods").get(inner)), repr(inner))
+        option = known.get(name, Parameter(name, Parameter.KEYWORD_ONLY))  # an unknown one is found on building
+        kind = part_kind(option.annotation)
+        if isinstance(value, dict) and "name" not in value and (kind or not isinstance(option.default, str)):
+            value = _laid_over(option.default, value, f"option {name!r} of {where}")
+        if isinstance(value, dict) and kind == "methods" and (inner := value.get("name")) in registry(kind).names():
+            value = _with_defaults(value, schema(registry(kind).get(inner)), repr(inner))
         complete[name] = value
     return complete
 
@@ -88,8 +89,3 @@ def _laid_over(under: Any, over: Any, what: str) -> Any:
     if not isinstance(under, dict):
         raise ConfigError(f"{what} is one value and has no {listing(over)} inside.")
     return {**under, **{key: _laid_over(under.get(key), value, what) for key, value in over.items()}}
-
-
-def _is_word(value: Any) -> bool:
-    """Is it text that names no part, such as a mode that a mapping may stand in for?"""
-    return isinstance(value, str) and not any(value in registry(kind) for kind in KINDS)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import ReconstructionLoss
+from i2izoo.interfaces import Generator, Part, ReconstructionLoss, Scheduler
 from i2izoo_diffusion.diffusion import Diffusion
 from i2izoo_diffusion.prediction import Prediction
 from i2izoo_diffusion.schedulers import check_levels, completed, explained
@@ -60,11 +59,11 @@ class DDIM(Diffusion):
         in_channels: int = 3,
         out_channels: int = 3,
         task: Literal["translation", "generation"] = "translation",
-        generator: PartSpec = "unet2d",
-        scheduler: PartSpec = "ddim",
+        generator: Part[Generator] = "unet2d",
+        scheduler: Part[Scheduler] = "ddim",
         prediction: Prediction = "epsilon",
         condition_dropout: float = 0.1,
-        loss: PartSpec = "l2",
+        loss: Part[ReconstructionLoss] = "l2",
         sampling_steps: int = 50,
         sampling_guidance: float = 1.0,
         sampling_eta: float = 0.0,
@@ -83,16 +82,13 @@ class DDIM(Diffusion):
         self.sampling_guidance, self.sampling_eta = sampling_guidance, sampling_eta
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.check_options()
-        self.generator = self.part(
-            "generator", "generators", generator, out_channels=out_channels,
-            in_channels=self.input_channels(0 if unconditional else in_channels, out_channels, self.dropout),
-        )  # fmt: skip
+        seen = self.input_channels(0 if unconditional else in_channels, out_channels, self.dropout)
+        self.generator = self.part("generator", in_channels=seen, out_channels=out_channels)
         with explained("option 'scheduler'"):
-            self.scheduler = self.part(
-                "scheduler", "schedulers", completed(scheduler, prediction), prediction_type=prediction
-            )
+            self.config["scheduler"] = completed(scheduler, prediction)
+            self.scheduler = self.part("scheduler", prediction_type=prediction)
             check_levels(self.scheduler)
-        self.loss = self.part("loss", "losses", loss, ReconstructionLoss)
+        self.loss = self.part("loss")
 
     @classmethod
     def data_kind(cls, options: Mapping[str, Any]) -> str:
@@ -117,11 +113,11 @@ class DDPM(DDIM):
         in_channels: int = 3,
         out_channels: int = 3,
         task: Literal["translation", "generation"] = "translation",
-        generator: PartSpec = "unet2d",
-        scheduler: PartSpec = "ddpm",
+        generator: Part[Generator] = "unet2d",
+        scheduler: Part[Scheduler] = "ddpm",
         prediction: Prediction = "epsilon",
         condition_dropout: float = 0.1,
-        loss: PartSpec = "l2",
+        loss: Part[ReconstructionLoss] = "l2",
         sampling_steps: int = 1000,
         sampling_guidance: float = 1.0,
         learning_rate: float = 1e-4,

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import PartSpec, schema
+from i2izoo.contracts.config import schema
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, ReconstructionLoss, Update
+from i2izoo.interfaces import Batch, Generator, Part, ReconstructionLoss, Scheduler, Update
 from i2izoo_diffusion.diffusion import Diffusion
 from i2izoo_diffusion.guidance.blending import Blending
 from i2izoo_diffusion.prediction import Prediction, target
@@ -84,13 +84,13 @@ class Palette(Diffusion):
         domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
         in_channels: int = 3,
         out_channels: int = 3,
-        generator: PartSpec = "unet2d",
-        scheduler: PartSpec | None = None,
+        generator: Part[Generator] = "unet2d",
+        scheduler: Part[Scheduler] | None = None,
         prediction: Prediction = "epsilon",
         train_steps: int = 2000,
         train_betas: list[float] = [1e-6, 0.01],  # noqa: B006
         known_pixels: Literal["clean", "noisy"] = "clean",
-        loss: PartSpec = "l2",
+        loss: Part[ReconstructionLoss] = "l2",
         loss_mean: Literal["unknown", "all"] = "unknown",
         condition_dropout: float = 0.0,
         sampling_steps: int = 1000,
@@ -109,17 +109,13 @@ class Palette(Diffusion):
         self.known_pixels, self.loss_mean = known_pixels, loss_mean
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.check_options()
-        self.generator = self.part(
-            "generator", "generators", generator, out_channels=out_channels,
-            in_channels=self.input_channels(in_channels, out_channels, self.dropout),
-        )  # fmt: skip
+        seen = self.input_channels(in_channels, out_channels, self.dropout)
+        self.generator = self.part("generator", in_channels=seen, out_channels=out_channels)
         with explained("option 'scheduler'"):
-            self.scheduler = self.part(
-                "scheduler", "schedulers", completed(scheduler or self.paper_scheduler, prediction),
-                prediction_type=prediction,
-            )  # fmt: skip
+            self.config["scheduler"] = completed(scheduler or self.paper_scheduler, prediction)
+            self.scheduler = self.part("scheduler", prediction_type=prediction)
             check_levels(self.scheduler)
-        self.loss = self.part("loss", "losses", loss, ReconstructionLoss)
+        self.loss = self.part("loss")
         self.gammas = training_gammas(train_steps, *train_betas)
 
     def training_step(self, batch: Batch) -> Iterator[Update]:

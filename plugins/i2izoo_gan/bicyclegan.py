@@ -10,10 +10,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, Latent, ReconstructionLoss, Update
+from i2izoo.interfaces import (
+    AdversarialLoss,
+    Batch,
+    Discriminator,
+    Encoder,
+    Generator,
+    Latent,
+    Part,
+    PartSpec,
+    ReconstructionLoss,
+    Update,
+)
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import check_choice, draw_latent, kl_divergence, reparameterise, style_image
 from i2izoo.nn.optim import adam
@@ -85,13 +95,13 @@ class BicycleGAN(OneWayMethod):
         in_channels: int = 3,
         out_channels: int = 3,
         latent: int = 8,
-        generator: PartSpec = UNET,
-        encoder: PartSpec = "resnet_encoder",
-        discriminator: PartSpec = "multiscale",
-        gan_loss: PartSpec = "lsgan",
+        generator: Part[Generator] = UNET,
+        encoder: Part[Encoder] = "resnet_encoder",
+        discriminator: Part[Discriminator] = "multiscale",
+        gan_loss: Part[AdversarialLoss] = "lsgan",
         gan_weight: float = 1.0,
         random_gan_weight: float = 1.0,
-        reconstruction_loss: PartSpec = "l1",
+        reconstruction_loss: Part[ReconstructionLoss] = "l1",
         reconstruction_weight: float = 10.0,
         latent_weight: float = 0.5,
         kl_weight: float = 0.01,
@@ -113,18 +123,16 @@ class BicycleGAN(OneWayMethod):
         if not self.encodes and not latent_weight:
             raise ConfigError("nothing trains the encoder: give it a reconstruction, a gan or a latent weight above 0.")
         self.latent_size = latent
-        self.generator = self.part(
-            "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels, latent=latent
-        )
-        self.encoder = self.part("encoder", "encoders", encoder, in_channels=out_channels, latent=latent)
+        self.generator = self.part("generator", in_channels=in_channels, out_channels=out_channels, latent=latent)
+        self.encoder = self.part("encoder", in_channels=out_channels, latent=latent)
         self.discriminator = nn.ModuleDict()
         for way, weight in (("encoded", gan_weight), ("random", random_gan_weight)):
             judged = out_channels + (in_channels if conditional else 0)
-            built = self.part("discriminator", "discriminators", discriminator, in_channels=judged)
+            built = self.part("discriminator", in_channels=judged)
             if weight:
                 self.discriminator[way] = built
-        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
-        self.reconstruction_loss = self.part("reconstruction_loss", "losses", reconstruction_loss, ReconstructionLoss)
+        self.gan_loss = self.part("gan_loss")
+        self.reconstruction_loss = self.part("reconstruction_loss")
         self.gan_weight = {"encoded": gan_weight, "random": random_gan_weight}
         self.reconstruction_weight, self.latent_weight, self.kl_weight = reconstruction_weight, latent_weight, kl_weight
         self.conditional, self.half_batch, self.discriminator_steps = conditional, half_batch, discriminator_steps
@@ -270,12 +278,12 @@ class CVAEGAN(BicycleGAN):
         in_channels: int = 3,
         out_channels: int = 3,
         latent: int = 8,
-        generator: PartSpec = UNET,
-        encoder: PartSpec = "resnet_encoder",
-        discriminator: PartSpec = "multiscale",
-        gan_loss: PartSpec = "lsgan",
+        generator: Part[Generator] = UNET,
+        encoder: Part[Encoder] = "resnet_encoder",
+        discriminator: Part[Discriminator] = "multiscale",
+        gan_loss: Part[AdversarialLoss] = "lsgan",
         gan_weight: float = 1.0,
-        reconstruction_loss: PartSpec = "l1",
+        reconstruction_loss: Part[ReconstructionLoss] = "l1",
         reconstruction_weight: float = 10.0,
         kl_weight: float = 0.01,
         conditional: bool = False,
@@ -310,11 +318,12 @@ class CLRGAN(BicycleGAN):
         in_channels: int = 3,
         out_channels: int = 3,
         latent: int = 8,
-        generator: PartSpec = UNET,
-        encoder: PartSpec = "resnet_encoder",
-        discriminator: PartSpec = "multiscale",
-        gan_loss: PartSpec = "lsgan",
+        generator: Part[Generator] = UNET,
+        encoder: Part[Encoder] = "resnet_encoder",
+        discriminator: Part[Discriminator] = "multiscale",
+        gan_loss: Part[AdversarialLoss] = "lsgan",
         gan_weight: float = 1.0,
+        reconstruction_loss: Part[ReconstructionLoss] = "l1",
         latent_weight: float = 0.5,
         conditional: bool = False,
         discriminator_steps: int = 1,
@@ -326,6 +335,5 @@ class CLRGAN(BicycleGAN):
     ) -> None:
         options = {**self.config, "gan_weight": 0.0, "random_gan_weight": gan_weight}
         super().__init__(**options, reconstruction_weight=0.0, kl_weight=0.0)
-        del self.config["reconstruction_loss"]  # which is recorded by building it, and no option here
         if isinstance(spread := getattr(self.encoder, "log_variance", None), nn.Module):
             spread.requires_grad_(False)  # the latent term looks at the mean only

@@ -9,10 +9,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, Latent, Update
+from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Latent, Part, PartSpec, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import draw_latent
 from i2izoo.nn.optim import adam
@@ -70,9 +69,9 @@ class CGAN(OneWayMethod):
         out_channels: int = 3,
         noise: Literal["latent", "dropout"] = "latent",
         latent: int = 8,
-        generator: PartSpec = UNET,
-        discriminator: PartSpec = "patchgan",
-        gan_loss: PartSpec = "vanilla",
+        generator: Part[Generator] = UNET,
+        discriminator: Part[Discriminator] = "patchgan",
+        gan_loss: Part[AdversarialLoss] = "vanilla",
         conditional: bool = True,
         discriminator_steps: int = 1,
         init: Init = "normal",
@@ -86,16 +85,14 @@ class CGAN(OneWayMethod):
             raise ConfigError(f"discriminator_steps ({discriminator_steps}) and latent ({latent}) are at least 1.")
         self.latent_size = latent if noise == "latent" else 0
         context: dict[str, Any] = {"latent": latent} if noise == "latent" else {}
-        self.generator = self.part(
-            "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels, **context
-        )
+        self.generator = self.part("generator", in_channels=in_channels, out_channels=out_channels, **context)
         if noise == "dropout" and not dropouts(self.generator):
             raise ConfigError(
                 "noise='dropout' needs a generator with dropout, and this one has none; set generator.dropout=0.5."
             )
         judged = out_channels + (in_channels if conditional else 0)
-        self.discriminator = self.part("discriminator", "discriminators", discriminator, in_channels=judged)
-        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
+        self.discriminator = self.part("discriminator", in_channels=judged)
+        self.gan_loss = self.part("gan_loss")
         self.conditional, self.discriminator_steps = conditional, discriminator_steps
         self.learning_rate, self.betas = learning_rate, betas
         for network in (self.generator, self.discriminator):

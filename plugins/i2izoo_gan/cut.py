@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import PartSpec, merge
+from i2izoo.contracts.config import merge
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, Generator, Update
+from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Part, PartSpec, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo_gan.import_cut import cut_from_original
@@ -75,9 +75,9 @@ class CUT(OneWayMethod):
         *,
         domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
         channels: int = 3,
-        generator: PartSpec = ANTIALIASED_RESNET,
-        discriminator: PartSpec = ANTIALIASED_PATCHGAN,
-        gan_loss: PartSpec = "lsgan",
+        generator: Part[Generator] = ANTIALIASED_RESNET,
+        discriminator: Part[Discriminator] = ANTIALIASED_PATCHGAN,
+        gan_loss: Part[AdversarialLoss] = "lsgan",
         gan_weight: float = 1.0,
         nce_weight: float | None = None,
         identity_weight: float | None = None,
@@ -109,10 +109,10 @@ class CUT(OneWayMethod):
             )
         if not (gan_weight or self.nce_weight or self.identity_weight):
             raise ConfigError("gan_weight, nce_weight and identity_weight are all 0: there is nothing to learn from.")
-        self.generator = self.part("generator", "generators", generator, in_channels=channels, out_channels=channels)
-        self.discriminator = self.part("discriminator", "discriminators", discriminator, in_channels=channels)
+        self.generator = self.part("generator", in_channels=channels, out_channels=channels)
+        self.discriminator = self.part("discriminator", in_channels=channels)
         self.sampler = PatchSampler(_feature_channels(self.generator, layers, channels), projection)
-        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
+        self.gan_loss = self.part("gan_loss")
         self.gan_weight, self.discriminator_steps = gan_weight, discriminator_steps
         self.layers, self.patches, self.temperature, self.negatives = layers, patches, temperature, negatives
         self.learning_rate, self.betas = learning_rate, betas

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import PartSpec, merge
+from i2izoo.contracts.config import merge
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
+from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Method, Part, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
@@ -57,10 +57,10 @@ class CycleGAN(Method):
         *,
         domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
         channels: list[int] = [3, 3],  # noqa: B006
-        generator: PartSpec = "resnet_9blocks",
-        discriminator: PartSpec = "patchgan",
-        gan_loss: PartSpec = "lsgan",
-        cycle_loss: PartSpec = "l1",
+        generator: Part[Generator] = "resnet_9blocks",
+        discriminator: Part[Discriminator] = "patchgan",
+        gan_loss: Part[AdversarialLoss] = "lsgan",
+        cycle_loss: Part[ReconstructionLoss] = "l1",
         cycle_weight: float = 10.0,
         identity_weight: float = 0.5,
         pool_size: int = 50,
@@ -84,15 +84,12 @@ class CycleGAN(Method):
         self.pool = nn.ModuleDict()
         for to, source in self.directions.items():
             self.generator[f"to_{to}"] = self.part(
-                "generator", "generators", generator,
-                in_channels=self.channels[source], out_channels=self.channels[to],
-            )  # fmt: skip
-            self.discriminator[f"of_{to}"] = self.part(
-                "discriminator", "discriminators", discriminator, in_channels=self.channels[to]
+                "generator", in_channels=self.channels[source], out_channels=self.channels[to]
             )
+            self.discriminator[f"of_{to}"] = self.part("discriminator", in_channels=self.channels[to])
             self.pool[f"of_{to}"] = ReplayPool(pool_size)
-        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
-        self.cycle_loss = self.part("cycle_loss", "losses", cycle_loss, ReconstructionLoss)
+        self.gan_loss = self.part("gan_loss")
+        self.cycle_loss = self.part("cycle_loss")
         self.cycle_weight, self.identity_weight = cycle_weight, identity_weight
         self.discriminator_steps = discriminator_steps
         self.learning_rate, self.betas = learning_rate, betas

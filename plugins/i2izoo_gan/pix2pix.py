@@ -8,10 +8,19 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import PartSpec, merge
+from i2izoo.contracts.config import merge
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, ReconstructionLoss, Update
+from i2izoo.interfaces import (
+    AdversarialLoss,
+    Batch,
+    Discriminator,
+    Generator,
+    Part,
+    PartSpec,
+    ReconstructionLoss,
+    Update,
+)
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo.nn.random import derive_seed, seeded
@@ -63,11 +72,11 @@ class Pix2Pix(OneWayMethod):
         domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
         in_channels: int = 3,
         out_channels: int = 3,
-        generator: PartSpec = "unet_256",
-        discriminator: PartSpec = PATCHGAN_BATCH,
-        gan_loss: PartSpec = "vanilla",
+        generator: Part[Generator] = "unet_256",
+        discriminator: Part[Discriminator] = PATCHGAN_BATCH,
+        gan_loss: Part[AdversarialLoss] = "vanilla",
         gan_weight: float = 1.0,
-        reconstruction_loss: PartSpec = "l1",
+        reconstruction_loss: Part[ReconstructionLoss] = "l1",
         reconstruction_weight: float = 100.0,
         conditional: bool = True,
         discriminator_steps: int = 1,
@@ -84,12 +93,10 @@ class Pix2Pix(OneWayMethod):
         if not gan_weight and not reconstruction_weight:
             raise ConfigError("gan_weight and reconstruction_weight are both 0: there is nothing to learn from.")
         judged = out_channels + (in_channels if conditional else 0)
-        self.generator = self.part(
-            "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels
-        )
-        self.discriminator = self.part("discriminator", "discriminators", discriminator, in_channels=judged)
-        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
-        self.reconstruction_loss = self.part("reconstruction_loss", "losses", reconstruction_loss, ReconstructionLoss)
+        self.generator = self.part("generator", in_channels=in_channels, out_channels=out_channels)
+        self.discriminator = self.part("discriminator", in_channels=judged)
+        self.gan_loss = self.part("gan_loss")
+        self.reconstruction_loss = self.part("reconstruction_loss")
         self.gan_weight, self.reconstruction_weight = gan_weight, reconstruction_weight
         self.conditional, self.discriminator_steps = conditional, discriminator_steps
         self.learning_rate, self.betas, self.inference = learning_rate, betas, inference

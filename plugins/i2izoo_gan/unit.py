@@ -8,9 +8,8 @@ from typing import Any, ClassVar, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.errors import ConfigError, listing
-from i2izoo.interfaces import AdversarialLoss, Batch, Method, ReconstructionLoss, Update
+from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Method, Part, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo.nn.random import randn
@@ -72,13 +71,13 @@ class UNIT(Method):
         *,
         domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
         channels: list[int] = [3, 3],  # noqa: B006
-        generator: PartSpec = "unit",
-        discriminator: PartSpec = "unit",
+        generator: Part[CodeGenerator] = "unit",
+        discriminator: Part[Discriminator] = "unit",
         shared: bool = True,
-        gan_loss: PartSpec = "vanilla",
+        gan_loss: Part[AdversarialLoss] = "vanilla",
         gan_weight: float = 10.0,
         kl_weight: float = 0.1,
-        reconstruction_loss: PartSpec = "l1",
+        reconstruction_loss: Part[ReconstructionLoss] = "l1",
         reconstruction_weight: float = 100.0,
         kl_cycle_weight: float = 0.1,
         cycle_weight: float = 100.0,
@@ -103,17 +102,14 @@ class UNIT(Method):
         self.discriminator = nn.ModuleDict()
         for domain, size in self.channels.items():
             self.generator[f"of_{domain}"] = self.part(
-                "generator", "generators", generator, CodeGenerator,
-                in_channels=size, out_channels=size, shared_blocks=int(shared),
-            )  # fmt: skip
-            self.discriminator[f"of_{domain}"] = self.part(
-                "discriminator", "discriminators", discriminator, in_channels=size
+                "generator", in_channels=size, out_channels=size, shared_blocks=int(shared)
             )
+            self.discriminator[f"of_{domain}"] = self.part("discriminator", in_channels=size)
         # beside the generators and not inside both, so that each tensor has one name: optimisers, EMA, files go by it
         encoder, decoder = self.vae(domains[0]).shared_layers()
         self.shared = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
-        self.gan_loss = self.part("gan_loss", "losses", gan_loss, AdversarialLoss)
-        self.reconstruction_loss = self.part("reconstruction_loss", "losses", reconstruction_loss, ReconstructionLoss)
+        self.gan_loss = self.part("gan_loss")
+        self.reconstruction_loss = self.part("reconstruction_loss")
         self.gan_weight = gan_weight
         self.kl_weight, self.reconstruction_weight = kl_weight, reconstruction_weight
         self.kl_cycle_weight, self.cycle_weight = kl_cycle_weight, cycle_weight

@@ -14,10 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Update
+from i2izoo.interfaces import Batch, Generator, Part, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo.nn.padding import pad_to_valid
@@ -66,7 +65,7 @@ class Segmenter(OneWayMethod):
         in_channels: int = 3,
         palette: list[list[int]] = CMP,
         tolerance: float = 32.0,
-        generator: PartSpec = "unet_256",
+        generator: Part[Generator] = "unet_256",
         features: int = 32,
         init: Init = "normal",
         init_gain: float = 0.02,
@@ -82,7 +81,7 @@ class Segmenter(OneWayMethod):
             raise ConfigError(f"features is at least 1; found {features}.")
         self.palette, self.tolerance = palette, tolerance
         self.learning_rate, self.betas = learning_rate, betas
-        self.generator = self.part("generator", "generators", generator, in_channels=in_channels, out_channels=features)
+        self.generator = self.part("generator", in_channels=in_channels, out_channels=features)
         self.head = nn.Conv2d(features, len(palette), 1)
         init_weights(self, init, init_gain)
 

@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.registry import registry
 from i2izoo.contracts.task import DECIDED, BaseInTask
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Update
+from i2izoo.interfaces import Batch, Method, Part, Update
 from i2izoo.nn.colour import AB_SCALE, into_gamut, lab_to_srgb, normalise_lab, srgb_to_lab
 
 
@@ -51,7 +50,7 @@ class Colorization(BaseInTask):
     def __init__(
         self,
         *,
-        base: PartSpec = "pix2pix",
+        base: Part[Method] = "pix2pix",
         domains: list[str] = ["grey", "colour"],  # noqa: B006  (recorded as a copy, never written)
         colour: Literal["lab", "rgb"] = "lab",
         gamut: Literal["chroma", "clip"] = "chroma",

@@ -14,10 +14,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.task import BaseInTask, base_class
 from i2izoo.errors import ConfigError, ImageError
-from i2izoo.interfaces import Batch, Update
+from i2izoo.interfaces import Batch, Method, Part, PartSpec, Update
 from i2izoo.nn.random import derive_seed, randn
 
 Task: TypeAlias = Literal["colorization", "inpainting", "uncropping", "jpeg_restoration"]
@@ -51,7 +50,7 @@ class JPEGRestoration(BaseInTask):
     def __init__(
         self,
         *,
-        base: PartSpec = "pix2pix",
+        base: Part[Method] = "pix2pix",
         domains: list[str] = ["compressed", "image"],  # noqa: B006  (recorded as a copy, never written)
         quality: int | None = None,
     ) -> None:
@@ -185,7 +184,7 @@ class Inpainting(_Filling):
     def __init__(
         self,
         *,
-        base: PartSpec = "pix2pix",
+        base: Part[Method] = "pix2pix",
         domains: list[str] = ["masked", "image"],  # noqa: B006
         masks: Literal["mixture", "free_form", "rectangles", "center"] = "mixture",
         fill: Literal["noise", "grey"] = "noise",
@@ -222,7 +221,7 @@ class Uncropping(_Filling):
     def __init__(
         self,
         *,
-        base: PartSpec = "pix2pix",
+        base: Part[Method] = "pix2pix",
         domains: list[str] = ["cropped", "image"],  # noqa: B006
         fill: Literal["noise", "grey"] = "noise",
         mask_channel: bool | None = None,
@@ -288,7 +287,7 @@ class Restoration(Uncropping):
     def __init__(
         self,
         *,
-        base: PartSpec = "pix2pix",
+        base: Part[Method] = "pix2pix",
         domains: list[str] = ["damaged", "image"],  # noqa: B006
         tasks: list[Task] = ["colorization", "inpainting", "uncropping", "jpeg_restoration"],  # noqa: B006
         fill: Literal["noise", "grey"] = "noise",

@@ -9,10 +9,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Latent, ReconstructionLoss, Update
+from i2izoo.interfaces import Batch, Encoder, Generator, Latent, Part, PartSpec, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import check_choice, draw_latent, reparameterise, style_image
 from i2izoo.nn.optim import adam
@@ -76,11 +75,11 @@ class CVAE(OneWayMethod):
         in_channels: int = 3,
         out_channels: int = 3,
         latent: int = 8,
-        generator: PartSpec = UNET,
-        encoder: PartSpec = "resnet_encoder",
+        generator: Part[Generator] = UNET,
+        encoder: Part[Encoder] = "resnet_encoder",
         posterior: Literal["both", "target"] = "both",
         prior: Literal["normal", "learned"] = "normal",
-        reconstruction_loss: PartSpec = "l1",
+        reconstruction_loss: Part[ReconstructionLoss] = "l1",
         reduction: Literal["sum", "mean"] = "sum",
         beta: float = 1.0,
         warmup: float = 0.1,
@@ -97,17 +96,15 @@ class CVAE(OneWayMethod):
                 f"latent is at least 1, beta at least 0, warmup a share in [0, 1]; found {latent}, {beta} and {warmup}."
             )
         self.latent_size = latent
-        self.generator = self.part(
-            "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels, latent=latent
-        )
+        self.generator = self.part("generator", in_channels=in_channels, out_channels=out_channels, latent=latent)
         seen = out_channels + (in_channels if posterior == "both" else 0)
-        self.encoder = self.part("encoder", "encoders", encoder, in_channels=seen, latent=latent)
+        self.encoder = self.part("encoder", in_channels=seen, latent=latent)
         self.prior = (
-            self.part("encoder", "encoders", encoder, in_channels=in_channels, latent=latent)
+            self.part("encoder", in_channels=in_channels, latent=latent)
             if prior == "learned"
             else StandardNormal(latent)
         )
-        self.reconstruction_loss = self.part("reconstruction_loss", "losses", reconstruction_loss, ReconstructionLoss)
+        self.reconstruction_loss = self.part("reconstruction_loss")
         self.posterior, self.reduction, self.beta, self.warmup = posterior, reduction, beta, warmup
         self.learning_rate, self.betas, self.inference = learning_rate, betas, inference
         for network in (self.generator, self.encoder, self.prior):

@@ -7,16 +7,17 @@ import argparse
 import pytest
 
 from i2izoo.cli.options import parse_options, parse_value
-from i2izoo.contracts.config import Configurable, PartSpec, schema
+from i2izoo.contracts.config import Configurable, Part, schema
 from i2izoo.errors import ConfigError
+from i2izoo.interfaces import Discriminator, Generator
 
 
 class Toy(Configurable):
     def __init__(
         self,
         *,
-        generator: PartSpec = "unet_256",
-        discriminator: PartSpec = {"name": "patchgan", "norm": "batch"},  # noqa: B006
+        generator: Part[Generator] = "unet_256",
+        discriminator: Part[Discriminator] = {"name": "patchgan", "norm": "batch"},  # noqa: B006
         width: int = 2,
         title: str = "",
         sizes: list[int] = [1],  # noqa: B006
@@ -63,6 +64,7 @@ def test_option_words_find_their_owner_and_suggest() -> None:
         (["widht=3"], "did you mean 'width'"),
         (["width"], "expected option=value, found 'width'"),
         (["width.x=3"], "'width' of 'toy' is one value"),
+        (["title.x=3"], "'title' of 'toy' is one value"),  # text that is no part's name
         (["width=3", "width=4"], "'width' is given twice"),
     ):
         with pytest.raises(ConfigError, match=message):

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from i2izoo.contracts.config import Configurable, check_options, describe_type, merge, missing_options
+from i2izoo.contracts.config import Configurable, Part, check_options, describe_type, merge, missing_options
 from i2izoo.errors import ConfigError, OptionTypeError
 
 if TYPE_CHECKING:
@@ -195,6 +195,24 @@ def test_describe_type_reads_like_prose() -> None:
     assert describe_type(Literal["a", 2]) == "one of 'a', 2"
     assert describe_type(int | None) == "int or None"
     assert describe_type(tuple[int, ...]) == "tuple[int, ...]"
+
+
+class Loss: ...
+
+
+class Learner(Configurable):
+    def __init__(self, *, loss: Part[Loss] = "l1", extra: Part[Loss] | None = None) -> None:
+        pass
+
+
+def test_an_option_that_is_a_part_takes_a_name_or_options_and_nothing_else() -> None:
+    wanted = "the name of a Loss or {'name': ..., option: value}"
+    assert describe_type(Part[Loss]) == wanted
+    assert describe_type(Part[Loss] | None) == f"{wanted} or None"
+    assert Learner(loss={"name": "l2", "weight": 2}, extra="l1").config["extra"] == "l1"
+    for options in ({"loss": 3}, {"loss": None}, {"extra": ["l1"]}):
+        with pytest.raises(OptionTypeError, match="wants the name of a Loss"):
+            Learner(**options)
 
 
 def test_merge_leaves_its_arguments_alone() -> None:

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from i2izoo.contracts import registry as module
 from i2izoo.contracts.pretrained import PretrainedEntry
-from i2izoo.contracts.registry import KINDS, natural_key, registry
+from i2izoo.contracts.registry import KINDS, kind_of, natural_key, part_kind, registry
 from i2izoo.errors import ConfigError, PluginConflictError, PluginError, UnknownNameError
-from i2izoo.interfaces import Batch, Generator, Method, ReconstructionLoss, Update
+from i2izoo.interfaces import AdversarialLoss, Batch, Generator, Method, Part, ReconstructionLoss, Scheduler, Update
 
 Install = Callable[..., Path]
 
@@ -266,7 +266,6 @@ def test_build_checks_the_spec(install: Install, monkeypatch: pytest.MonkeyPatch
     losses.register("distance", Distance)
     with pytest.raises(ConfigError, match="Distance needs the options power"):
         losses.build("distance")
-    from i2izoo.interfaces import AdversarialLoss
 
     with pytest.raises(ConfigError, match="loss 'distance' is not the AdversarialLoss needed here"):
         losses.build({"name": "distance", "power": 1}, AdversarialLoss)
@@ -278,9 +277,9 @@ class Noising(Method):
 
     inference_parts = ()
 
-    def __init__(self, *, scheduler: str | dict = "ddim", steps: int = 100) -> None:
+    def __init__(self, *, scheduler: Part[Scheduler] = "ddim", steps: int = 100) -> None:
         super().__init__()
-        self.scheduler = self.part("scheduler", "schedulers", scheduler, num_train_timesteps=steps)
+        self.scheduler = self.part("scheduler", num_train_timesteps=steps)
 
     directions = {"clean": "noisy"}  # noqa: RUF012
     channels = {"clean": 3, "noisy": 3}  # noqa: RUF012
@@ -293,6 +292,23 @@ class Noising(Method):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {}
+
+
+def test_the_annotation_of_an_option_says_which_part_it_is() -> None:
+    assert [kind_of(x) for x in (Generator, AdversarialLoss, Scheduler, Noising)] == [
+        "generators", "losses", "schedulers", "methods",
+    ]  # fmt: skip
+    assert part_kind(Part[Scheduler] | None) == "schedulers"
+    assert part_kind(str | dict) is None
+    with pytest.raises(ConfigError, match="int is the interface of no part"):
+        kind_of(int)
+
+    class Careless(Noising):
+        def __init__(self, *, scheduler: str = "ddim") -> None:
+            Noising.__init__(self)
+
+    with pytest.raises(ConfigError, match=r"Careless builds a part of its option 'scheduler', whose annotation"):
+        Careless(scheduler="ddim")
 
 
 @pytest.fixture

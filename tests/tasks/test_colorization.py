@@ -19,11 +19,10 @@ from torch import Tensor
 
 import i2izoo
 from i2izoo.cli.main import main
-from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.registry import register
 from i2izoo.errors import ConfigError, DataError, EvaluationError
-from i2izoo.interfaces import Batch, Latent, Method, Update
+from i2izoo.interfaces import Batch, Generator, Latent, Method, Part, Update
 from i2izoo.nn.colour import lab_to_srgb, srgb_to_lab
 from i2izoo.nn.random import randn
 from i2izoo.training.step import Stepper
@@ -259,11 +258,11 @@ class Sampling(Method):
 
     samples, latent_size = True, 2
 
-    def __init__(self, *, domains: list[str], in_channels: int = 3, out_channels: int = 3, generator: PartSpec = UNET):
+    def __init__(
+        self, *, domains: list[str], in_channels: int = 3, out_channels: int = 3, generator: Part[Generator] = UNET
+    ):
         super().__init__()
-        self.generator = self.part(
-            "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels
-        )
+        self.generator = self.part("generator", in_channels=in_channels, out_channels=out_channels)
 
     @property
     def directions(self) -> dict[str, str]:

@@ -6,8 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import PartSpec
-from i2izoo.interfaces import Batch, Method, ReconstructionLoss, Update
+from i2izoo.interfaces import Batch, Generator, Method, Part, ReconstructionLoss, Update
 
 
 class Regression(Method):
@@ -31,16 +30,14 @@ class Regression(Method):
         domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
         in_channels: int = 3,
         out_channels: int = 3,
-        generator: PartSpec = "dilated_residual",
-        loss: PartSpec = "charbonnier",
+        generator: Part[Generator] = "dilated_residual",
+        loss: Part[ReconstructionLoss] = "charbonnier",
         learning_rate: float = 1e-3,
     ) -> None:
         super().__init__()
         self.source, self.target = domains
-        self.generator = self.part(
-            "generator", "generators", generator, in_channels=in_channels, out_channels=out_channels
-        )
-        self.loss = self.part("loss", "losses", loss, ReconstructionLoss)
+        self.generator = self.part("generator", in_channels=in_channels, out_channels=out_channels)
+        self.loss = self.part("loss")
         self.learning_rate = learning_rate
 
     @property

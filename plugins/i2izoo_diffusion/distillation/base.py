@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import PartSpec, schema
+from i2izoo.contracts.config import schema
 from i2izoo.contracts.distillation import Distillation
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Method
+from i2izoo.interfaces import Batch, Method, PartSpec
 from i2izoo_diffusion.ddim import DDIM
 from i2izoo_diffusion.guidance.classifier_free import classifier_free
 from i2izoo_diffusion.prediction import clean_of, noise_of
@@ -96,7 +96,7 @@ class DiffusionDistillation(Distillation):
             scheduler: the student's sampler, with the teacher's levels of noise.
             scheduler_options: of that sampler.
         """
-        self.teacher = self.part("teacher", "methods", teacher)
+        self.teacher = self.part("teacher")
         if not isinstance(self.teacher, DDIM):
             raise ConfigError(f"a diffusion model teaches, ddim or ddpm; found {self.config['teacher']['name']!r}.")
         if student_steps < 1:

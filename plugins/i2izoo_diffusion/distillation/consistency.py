@@ -8,9 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Method, Update
+from i2izoo.interfaces import Batch, Method, Part, Update
 from i2izoo_diffusion.ddim import DDIM
 from i2izoo_diffusion.distillation.base import DiffusionDistillation, Drawn, Level, Steps
 from i2izoo_diffusion.distillation.progressive import ProgressiveDistillation
@@ -43,7 +42,7 @@ class ConsistencyDistillation(DiffusionDistillation):
     def __init__(
         self,
         *,
-        teacher: PartSpec = "ddim",
+        teacher: Part[Method] = "ddim",
         student_steps: int = 4,
         solver_steps: int = 50,
         huber: float = 1e-3,

@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Method, Update
+from i2izoo.interfaces import Batch, Method, Part, Update
 from i2izoo_diffusion.ddim import DDIM
 from i2izoo_diffusion.distillation.base import DiffusionDistillation, first_steps
 from i2izoo_diffusion.distillation.progressive import ProgressiveDistillation
@@ -37,7 +36,7 @@ class GuidanceDistillation(DiffusionDistillation):
     def __init__(
         self,
         *,
-        teacher: PartSpec = "ddim",
+        teacher: Part[Method] = "ddim",
         student_steps: int = 50,
         guidance: list[float] = [1.0, 5.0],  # noqa: B006  (recorded as a copy, never written)
         learning_rate: float = 1e-4,

@@ -8,9 +8,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Method, Update
+from i2izoo.interfaces import Batch, Method, Part, Update
 from i2izoo_diffusion.ddim import DDIM
 from i2izoo_diffusion.distillation.base import DiffusionDistillation, Drawn, Steps, first_steps
 from i2izoo_diffusion.prediction import clean_of
@@ -42,7 +41,7 @@ class ProgressiveDistillation(DiffusionDistillation):
     def __init__(
         self,
         *,
-        teacher: PartSpec = {"name": "ddim", "prediction": "v_prediction"},  # noqa: B006  (never written)
+        teacher: Part[Method] = {"name": "ddim", "prediction": "v_prediction"},  # noqa: B006  (never written)
         student_steps: int = 4,
         weight: Literal["truncated_snr", "snr_plus_one"] = "truncated_snr",
         guidance: list[float] | None = None,

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from i2izoo.contracts.config import PartSpec
 from i2izoo.errors import ConfigError, listing, suggest
-from i2izoo.interfaces import Batch, Method, Update
+from i2izoo.interfaces import Batch, Method, Part, Scheduler, Update
 from i2izoo_diffusion.guidance.gradients import gradient
 from i2izoo_diffusion.schedulers import check_levels, completed, training_levels
 
@@ -60,7 +59,7 @@ class NoisyClassifier(Method):
         layers: int = 2,
         norm_groups: int = 32,
         head_channels: int = 64,
-        scheduler: PartSpec = "ddpm",
+        scheduler: Part[Scheduler] = "ddpm",
         learning_rate: float = 3e-4,
         weight_decay: float = 0.05,
     ) -> None:
@@ -75,7 +74,8 @@ class NoisyClassifier(Method):
             )
         self.labels = list(domains)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.scheduler = self.part("scheduler", "schedulers", completed(scheduler, "epsilon"))
+        self.config["scheduler"] = completed(scheduler, "epsilon")
+        self.scheduler = self.part("scheduler")
         check_levels(self.scheduler)
         self.trunk = Trunk(in_channels, widths, attention, layers, norm_groups, head_channels)
         self.head = nn.Linear(widths[-1], len(domains))
