@@ -14,15 +14,15 @@ from i2izoo.training import checkpoint
 DATA = {"name": "synthetic-facades", "count": 6, "size": 18}
 SIZES = {"load_size": 18, "crop_size": 16}
 DOMAINS = ["label", "photo"]
-CRITIC = {"name": "patchgan", "width": 2, "layers": 1}
+DISCRIMINATOR = {"name": "patchgan", "width": 2, "layers": 1}
 METHODS = {
     "pix2pix": {  # dropout, batch norm's running statistics
         "generator": {"name": "unet_256", "width": 2, "depth": 3},
-        "discriminator": CRITIC | {"norm": "batch"},
+        "discriminator": DISCRIMINATOR | {"norm": "batch"},
     },
     "cyclegan": {  # replay pools, which are full after two steps
         "generator": {"name": "resnet_6blocks", "width": 2, "blocks": 1},
-        "discriminator": CRITIC,
+        "discriminator": DISCRIMINATOR,
         "pool_size": 2,
     },
     "regression": {

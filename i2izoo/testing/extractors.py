@@ -32,7 +32,7 @@ def features_are_one_row_for_each_image(subject: Subject) -> None:
 
 
 def rows_are_independent(subject: Subject) -> None:
-    """An image has the same features alone as among others, and others than another image."""
+    """An image has the same features alone as among others, and another image has other features."""
     extractor, images = prepared(subject), _images()
     together = extractor(images)
     alone = torch.cat([extractor(image[None]) for image in images])

@@ -13,12 +13,12 @@ from i2izoo.errors import ConfigError
 from i2izoo.testing.training import stepper_of
 
 UNET = {"name": "unet_128", "width": 2, "depth": 3, "norm": "instance", "dropout": 0.0}
-CRITIC = {"name": "patchgan", "width": 2, "layers": 1}
+DISCRIMINATOR = {"name": "patchgan", "width": 2, "layers": 1}
 
 
 def cgan(**options):
     torch.manual_seed(0)
-    return CGAN(**{"generator": UNET, "discriminator": CRITIC, "latent": 3, "init_gain": 0.3, **options})
+    return CGAN(**{"generator": UNET, "discriminator": DISCRIMINATOR, "latent": 3, "init_gain": 0.3, **options})
 
 
 # --------------------------------------------------------------------------------------- against a plain implementation
@@ -86,7 +86,7 @@ def test_the_penalty_keeps_its_weight_beside_the_halved_loss():
 
 
 def test_the_latent_is_the_translation():
-    model = i2izoo.create("cgan", generator=UNET, discriminator=CRITIC, latent=3, init_gain=0.5)
+    model = i2izoo.create("cgan", generator=UNET, discriminator=DISCRIMINATOR, latent=3, init_gain=0.5)
     image = torch.rand(3, 16, 16)
     z = torch.tensor([0.5, -1.0, 2.0])
     with torch.inference_mode():

@@ -17,7 +17,7 @@ from i2izoo.testing.training import stepper_of
 
 UNET = {"name": "unet_256", "width": 2, "depth": 3}
 RESNET = {"name": "resnet_6blocks", "width": 2, "blocks": 1}
-CRITIC = {"name": "patchgan", "width": 2, "layers": 1}
+DISCRIMINATOR = {"name": "patchgan", "width": 2, "layers": 1}
 
 
 def parameters(module):
@@ -48,7 +48,7 @@ def close(ours, theirs):
 def test_two_steps_of_pix2pix_against_plain_torch():
     torch.manual_seed(0)
     method = Pix2Pix(
-        generator=UNET | {"dropout": 0.0}, discriminator=CRITIC | {"norm": "batch"}, reconstruction_weight=100.0,
+        generator=UNET | {"dropout": 0.0}, discriminator=DISCRIMINATOR | {"norm": "batch"}, reconstruction_weight=100.0,
         init_gain=0.2,
     ).double()  # fmt: skip
     G, D = copy.deepcopy(method.generator), copy.deepcopy(method.discriminator)
@@ -83,7 +83,7 @@ def test_two_steps_of_pix2pix_against_plain_torch():
 
 def test_two_steps_of_cyclegan_against_plain_torch():
     torch.manual_seed(0)
-    method = CycleGAN(domains=["a", "b"], generator=RESNET, discriminator=CRITIC, pool_size=50, init_gain=0.2)
+    method = CycleGAN(domains=["a", "b"], generator=RESNET, discriminator=DISCRIMINATOR, pool_size=50, init_gain=0.2)
     method.double()
     G, F = (copy.deepcopy(method.generator[f"to_{d}"]) for d in "ba")  # G_A: a to b
     D_A, D_B = (copy.deepcopy(method.discriminator[f"of_{d}"]) for d in "ba")  # D_A judges b
@@ -132,7 +132,7 @@ def test_two_steps_of_cyclegan_against_plain_torch():
 @pytest.mark.parametrize("kind", [Pix2Pix, CycleGAN])
 @pytest.mark.parametrize("gan_loss", ["vanilla", "wgangp"])
 def test_an_update_gives_a_gradient_to_its_own_networks_only(kind, gan_loss):
-    method = kind(generator=RESNET, discriminator=CRITIC, gan_loss=gan_loss)
+    method = kind(generator=RESNET, discriminator=DISCRIMINATOR, gan_loss=gan_loss)
     ours, order = stepper_of(method), []
     for update in method.training_step(batch(method.channels)):
         order.append(update.optimizers)
@@ -149,7 +149,7 @@ def test_an_update_gives_a_gradient_to_its_own_networks_only(kind, gan_loss):
 
 @pytest.mark.parametrize("kind", [Pix2Pix, CycleGAN])
 def test_several_discriminator_steps_for_one_of_the_generator(kind):
-    method = kind(generator=RESNET, discriminator=CRITIC, gan_loss="wgangp", discriminator_steps=3)
+    method = kind(generator=RESNET, discriminator=DISCRIMINATOR, gan_loss="wgangp", discriminator_steps=3)
     ours = stepper_of(method)
     turns = []
     for step in range(6):
@@ -164,7 +164,7 @@ def test_several_discriminator_steps_for_one_of_the_generator(kind):
 @pytest.mark.parametrize("kind", [Pix2Pix, CycleGAN])
 def test_the_penalty_keeps_its_weight_beside_the_halved_loss(kind):
     """WGAN-GP's lambda is relative to the discriminator's loss, which both methods halve."""
-    method = kind(generator=RESNET, discriminator=CRITIC, gan_loss="wgangp")
+    method = kind(generator=RESNET, discriminator=DISCRIMINATOR, gan_loss="wgangp")
     method.gan_loss.penalty = lambda discriminator, real, fake: discriminator(real)[0].mean() * 0 + 7.0
     logged = stepper_of(method).run([batch(method.channels)])
     penalties = [loss.item() for name, loss in logged.items() if "penalty" in name]
@@ -198,8 +198,8 @@ def adversarial_losses():
 def test_pix2pix_trains_with_every_generator_and_loss(generator, gan_loss, conditional):
     torch.manual_seed(0)
     method = Pix2Pix(
-        in_channels=1, out_channels=2, generator={"name": generator, **GENERATORS[generator]}, discriminator=CRITIC,
-        gan_loss=gan_loss, conditional=conditional,
+        in_channels=1, out_channels=2, generator={"name": generator, **GENERATORS[generator]},
+        discriminator=DISCRIMINATOR, gan_loss=gan_loss, conditional=conditional,
     )  # fmt: skip
     before = parameters(method)
     logged = stepper_of(method).run([batch(method.channels)])
@@ -212,7 +212,7 @@ def test_pix2pix_trains_with_every_generator_and_loss(generator, gan_loss, condi
 
 
 def test_pix2pix_ablations():
-    source = {"generator": RESNET, "discriminator": CRITIC}
+    source = {"generator": RESNET, "discriminator": DISCRIMINATOR}
     regression = Pix2Pix(**source, gan_weight=0.0, reconstruction_loss="l2", reconstruction_weight=3.0)
     data = batch(regression.channels)
     expected = 3 * (regression.generator(data["source"]) - data["target"]).square().mean()
@@ -226,7 +226,7 @@ def test_pix2pix_ablations():
 
 
 def test_a_conditional_critic_sees_source_then_target():
-    method = Pix2Pix(in_channels=1, out_channels=2, generator=RESNET, discriminator=CRITIC)
+    method = Pix2Pix(in_channels=1, out_channels=2, generator=RESNET, discriminator=DISCRIMINATOR)
     seen = []
     method.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].detach()))
     data = batch(method.channels)
@@ -297,7 +297,7 @@ def test_mode_is_an_option_and_is_checked(unet):
 
 def cyclegan(**options):
     torch.manual_seed(0)
-    return CycleGAN(**{"domains": ["a", "b"], "generator": RESNET, "discriminator": CRITIC, **options})
+    return CycleGAN(**{"domains": ["a", "b"], "generator": RESNET, "discriminator": DISCRIMINATOR, **options})
 
 
 def test_cyclegan_terms_can_be_switched_off():

@@ -17,9 +17,9 @@ from i2izoo.testing.training import stepper_of
 from i2izoo.training.ema import EMA
 
 VAE = {"name": "unit", "width": 4, "blocks": 2, "dropout": 0.0}
-CRITIC = {"name": "unit", "width": 4, "layers": 2, "scales": 2}
+DISCRIMINATOR = {"name": "unit", "width": 4, "layers": 2, "scales": 2}
 PAIR = {"a": 3, "b": 3}
-TINY = {"domains": ["a", "b"], "generator": VAE, "discriminator": CRITIC}
+TINY = {"domains": ["a", "b"], "generator": VAE, "discriminator": DISCRIMINATOR}
 
 
 def unit(**options):
@@ -167,7 +167,7 @@ def test_resumed_with_an_average(tmp_path):
 @pytest.mark.parametrize("shared", [True, False])
 def test_two_steps_against_plain_torch(shared):
     """In float64; the noise is drawn in one order on both sides."""
-    method = unit(shared=shared, discriminator=CRITIC | {"scales": 1}).double()
+    method = unit(shared=shared, discriminator=DISCRIMINATOR | {"scales": 1}).double()
     twin, before = copy.deepcopy(method), copy.deepcopy(method.state_dict())
     enc = {d: nn.Sequential(twin.vae(d).encoder, twin.shared["encoder"]) for d in "ab"}
     dec = {d: nn.Sequential(twin.shared["decoder"], twin.vae(d).decoder) for d in "ab"}

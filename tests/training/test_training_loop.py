@@ -200,7 +200,7 @@ def test_what_is_compiled():
             "pix2pix",
             {
                 "gan_loss": "wgangp",
-                "discriminator": training_run.CRITIC,
+                "discriminator": training_run.DISCRIMINATOR,
                 "generator": {"name": "unet_256", "width": 2, "depth": 3, "dropout": 0.0},
             },
         ),
