@@ -37,7 +37,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--task", metavar="NAME", help="what METHOD learns: colorization, inpainting, uncropping ...")
     parser.add_argument("--to", metavar="DOMAIN", help="target domain")
     parser.add_argument("--resume", metavar="WHERE", help="'auto', or the folder of a checkpoint")
-    parser.add_argument("--split", default="train", help="part of the data (default: train)")
+    parser.add_argument("--split", help="part of the data (default: train)")
     parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
     parser.add_argument("--metrics", metavar="NAMES", help="metrics on held-out images: psnr,ssim,fid[resnet18]")
     parser.add_argument("--every", type=int, metavar="N", help="steps between their evaluations (default: 1000)")
@@ -50,11 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Train to the end; the trained model is in DIR/model."""
     method = registry("methods").get(args.method)
 
-    from i2izoo.data.domains import choose_domains
-    from i2izoo.data.open import open_dataset
     from i2izoo.files.weights import weights_in
-    from i2izoo.models.translator import create
-    from i2izoo.nn.random import derive_seed, seeded
     from i2izoo.training.config import TrainingOptions
     from i2izoo.training.trainer import Trainer
 
@@ -72,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
             args.words, own, inside, schema(TrainingOptions), where=where, parser=args.parser
         )
         options["base"] = {"name": args.method, **inner}
-    training.setdefault("split", args.split)
+    if args.split:
+        training.setdefault("split", args.split)
     if args.sides:
         training["sides"] = sides = args.sides.split(",")
         if len(sides) != 2:
@@ -83,26 +80,12 @@ def run(args: argparse.Namespace) -> int:
     ):
         if value is not None and training.setdefault(name, value) != value:
             raise ConfigError(f"{flag} and {name}= disagree; give one of them.")
-    if method.dataset is not None:  # it makes the source of what is there
-        source, target = options.get("domains") or schema(method)["domains"].default
-        options["domains"] = [source, args.to or target]
-    elif "domains" in schema(method):
-        kind: Any = method.data_kind(options)
-        wanted = options.get("domains")
-        if kind == "single":  # the data cannot know which of its domains it is, or the name of its only one
-            wanted = wanted[-1:] if wanted else [args.to] if args.to else None
-        data = open_dataset(
-            args.data, kind=kind, split=training["split"], sides=training.get("sides"),
-            domains=wanted if kind == "single" or len(wanted or ()) > 2 else None,
-        )  # fmt: skip
-        options["domains"] = choose_domains(data, args.to, wanted)
-    elif args.to:
-        raise ConfigError(f"method {args.method!r} has no domains to choose; leave --to out.")
-    with seeded(derive_seed(training.get("seed", 0), "weights")):
-        model = create(asked, **options)
-    print("training", ", ".join(f"{source} -> {to}" for to, source in model.directions.items()))
     with weights_in(args.weights):
-        trainer = Trainer(model, args.data, val=args.val, out=args.out, resume=args.resume, **training)
+        trainer = Trainer(
+            {"name": asked, **options}, args.data, to=args.to, val=args.val, out=args.out, resume=args.resume,
+            **training,
+        )  # fmt: skip
+        print("training", ", ".join(f"{source} -> {to}" for to, source in trainer.model.directions.items()))
         trainer.fit()
     if trainer.main:
         print(f"the trained model is in {args.out}/model: i2izoo translate {args.out}/model INPUT -o OUT")

@@ -1,23 +1,47 @@
-"""What a dataset must offer to the trainer and the evaluation."""
+"""What a data set must offer to the trainer and the evaluation."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor
 
 from i2izoo.contracts.config import Configurable
 
+GIVEN = MappingProxyType(
+    {
+        "domains": None, "split": None, "kind": None, "sides": None, "load_size": None, "crop_size": None, "flip": True,
+        "channels": None, "seed": 0, "limit": None,
+    }
+)  # fmt: skip
+"""The options that every caller may give a data set, with the values that say nothing; see `Dataset`."""
+
 
 class Dataset(Configurable, ABC):
     """Images of named domains, indexable, with jitter that is a function of a seed.
 
+    A class declares in its constructor those of the following options that it has, and is given no others: what a
+    method or its recipe would like (its kind of data, a crop) is left out where there is no such option, and what a
+    user asked for is refused. Under a name of the registry it then works with `--data NAME`.
+
+    * domains (list[str]), kind ("paired", "unpaired" or "single"): what the method learns from;
+    * split (str): "train" for the training, "val" or "test" for what is held out;
+    * sides (list[str]): domains of the left and the right half of side-by-side images;
+    * load_size, crop_size (int): sides in pixels before and after the random crop;
+    * flip (bool): mirror half of the training samples;
+    * channels (int or dict[str, int]): of all images, or by domain;
+    * seed (int): of the images of a procedural data set; limit (int): use only the first so many items.
+
     Attributes:
         domains: names of the domains, e.g. `("photo", "label")`.
         kind: "paired" (item i of every domain shows the same thing), "unpaired" or "single" (one domain).
+        wraps: the option that says which data set this one is made of, as `open_dataset` takes it; that one is given
+            the options which this one does not declare. None: it wraps none.
     """
 
+    wraps: ClassVar[str | None] = None
     domains: tuple[str, ...]
     kind: Literal["paired", "unpaired", "single"]
 
@@ -28,6 +52,8 @@ class Dataset(Configurable, ABC):
     @abstractmethod
     def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
         """Item `index` as domain -> C x H x W in [-1, 1].
+
+        Several threads may call it at once.
 
         Args:
             index: 0 <= index < len(self).
@@ -42,3 +68,11 @@ class Dataset(Configurable, ABC):
     def count(self, domain: str) -> int:
         """Number of images of a domain, which are in the first so many items; unpaired domains may differ."""
         return len(self)
+
+    def option(self, name: str) -> Any:
+        """The value of an option, None if there is no such option; a data set that wraps another asks that one."""
+        return self.config.get(name)
+
+    def with_options(self, **changes: Any) -> Self:
+        """The same data with other options, as a new data set; this one stays as it is."""
+        return type(self)(**{**self.config, **changes})

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from i2izoo.data.cache import take_half
-from i2izoo.data.layout import ImageFile, Kind, Layout, find_layout, splits_in
+from i2izoo.data.layout import FileLayout, ImageFile, Kind, find_layout, splits_in
 from i2izoo.errors import DataError, ImageError, listing
 from i2izoo.images.writing import to_tensor
 
@@ -89,7 +89,7 @@ def check_dataset(
     return report
 
 
-def _check_images(report: Report, layout: Layout, prefix: str, smallest: int | None) -> None:
+def _check_images(report: Report, layout: FileLayout, prefix: str, smallest: int | None) -> None:
     shapes = _read_all(report, layout)
     for domain, images in layout.images.items():
         report.counts[prefix + domain] += len(images)
@@ -114,7 +114,7 @@ def _check_images(report: Report, layout: Layout, prefix: str, smallest: int | N
                 report.problems.append(f"a pair differs in size: {said}")
 
 
-def _read_all(report: Report, layout: Layout) -> dict[ImageFile, Shape]:
+def _read_all(report: Report, layout: FileLayout) -> dict[ImageFile, Shape]:
     """The shape of every image that can be read; each file is read once."""
     by_file: dict[Path, list[ImageFile]] = {}
     for images in layout.images.values():

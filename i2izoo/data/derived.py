@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor
 
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.registry import registry
-from i2izoo.data.open import open_dataset
+from i2izoo.data.open import open_dataset, spec_of
 from i2izoo.errors import DataError, listing
 from i2izoo.nn.random import derive_seed
 
@@ -18,9 +20,8 @@ from i2izoo.nn.random import derive_seed
 class DerivedDataset(Dataset):
     """Base of paired datasets of which only the images of the target have to be there: the source is made of them.
 
-    A subclass has the options `root` (a folder, the name of a dataset or its `{"name": ...}`), `domains` (source and
-    target), `split`, `sides`, `load_size`, `crop_size`, `flip`, `limit` and `cache_bytes`, calls `open_images`, and
-    implements `made_of`.
+    A subclass has the options `root` (the images: whatever `open_dataset` takes, with options of its own) and
+    `domains` (source and target), calls `open_images`, and implements `made_of`.
 
     Attributes:
         source: name of the domain that is made.
@@ -30,35 +31,33 @@ class DerivedDataset(Dataset):
     """
 
     kind: Literal["paired"] = "paired"
+    wraps = "root"
     making: ClassVar[str]
     source: str
     target: str
     images: Dataset
 
-    def open_images(self, source_beside: bool = False) -> None:
-        """Open `root`: three channels of the target, and of the source if the data has images of its own of it.
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        if isinstance(root := options.get("root"), Dataset):  # recorded as what would open it
+            options["root"] = spec_of(root)
+        return super().__new__(cls, *args, **options)
+
+    def open_images(self, root: str | Mapping[str, Any] | Dataset, domains: list[str], beside: bool = False) -> None:
+        """Open `root`: three channels of the target, and of the source where `beside` and the data has it, too.
 
         Raises:
             DataError: domains of one name, no such data, or it has no domain of the target's name.
         """
-        options = {k: self.config[k] for k in ("split", "load_size", "crop_size", "limit", "cache_bytes")}
-        root, domains, sides = self.config["root"], self.config["domains"], self.config["sides"]
         if len(domains) != 2 or domains[0] == domains[1]:
             raise DataError(f"the domains are source and target, of different names; found {domains}.")
         self.domains = self.source, self.target = domains[0], domains[1]
-        self.load_size, self.crop_size, self.flip = (self.config[k] for k in ("load_size", "crop_size", "flip"))
-        if isinstance(root, dict) or root in registry("datasets"):
-            spec = {"name": root} if isinstance(root, str) else root
-            given = {k: v for k, v in {**options, "channels": {self.target: 3}}.items() if v is not None}
-            self.images = open_dataset({**spec, **given}, sides=sides, flip=self.flip)
+        if isinstance(root, Dataset) or (root in registry("datasets") if isinstance(root, str) else "name" in root):
+            self.images = open_dataset(root, defaults={"channels": {self.target: 3}})
         else:
-            from i2izoo.data.image_dataset import ImageDataset
-
-            beside = source_beside and self._has_source(Path(root))
-            self.images = ImageDataset(
-                root=root, kind="paired" if beside else "single", sides=sides, flip=self.flip, channels=3,
-                domains=[self.source, self.target] if beside else [self.target], **options,
-            )  # fmt: skip
+            files = {"root": root} if isinstance(root, str) else dict(root)
+            paired = beside and _has(self.source, **files)
+            found = [self.source, self.target] if paired else [self.target]
+            self.images = open_dataset(files, kind="paired" if paired else "single", domains=found, channels=3)
         if self.target not in self.images.domains:
             raise DataError(
                 f"the data has no domain {self.target!r} to take colour images from; it has "
@@ -84,7 +83,8 @@ class DerivedDataset(Dataset):
     def title(self) -> str:
         """What it is, for the card."""
         root = self.config["root"]
-        return f"{root['name'] if isinstance(root, dict) else Path(root).name}, {self.making}"
+        name = root.get("name") or Path(root["root"]).name if isinstance(root, dict) else Path(root).name
+        return f"{name}, {self.making}"
 
     def __len__(self) -> int:
         return self.images.count(self.target)
@@ -95,13 +95,25 @@ class DerivedDataset(Dataset):
     def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
         return self.made_of(self.images.sample(index, seed), index, seed)
 
-    def _has_source(self, root: Path) -> bool:
-        if (sides := self.config["sides"]) is not None:
-            return self.source in sides
-        places = (root, root / (self.config["split"] or ""))
-        return root.suffix.lower() == ".csv" or any((place / self.source).is_dir() for place in places)
+    def option(self, name: str) -> Any:
+        own = name in self.config and name != self.wraps
+        return self.config[name] if own else self.images.option(name)
+
+    def with_options(self, **changes: Any) -> Self:
+        own = {name: value for name, value in changes.items() if name in self.config}
+        inside = {name: value for name, value in changes.items() if name not in self.config}
+        images = self.images.with_options(**inside) if inside else self.images
+        return type(self)(**{**self.config, "root": images, **own})
 
 
 def making_seed(index: int, seed: int | None, key: str) -> int:
     """The seed of how a source is made: of the sample's, apart from that of its crop, or in validation of the index."""
     return derive_seed("validation", index, key) if seed is None else derive_seed(seed, key)
+
+
+def _has(domain: str, root: str | os.PathLike[str], sides: list[str] | None = None, split: str = "", **_: Any) -> bool:
+    """Has the data in files images of a domain?"""
+    root = Path(root)
+    if sides is not None:
+        return domain in sides
+    return root.suffix.lower() == ".csv" or any((place / domain).is_dir() for place in (root, root / (split or "")))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import copy
+from typing import Any, Literal, Self
 
+from i2izoo.contracts.config import check_options
 from i2izoo.data.cache import ImageCache, Pixels
 from i2izoo.data.jittered import JitteredDataset, check_sizes
 from i2izoo.data.layout import find_layout
 from i2izoo.errors import DataError, listing
+
+READING = {"load_size", "crop_size", "flip", "channels", "cache_bytes"}
+"""The options that say how images are read, and not which."""
 
 
 class ImageDataset(JitteredDataset):
@@ -59,11 +64,31 @@ class ImageDataset(JitteredDataset):
             raise DataError(f"{root!r} has no images of {listing(d for d, p in self.images.items() if not p)}.")
         self.form, self.kind = layout.form, layout.kind
         self.domains = tuple(self.images)
+        self._read_as(load_size, crop_size, flip, channels, cache_bytes)
+
+    def _read_as(
+        self,
+        load_size: int | None,
+        crop_size: int | None,
+        flip: bool,
+        channels: int | dict[str, int] | None,
+        cache_bytes: int | None,
+    ) -> None:
+        check_sizes(load_size, crop_size)
         self.load_size, self.crop_size, self.flip = load_size, crop_size, flip
         self._channels = channels if isinstance(channels, dict) else dict.fromkeys(self.domains, channels)
         if unknown := set(self._channels) - set(self.domains):
             raise DataError(f"channels= names {listing(sorted(unknown))}; the domains are {listing(self.domains)}.")
         self._cache = ImageCache(cache_bytes)
+
+    def with_options(self, **changes: Any) -> Self:
+        options = check_options(type(self), {**self.config, **changes})
+        if not changes.keys() <= READING:
+            return super().with_options(**changes)
+        other = copy.copy(self)  # the folder is not listed again
+        other.config = options
+        other._read_as(**{name: options[name] for name in READING})
+        return other
 
     def count(self, domain: str) -> int:
         return len(self.images[domain])

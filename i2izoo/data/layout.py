@@ -26,7 +26,7 @@ class ImageFile(NamedTuple):
 
 
 @dataclass
-class Layout:
+class FileLayout:
     """The images of each domain.
 
     Attributes:
@@ -49,12 +49,12 @@ def find_layout(
     split: str | None = None,
     kind: Kind | None = None,
     sides: Sequence[str] | None = None,
-) -> Layout:
+) -> FileLayout:
     """Find out how the images under `root` are laid out.
 
     Raises:
         DataError: nothing usable is there, or it could be read in two ways. Single mismatches do not raise; they
-            are in `Layout.problems`.
+            are in `FileLayout.problems`.
     """
     root = Path(root).expanduser()
     if root.is_file() and root.suffix.lower() == ".csv":
@@ -126,7 +126,7 @@ def _flat_split(root: Path, split: str | None) -> None:
         )
 
 
-def _single(folder: Path, domains: Sequence[str] | None, sides: Sequence[str] | None) -> Layout:
+def _single(folder: Path, domains: Sequence[str] | None, sides: Sequence[str] | None) -> FileLayout:
     """Images of one domain: in the folder of its name, directly in `folder`, or one half of those there."""
     if domains is not None and len(domains) != 1:
         raise DataError(f"data of kind 'single' has one domain; found domains={tuple(domains)!r}.")
@@ -136,11 +136,11 @@ def _single(folder: Path, domains: Sequence[str] | None, sides: Sequence[str] | 
         if domain not in both:
             none = f"none is {domain!r}" if domains else "and only one is wanted: say which with domains=(...)"
             raise DataError(f"the halves of the images in {str(folder)!r} are {listing(both)}, {none}.")
-        return Layout("side-by-side", "single", {domain: both[domain]})
+        return FileLayout("side-by-side", "single", {domain: both[domain]})
     place = folder / domain if (folder / domain).is_dir() else folder
     if not (found := images_in(place)):
         raise DataError(f"there are no images directly in {str(place)!r}; name their folder with domains=(...).")
-    return Layout("folders", "single", {domain: [ImageFile(path) for path in found]})
+    return FileLayout("folders", "single", {domain: [ImageFile(path) for path in found]})
 
 
 def _side_by_side(
@@ -149,7 +149,7 @@ def _side_by_side(
     sides: Sequence[str] | None,
     domains: Sequence[str] | None,
     kind: Kind | None,
-) -> Layout:
+) -> FileLayout:
     if not singles:
         raise DataError(f"sides= wants side-by-side images, but there are no images directly in {str(folder)!r}.")
     if sides is None:
@@ -173,10 +173,12 @@ def _side_by_side(
     halves: dict[str, Literal["left", "right"]] = {sides[0]: "left", sides[1]: "right"}
     chosen = _choose(domains or sides, halves, f"side-by-side images in {str(folder)!r}")
     images = {d: [ImageFile(path, halves[d]) for path in singles] for d in chosen}
-    return Layout("side-by-side", kind or "paired", images)
+    return FileLayout("side-by-side", kind or "paired", images)
 
 
-def _from_folders(folder: Path, folders: dict[str, Path], domains: Sequence[str] | None, kind: Kind | None) -> Layout:
+def _from_folders(
+    folder: Path, folders: dict[str, Path], domains: Sequence[str] | None, kind: Kind | None
+) -> FileLayout:
     if domains is None and len(folders) != 2:
         found = f"folders with images: {listing(folders)}" if folders else "no images"
         raise DataError(
@@ -190,7 +192,7 @@ def _from_folders(folder: Path, folders: dict[str, Path], domains: Sequence[str]
     if kind is None:
         kind = "paired" if common else "unpaired"
     if kind == "unpaired":
-        return Layout("folders", kind, {d: [ImageFile(p) for p in paths] for d, paths in files.items()})
+        return FileLayout("folders", kind, {d: [ImageFile(p) for p in paths] for d, paths in files.items()})
     problems = [
         f"{path.parent.name}/{path.name} has no partner of the same stem in "
         + listing(d for d in chosen if path.stem not in stems[d])
@@ -205,10 +207,10 @@ def _from_folders(folder: Path, folders: dict[str, Path], domains: Sequence[str]
     ]
     by_stem = {d: {p.stem: p for p in paths} for d, paths in files.items()}
     ordered = sorted(common, key=natural_key)
-    return Layout("folders", kind, {d: [ImageFile(by_stem[d][s]) for s in ordered] for d in chosen}, problems)
+    return FileLayout("folders", kind, {d: [ImageFile(by_stem[d][s]) for s in ordered] for d in chosen}, problems)
 
 
-def _from_csv(path: Path, domains: Sequence[str] | None, kind: Kind | None) -> Layout:
+def _from_csv(path: Path, domains: Sequence[str] | None, kind: Kind | None) -> FileLayout:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file))
@@ -234,7 +236,7 @@ def _from_csv(path: Path, domains: Sequence[str] | None, kind: Kind | None) -> L
         if not bad:
             for d, cell in cells.items():
                 images[d].append(ImageFile(path.parent / cell))
-    return Layout("csv", kind or "paired", images, problems)
+    return FileLayout("csv", kind or "paired", images, problems)
 
 
 def _choose(wanted: Sequence[str], found: Mapping[str, object], where: str) -> list[str]:

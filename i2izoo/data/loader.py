@@ -72,7 +72,7 @@ class Loader(Iterator[dict[str, Tensor]]):
                 "processes); use a smaller batch, more data, or drop_last=False."
             )
         steps_per_epoch = len(dataset) // total if drop_last else -(-len(dataset) // total)
-        self._plan = _Plan(dataset, batch_size, seed, rank, world_size, steps_per_epoch)
+        self._epochs = _Epochs(dataset, batch_size, seed, rank, world_size, steps_per_epoch)
         self.step = start_step
         self.wait_seconds = 0.0
         self._close: Callable[[], Any] | None = None
@@ -81,7 +81,7 @@ class Loader(Iterator[dict[str, Tensor]]):
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch, at least 1."""
-        return self._plan.steps_per_epoch
+        return self._epochs.steps_per_epoch
 
     def __next__(self) -> dict[str, Tensor]:
         if self._close is None:
@@ -111,13 +111,13 @@ class Loader(Iterator[dict[str, Tensor]]):
         self._queue, stop = queue.Queue(PREFETCH), threading.Event()
         # the thread holds no reference to the loader, so a forgotten loader is collected and stops its thread
         thread = threading.Thread(
-            target=_work, args=(self._plan, self.step, self._queue, stop), name="i2izoo-loader", daemon=True
+            target=_work, args=(self._epochs, self.step, self._queue, stop), name="i2izoo-loader", daemon=True
         )
         thread.start()
         self._close = weakref.finalize(self, _stop, thread, self._queue, stop)
 
 
-class _Plan:
+class _Epochs:
     """What is in the batch of each step; the thread's own, apart from the loader."""
 
     def __init__(
@@ -154,11 +154,11 @@ class _Plan:
 
 
 def _work(
-    plan: _Plan, step: int, batches: queue.Queue[dict[str, Tensor] | BaseException], stop: threading.Event
+    epochs: _Epochs, step: int, batches: queue.Queue[dict[str, Tensor] | BaseException], stop: threading.Event
 ) -> None:
     try:
         while not stop.is_set():
-            batches.put(plan.batch(step))
+            batches.put(epochs.batch(step))
             step += 1
     except BaseException as error:  # whatever it is, the consumer must hear of it
         batches.put(error)

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.dataset import GIVEN, Dataset
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import DataError, listing, suggest
+from i2izoo.errors import ConfigError, DataError, listing, suggest
 
 
 def open_dataset(
@@ -25,6 +26,7 @@ def open_dataset(
     channels: int | Mapping[str, int] | None = None,
     seed: int = 0,
     limit: int | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """Open a folder, a CSV file or a dataset of the registry.
 
@@ -32,8 +34,8 @@ def open_dataset(
     (`label/`, `photo/`, or `trainA/`, `trainB/`), paired by stem or unpaired; a CSV whose header names the domains.
 
     Args:
-        source: a path; a name such as "facades" or "synthetic-facades", or `{"name": ..., option: value}`; or a
-            dataset, which is returned as it is.
+        source: a path; a name such as "facades" or "synthetic-facades", or `{"name": ..., option: value}`; a path
+            with options, `{"root": ..., option: value}`; or a dataset, which is returned as it is.
         domains: names of the domains, in the order wanted.
         split: "train", "val" or "test", where the data is divided; data that is not passes as "train".
         kind: "paired", "unpaired" or "single" (one domain); None: paired where names match.
@@ -44,8 +46,11 @@ def open_dataset(
         channels: 1 or 3, for all or by domain; None keeps what the files have.
         seed: of the images of a procedural dataset; jitter takes its own, see `Dataset.sample`.
         limit: use only the first `limit` items.
+        defaults: values of these and other options, for data that has such options and neither it nor the caller
+            says otherwise.
 
     Raises:
+        ConfigError: the dataset has no such option; see `i2izoo.interfaces.Dataset`.
         DataError: no such data, or it is mismatched or ambiguous.
 
     >>> data = open_dataset("synthetic-facades", crop_size=32, load_size=36, limit=4)
@@ -53,51 +58,91 @@ def open_dataset(
     (4, torch.Size([3, 32, 32]))
     """
     given = {
-        "domains": None if domains is None else list(domains),
-        "split": split,
-        "kind": kind,
-        "sides": None if sides is None else list(sides),
-        "load_size": load_size,
-        "crop_size": crop_size,
-        "flip": None if flip else False,
-        "channels": dict(channels) if isinstance(channels, Mapping) else channels,
-        "seed": seed or None,
-        "limit": limit,
-    }
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        "domains": None if domains is None else list(domains), "split": split, "kind": kind,
+        "sides": None if sides is None else list(sides), "load_size": load_size, "crop_size": crop_size, "flip": flip,
+        "channels": dict(channels) if isinstance(channels, Mapping) else channels, "seed": seed, "limit": limit,
+    }  # fmt: skip
+    asked = {name: value for name, value in given.items() if value != GIVEN[name]}
     if isinstance(source, Dataset):
-        if options:
-            raise DataError(f"the options {listing(options)} cannot change a dataset that is already open.")
+        if asked:
+            raise DataError(f"the options {listing(asked)} cannot change a dataset that is already open.")
         return source
+    options = _completed(_spec(source), asked, defaults or {})
+    return _class(options)(**{name: value for name, value in options.items() if name != "name"})
+
+
+def spec_of(data: Dataset) -> dict[str, Any]:
+    """An open data set as the mapping that opens it again, if its class is in the registry.
+
+    >>> spec_of(open_dataset("synthetic-facades", limit=4))["name"]
+    'synthetic-facades'
+    """
+    place = f"{type(data).__module__}:{type(data).__qualname__}"
+    if place == "i2izoo.data.image_dataset:ImageDataset":
+        return dict(data.config)
+    known = (entry.name for entry in registry("datasets").entries() if entry.value == place)
+    return {"name": next(known, type(data).__name__), **data.config}
+
+
+def _spec(source: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
+    """A source as a mapping: of a data set's name and options, or without a name of the `root` of files."""
     if isinstance(source, Mapping):
-        return registry("datasets").build({**source, **options})
+        if "root" not in source and not isinstance(source.get("name"), str):
+            raise ConfigError(f"a dataset needs a 'name', or the 'root' of its files; found {dict(source)!r}.")
+        return dict(source)
     names = registry("datasets")
     is_name, path = isinstance(source, str) and source in names, Path(source).expanduser()
     if is_name and path.exists():
         raise DataError(f"{source!r} is both a dataset and a path here; write './{source}' or 'i2izoo:{source}'.")
-    if is_name:
-        return registry("datasets").build({"name": source, **options})
-    if not path.exists():
+    if not is_name and not path.exists():
         raise DataError(
             f"there is no folder or file {str(source)!r}, and no dataset of this name"
             f"{suggest(str(source), names.names()) or '.'} Datasets: {listing(names.names())}."
         )
+    return {"name": source} if is_name else {"root": os.fspath(source)}
+
+
+def _class(spec: Mapping[str, Any]) -> type[Dataset]:
     from i2izoo.data.image_dataset import ImageDataset
 
-    options.pop("seed", None)  # images in files are what they are
-    return ImageDataset(root=str(source), **options)
+    found: type[Dataset] = registry("datasets").get(spec["name"]) if "name" in spec else ImageDataset
+    return found
+
+
+def _completed(spec: dict[str, Any], asked: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping with what was asked for besides, and with those of the defaults that its class declares."""
+    kind = _class(spec)
+    declared, wrapped = schema(kind), None if kind.wraps is None else spec.get(kind.wraps)
+    # a class that is of this kind, or has these domains, needs no option for it
+    asked = {n: v for n, v in asked.items() if n in declared or not _is(kind, n, v)}
+    # what a data set is made into is not what it is
+    inside = set() if wrapped is None else set(GIVEN) - set(declared) - {"domains", "kind", "channels"}
+    outer = {n: v for n, v in asked.items() if n not in inside}
+    found = {**{n: v for n, v in defaults.items() if n in declared}, **spec, **outer}
+    if kind.wraps is not None and wrapped is not None:
+        asked, defaults = ({n: v for n, v in given.items() if n in inside} for given in (asked, defaults))
+        if isinstance(wrapped, Dataset):
+            open_dataset(wrapped, **asked)  # which changes nothing
+        else:
+            found[kind.wraps] = _completed(_spec(wrapped), asked, defaults)
+    return found
+
+
+def _is(kind: type[Dataset], option: str, value: Any) -> bool:
+    found = getattr(kind, option, None) if option in ("kind", "domains") else None
+    return found is not None and (list(found) if isinstance(value, list) else found) == value
 
 
 def with_task_dataset(dataset: Mapping[str, Any] | None, data: Any) -> Any:
     """`data` as a method learns from it: as the root of the dataset that the method names (`Method.dataset`), if any.
 
-    What is a dataset already, or names that one itself, stays as it is.
+    What has the method's domains already, or names that dataset itself, stays as it is.
 
     >>> with_task_dataset({"name": "colorization"}, "./photos")
     {'name': 'colorization', 'root': './photos'}
     """
-    if dataset is None or isinstance(data, Dataset):
+    if dataset is None or (isinstance(data, Dataset) and set(dataset.get("domains", ())) <= set(data.domains)):
         return data
-    if isinstance(data, Mapping):
-        return data if data.get("name") == dataset["name"] else {**dataset, "root": dict(data)}
-    return {**dataset, "root": os.fspath(data)}
+    if isinstance(data, Mapping) and data.get("name") == dataset["name"]:
+        return data
+    return {**dataset, "root": os.fspath(data) if isinstance(data, os.PathLike) else data}

@@ -21,7 +21,7 @@ from i2izoo.contracts.registry import registry
 from i2izoo.data.derived import DerivedDataset
 from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.data.layout import splits_in
-from i2izoo.data.open import open_dataset
+from i2izoo.data.open import open_dataset, spec_of
 from i2izoo.errors import ConfigError, DataError, EvaluationError, ImageError, listing, suggest
 from i2izoo.images.writing import quantise, resize, to_tensor
 
@@ -203,7 +203,8 @@ def open_data(
     *,
     domains: tuple[str, ...] | None,
     split: str | None,
-    sides: list[str] | None,
+    sides: list[str] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Opened:
     """Open data for an evaluation: at its own size, and of "val" or "test" rather than of the training split.
 
@@ -212,49 +213,40 @@ def open_data(
         domains: of the model, source first, or its only one; None for those of the data.
         split: None: "val" where there is one, otherwise "test", otherwise the data is not divided.
         sides: domains of the halves of side-by-side images.
+        defaults: as of `open_dataset`.
 
     Raises:
         DataError: no such data or split, or its images do not match.
     """
     if isinstance(data, Dataset):
         return _native(data, split, sides)
-    if isinstance(data, (str, os.PathLike)) and not (isinstance(data, str) and data in registry("datasets")):
-        path = Path(data).expanduser()
-        if split is None and path.is_dir():
-            split = _held_out(splits_in(path))
-        single = domains is not None and len(domains) == 1
-        opened = open_dataset(data, split=split, sides=sides, domains=domains, kind="single" if single else None)
-        return Opened(_in_flat_memory(opened), path.resolve().name, split, sides, None, None)
-    spec = {"name": data} if isinstance(data, str) else dict(data)
+    named = isinstance(data, Mapping) or (isinstance(data, str) and data in registry("datasets"))
+    spec: dict[str, Any] = dict(data) if isinstance(data, Mapping) else {"name" if named else "root": os.fspath(data)}
     given = spec.get("split")
     if given is not None and split not in (None, given):
         raise ConfigError(f"split={split!r} and the data's own split={given!r} disagree; give one of them.")
     split = split or given or _held_out(_splits_of(spec))
-    opened = open_dataset(spec if split is None else {**spec, "split": split}, sides=sides)
-    return Opened(_in_flat_memory(opened), str(spec["name"]), split, sides, None, None)
-
-
-def _in_flat_memory(data: Dataset) -> Dataset:
-    """The same with a small cache: an evaluation reads each image once or twice, a training again and again."""
-    return type(data)(**{**data.config, "cache_bytes": CACHE}) if isinstance(data, ImageDataset) else data
+    wanted = {**(defaults or {}), "cache_bytes": CACHE}  # an evaluation reads each image once or twice
+    if domains is not None and (not named or len(domains) == 1):
+        wanted |= {"domains": list(domains), **({"kind": "single"} if len(domains) == 1 else {})}
+    opened = open_dataset(spec if named else data, split=split, sides=sides, defaults=wanted)
+    name = str(spec.get("name") or Path(spec["root"]).expanduser().resolve().name)
+    return Opened(opened, name, split, opened.option("sides"), None, None)
 
 
 def _native(data: Dataset, split: str | None, sides: list[str] | None) -> Opened:
-    """A dataset that is open already; one of files is opened again at its images' own size."""
-    config = data.config
+    """A dataset that is open already; one of files is read again at its images' own size."""
     for name, value in (("split", split), ("sides", sides)):
-        if value is not None and value != config.get(name):
-            raise EvaluationError(f"the data is open already, with {name}={config.get(name)!r}; leave {name} out.")
-    place = f"{type(data).__module__}:{type(data).__qualname__}"
-    known = (entry.name for entry in registry("datasets").entries() if entry.value == place)
-    name, size, limit = next(known, type(data).__name__), None, config.get("limit")
+        if value is not None and value != data.option(name):
+            raise EvaluationError(f"the data is open already, with {name}={data.option(name)!r}; leave {name} out.")
+    name, size = spec_of(data).get("name", type(data).__name__), None
     if isinstance(data, ImageDataset):
-        name = Path(config["root"]).resolve().name if config.get("root") else name
+        root = data.config["root"]
+        name = Path(root).resolve().name if root else name
         size = None if data.crop_size is None else [data.crop_size, data.crop_size]
-        native = {"load_size": None, "crop_size": None, "flip": False}
-        if any(config[k] != v for k, v in native.items() if k != "flip"):
-            data = type(data)(**{**config, **native})
-    return Opened(data, name, config.get("split"), config.get("sides"), size, limit)
+        if data.load_size is not None or size is not None:
+            data = data.with_options(load_size=None, crop_size=None, flip=False)
+    return Opened(data, name, data.option("split"), data.option("sides"), size, data.option("limit"))
 
 
 def _held_out(splits: list[str]) -> str | None:
@@ -262,11 +254,13 @@ def _held_out(splits: list[str]) -> str | None:
 
 
 def _splits_of(spec: Mapping[str, Any]) -> list[str]:
-    """The splits of a dataset of the registry: those of its root, or those that its option names."""
+    """The splits of a dataset: those of its root, or those that its option names."""
     root = spec.get("root")
+    if isinstance(root, Dataset):
+        return []
     if isinstance(root, Mapping) or (root and root in registry("datasets")):  # it is made of another one
         return _splits_of(root if isinstance(root, Mapping) else {"name": root})
-    if root and Path(root).is_dir():
-        return splits_in(Path(root))
-    option = schema(registry("datasets").get(spec["name"])).get("split")
+    if root and Path(root).expanduser().is_dir():
+        return splits_in(Path(root).expanduser())
+    option = schema(registry("datasets").get(spec["name"])).get("split") if "name" in spec else None
     return [] if option is None else [a for a in get_args(option.annotation) if isinstance(a, str)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -12,8 +12,6 @@ from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.registry import registry
-from i2izoo.data.domains import choose_domains
-from i2izoo.data.open import open_dataset
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.evaluation.measuring import build as build_metrics
 from i2izoo.evaluation.setup import _check_counts, _size
@@ -21,7 +19,7 @@ from i2izoo.sweeps.layers import Given, resolve
 from i2izoo.sweeps.spec import Cell, Sweep, folder_of
 from i2izoo.training.config import TrainingOptions
 from i2izoo.training.held_out import open_held_out
-from i2izoo.training.trainer import training_sides
+from i2izoo.training.prepare import fitted, with_domains
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,6 @@ def plan(sweep: Sweep, data: Any, where: str) -> tuple[list[Run], Dataset]:
 class _Planner:
     def __init__(self, sweep: Sweep, data: Any) -> None:
         self.sweep, self.data = sweep, data
-        self.opened: dict[str, Dataset] = {}
 
     def of_cell(self, cell: Cell, where: str) -> Iterator[Run]:
         for seed in self.sweep.seeds or (None,):
@@ -115,28 +112,15 @@ class _Planner:
         kind: type[Method] = registry("methods").get(method)
         own = [g for g in given if g.key != "method"]
         options, training = resolve(own, kind, TrainingOptions, repr(method))
-        if not isinstance(self.data, Dataset):
-            training.setdefault("split", "train")
-        if kind.dataset is not None:  # it makes the source of what is there
-            source, target = options.get("domains") or schema(kind)["domains"].default
-            options["domains"] = [source, self.sweep.to or target]
-        elif "domains" in schema(kind):
-            options["domains"] = choose_domains(self.open(kind, training), self.sweep.to, options.get("domains"))
+        to = self.sweep.to if "domains" in schema(kind) else None
+        spec, data = with_domains({"name": method, **options}, self.data, training, to)
+        options = {option: value for option, value in spec.items() if option != "name"}
         built = _build(method, options)
-        facts: dict[str, Any] = {
-            "method": method,
-            "options": built.config,
-            "training": TrainingOptions.of(built.recipe, training).config,
-        }
-        crop = facts["training"]["crop_size"]
+        asked = TrainingOptions.of(built.recipe, training)
+        facts: dict[str, Any] = {"method": method, "options": built.config, "training": asked.config}
         if self.sweep.samples > 1 and not built.samples:
             raise ConfigError(f"{method!r} has one answer for each image; leave 'samples' out.")
-        multiple, least = training_sides(built)
-        if crop and (crop % multiple or crop < least):
-            raise ConfigError(
-                f"{method!r} trains on sides that are multiples of {multiple} and at least {least} pixels, and "
-                f"crop_size is {crop}; set it, or other parts."
-            )
+        fitted(built, method, data, training, asked, as_it_is=isinstance(self.data, Dataset))
         sizes = {name: p.numel() for name, p in built.named_parameters()}
         needed = built.inference_state()
         return Run(
@@ -145,15 +129,6 @@ class _Planner:
             parameters=sum(n for name, n in sizes.items() if name in needed),
             trained=sum(sizes.values()),
         )  # fmt: skip
-
-    def open(self, kind: type[Method], training: Mapping[str, Any]) -> Dataset:
-        if isinstance(self.data, Dataset):
-            return self.data
-        settings = {"kind": kind.data, "split": training["split"], "sides": training.get("sides")}
-        key = repr(settings)
-        if key not in self.opened:
-            self.opened[key] = open_dataset(self.data, **cast(Any, settings))
-        return self.opened[key]
 
 
 def _build(method: str, options: Mapping[str, Any]) -> Method:

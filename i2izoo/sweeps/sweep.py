@@ -20,8 +20,6 @@ from i2izoo.evaluation.compare import REPORT, compare
 from i2izoo.evaluation.result import Comparison, Result
 from i2izoo.files.weights import weights_in
 from i2izoo.files.writing import write_text
-from i2izoo.models.translator import create
-from i2izoo.nn.random import derive_seed, seeded
 from i2izoo.report.page import write_report
 from i2izoo.sweeps.plan import Run, plan
 from i2izoo.sweeps.spec import Sweep, read
@@ -148,11 +146,10 @@ def _train(run: Run, data: Any, val: Any, place: Path, progress: bool, title: st
     _say(progress, f"{title}: training")
     shutil.rmtree(model, ignore_errors=True)  # of a shorter run: it tells from now on that this one is finished
     try:
-        with seeded(derive_seed(run.training.get("seed", 0), "weights")):
-            translator = create(run.method, **run.options)
         watched = {"val": val} if run.training.get("metrics") else {}
         bar = progress and sys.stderr.isatty()
-        Trainer(translator, data, out=place, resume="auto", progress=bar, **watched, **run.training).fit()
+        method = {"name": run.method, **run.options}
+        Trainer(method, data, out=place, resume="auto", progress=bar, **watched, **run.training).fit()
     except Exception as error:  # whatever happens to one run, the others go on
         said = _said(error)
         _say(True, f"{title}: {said}")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.method import Method
-from i2izoo.contracts.registry import registry
-from i2izoo.data.open import open_dataset, with_task_dataset
+from i2izoo.data.open import with_task_dataset
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.evaluation.cases import open_data
 
@@ -39,9 +36,9 @@ def open_held_out(val: Any, training: Any, method: Method, *, split: str | None,
             raise ConfigError("the training takes the split 'val' itself.")
         if not isinstance(training, Dataset):
             return _open(training, method, "val", sides)
-        if training.config.get("split") == "val" or "split" not in training.config:
+        if training.option("split") in (None, "val"):
             raise ConfigError("the dataset that is open has no other split.")
-        return type(training)(**{**training.config, "split": "val"})
+        return training.with_options(split="val")
     except I2IZooError as error:
         raise ConfigError(
             f"metrics want images that are held out, and the training data has no split 'val' for them ({error}) "
@@ -49,16 +46,7 @@ def open_held_out(val: Any, training: Any, method: Method, *, split: str | None,
         ) from error
 
 
-def _open(
-    data: str | os.PathLike[str] | Mapping[str, Any], method: Method, split: str | None, sides: list[str] | None
-) -> Dataset:
-    if method.data == "single":  # whose only domain the data cannot name
-        return open_dataset(data, kind="single", domains=list(method.domains), split=split, sides=sides)
-    if isinstance(data, Mapping) or (isinstance(data, str) and data in registry("datasets")):
-        spec = {"name": data} if isinstance(data, str) else dict(data)
-        if split is not None:
-            spec.pop("split", None)
-        halves = sides if method.dataset is not None and spec["name"] == method.dataset["name"] else None
-        return open_data(spec, domains=method.domains, split=split, sides=halves).data
-    beside = sides if not Path(data).expanduser().is_file() else None  # a CSV names the domains itself
-    return open_data(data, domains=method.domains, split=split, sides=beside).data
+def _open(data: Any, method: Method, split: str | None, sides: list[str] | None) -> Dataset:
+    if isinstance(data, Mapping) and split is not None:
+        data = {name: value for name, value in data.items() if name != "split"}
+    return open_data(data, domains=method.domains, split=split, defaults={"sides": sides}).data

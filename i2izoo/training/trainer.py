@@ -7,26 +7,26 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 
+from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.dataset import Dataset
-from i2izoo.contracts.method import Batch, Method
-from i2izoo.contracts.parts import Discriminator
+from i2izoo.contracts.method import Batch
 from i2izoo.data.loader import Loader
-from i2izoo.data.open import open_dataset, with_task_dataset
 from i2izoo.errors import ConfigError, NonFiniteLossError, TrainingError, listing
 from i2izoo.files.writing import write_text
+from i2izoo.models.translator import Translator
 from i2izoo.nn.random import derive_seed
 from i2izoo.training.checkpoint import checkpoints, load_checkpoint, read_facts, save_checkpoint
-from i2izoo.training.config import TrainingOptions
 from i2izoo.training.curves import draw_curves
 from i2izoo.training.device import choose_device, choose_layout, networks
 from i2izoo.training.ema import EMA
 from i2izoo.training.held_out import open_held_out
 from i2izoo.training.interrupt import Interrupt
 from i2izoo.training.log import TrainingLog
+from i2izoo.training.prepare import check_images, prepare
 from i2izoo.training.resume import check_same_run, remove_strays, start_from
 from i2izoo.training.samples import sample_grid
 from i2izoo.training.schedule import Schedule
@@ -44,8 +44,10 @@ class Trainer:
     Several processes are started by `accelerate launch` or `torchrun`; each trains on its share of the batch.
 
     Args:
-        model: what `i2izoo.create` or `i2izoo.load` returns.
+        model: what `i2izoo.create` or `i2izoo.load` returns; or a method by name, `{"name": ..., option: value}`, which
+            is made with the data's domains.
         data: a dataset, a name of one, or a path; see `i2izoo.open_dataset`.
+        to: the target domain, of a method by name.
         val: held-out images for the metrics, in the forms of `data`; None: the split "val" of `data`.
         out: folder of the run; None writes nothing.
         resume: "auto" goes on from the last complete checkpoint in `out`, if there is one, with the same options; a
@@ -61,10 +63,9 @@ class Trainer:
         UnknownNameError: there is no such metric.
 
     >>> import i2izoo
-    >>> model = i2izoo.create(
-    ...     "pix2pix", domains=["label", "photo"], generator={"name": "unet_256", "width": 4, "depth": 4})
+    >>> method = {"name": "pix2pix", "generator": {"name": "unet_256", "width": 4, "depth": 4}}
     >>> data = {"name": "synthetic-facades", "count": 4, "size": 32}
-    >>> trainer = i2izoo.Trainer(model, data, steps=2, load_size=36, crop_size=32, progress=False)
+    >>> trainer = i2izoo.Trainer(method, data, to="photo", steps=2, load_size=36, crop_size=32, progress=False)
     >>> model = trainer.fit()
     >>> trainer.step
     2
@@ -72,9 +73,10 @@ class Trainer:
 
     def __init__(
         self,
-        model: Any,
+        model: Translator | PartSpec,
         data: Any,
         *,
+        to: str | None = None,
         val: Any = None,
         out: str | os.PathLike[str] | None = None,
         resume: Literal["auto"] | str | os.PathLike[str] | None = None,
@@ -83,10 +85,8 @@ class Trainer:
     ) -> None:
         from accelerate import PartialState  # type: ignore[import-untyped]
 
-        self.model = model
-        self.method: Method = model.method
-        self.name: str = model.config["method"]
-        self.options = o = TrainingOptions.of(self.method.recipe, options)
+        self.model, self.data, self.options = prepare(model, data, options, to)
+        self.method, self.name, o = self.model.method, self.model.name, self.options
         self.out = Path(out) if out is not None else None
         self.progress = progress
         if self.out is None and resume is not None:
@@ -99,10 +99,8 @@ class Trainer:
         self.rank, self.world = self.processes.process_index, self.processes.num_processes
         if self.world > 1:
             self.device = self.processes.device
-        self._sizes = training_sides(self.method)
         self.layout = choose_layout(o.channels_last, self.device)
 
-        self.data = self._open(data, options)
         self.loader = Loader(self.data, o.batch_size, seed=o.seed, rank=self.rank, world_size=self.world)
         self.schedule = Schedule.of(o, max(1, self.loader.steps_per_epoch // o.gradient_accumulation))
 
@@ -195,7 +193,7 @@ class Trainer:
         batches = []
         for _ in range(o.gradient_accumulation):
             batch = next(self.loader)
-            self._check_sizes(batch)
+            check_images(self.method, self.name, batch)
             images = {domain: image.to(self.device, memory_format=self.layout) for domain, image in batch.items()}
             batches.append(Batch(images, self.step, self.step / self.schedule.total))
         self.stepper.set_rate(self._rate(self.step))
@@ -238,7 +236,7 @@ class Trainer:
             "steps": self.step,
             "images_seen": self.step * o.batch_size * o.gradient_accumulation * self.world,
             "batch_size": o.batch_size * o.gradient_accumulation * self.world,
-            "crop_size": getattr(self.data, "crop_size", o.crop_size),
+            "crop_size": self.data.option("crop_size"),
             "seed": o.seed,
             "precision": o.precision,
             "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else self.device.type.upper(),
@@ -251,27 +249,6 @@ class Trainer:
 
     def _rate(self, step: int) -> float:
         return self.schedule.factor(step) * self.method.lr_scale(step)
-
-    def _open(self, data: Any, given: dict[str, Any]) -> Dataset:
-        o, kind = self.options, cast(Any, self.method.data)
-        data = with_task_dataset(self.method.dataset, data)
-        if not isinstance(data, Dataset):
-            named = kind == "single" or len(self.method.domains) > 2  # which the data cannot know
-            domains = list(self.method.domains) if named else None
-            data = open_dataset(
-                data, kind=kind, domains=domains, split=o.split or "train", sides=o.sides, load_size=o.load_size,
-                crop_size=o.crop_size, flip=o.flip, channels=self.method.channels,
-            )  # fmt: skip
-        elif late := [n for n in ("load_size", "crop_size", "flip", "split", "sides") if n in given]:
-            raise ConfigError(f"{listing(late)} cannot change a dataset that is already open; give them to it.")
-        if lacking := set(self.method.domains) - set(data.domains):
-            raise ConfigError(
-                f"the model's domains are {listing(self.method.domains)}, the data's are {listing(data.domains)}: "
-                f"{listing(sorted(lacking))} is missing; create the model with domains named as the data's."
-            )
-        if kind == "paired" and data.kind != "paired":
-            raise ConfigError(f"{self.name} learns from pairs, the data is {data.kind}; open it with kind='paired'.")
-        return data
 
     def _validation(self, val: Any, data: Any, given: dict[str, Any]) -> Validation | None:
         """What evaluates; None without metrics, and in processes that do not."""
@@ -307,17 +284,6 @@ class Trainer:
     def _warn(self, sentence: str) -> None:
         if self.main:
             print(sentence, file=sys.stderr)
-
-    def _check_sizes(self, images: dict[str, torch.Tensor]) -> None:
-        """Training pads nothing, so sizes that no layer can take are refused here rather than deep in a network."""
-        multiple, least = self._sizes
-        for domain in self.method.domains:
-            height, width = images[domain].shape[-2:]
-            if height % multiple or width % multiple or min(height, width) < least:
-                raise ConfigError(
-                    f"{self.name} trains on sides that are multiples of {multiple} and at least {least} pixels, and "
-                    f"images of {domain!r} come as {width} x {height}; set load_size and crop_size, or other parts."
-                )
 
     def _run(self) -> dict[str, Any]:
         """What makes this run this run."""
@@ -372,10 +338,3 @@ class Trainer:
         if self.out is not None and self.main:
             self.model.save_pretrained(self.out / "model")
         self.processes.wait_for_everyone()
-
-
-def training_sides(method: Method) -> tuple[int, int]:
-    """Multiple and least of the sides, in pixels, that the images may have that a method trains on."""
-    ways = method.directions
-    discriminators = [part.min_size for part in method.modules() if isinstance(part, Discriminator)]
-    return max(map(method.size_multiple, ways)), max([*map(method.min_size, ways), *discriminators])

@@ -173,8 +173,7 @@ class Validation:
         return labels
 
     def _facts(self, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        config = self.data.config
-        on = config.get("split") or Path(config.get("root") or "held-out images").name
+        on = self.data.option("split") or Path(self.data.option("root") or "held-out images").name
         facts: dict[str, dict[str, Any]] = {}
         for to, source in self.model.directions.items():
             n = min(self.data.count(source), self.limit or self.data.count(source))

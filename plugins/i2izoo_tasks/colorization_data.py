@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2izoo.contracts.dataset import Dataset
 from i2izoo.data.derived import DerivedDataset
 from i2izoo.errors import DataError
 from i2izoo.nn.colour import XYZ_OF_RGB
@@ -25,22 +26,19 @@ class ColorizationDataset(DerivedDataset):
     does everything in validation.
 
     Args:
-        root: a folder of colour images (or of splits of such); the name of a dataset, or its `{"name": ...}`.
+        root: the colour images: a folder, the name of a dataset, or `{"root": ..., option: value}`; see `open_dataset`.
         domains: names of the grey and of the colour images. Where the data has domains (`photo` and `label`), the
             second is the one whose images are taken.
-        split: "train", "val" or "test", where the data is divided.
-        sides: for side-by-side images, the domains of the left and the right half.
         degrade: what happens to the grey images in training: "none", "light", "strong", or strengths such as
             `{"noise": 0.05, "blur": 1.0}`, see `i2izoo_tasks.degradations.Degradation`.
         channels: of the grey images, 1 or 3 equal ones; alone or by domain. Those of colour are 3.
-        kind: "paired", which it is.
-        load_size, crop_size, flip, limit, cache_bytes: see `ImageDataset`.
 
     Raises:
         DataError: the data has no domain of the second name, or cannot be used.
         ConfigError: a degradation that does not exist.
 
-    >>> data = ColorizationDataset(root="synthetic-facades", domains=["grey", "photo"], crop_size=32, limit=4)
+    >>> data = ColorizationDataset(
+    ...     root={"name": "synthetic-facades", "count": 4, "size": 32}, domains=["grey", "photo"])
     >>> {domain: tuple(image.shape) for domain, image in data.sample(0, seed=1).items()}
     {'grey': (1, 32, 32), 'photo': (3, 32, 32)}
     """
@@ -54,20 +52,12 @@ class ColorizationDataset(DerivedDataset):
     def __init__(
         self,
         *,
-        root: str | dict[str, Any],
+        root: str | dict[str, Any] | Dataset,
         domains: list[str] = ["grey", "colour"],  # noqa: B006  (recorded as a copy, never written)
-        split: str | None = None,
-        sides: list[str] | None = None,
         degrade: Preset | dict[str, Any] = "none",
         channels: int | dict[str, int] | None = None,
-        kind: Literal["paired"] = "paired",
-        load_size: int | None = None,
-        crop_size: int | None = None,
-        flip: bool = True,
-        limit: int | None = None,
-        cache_bytes: int | None = None,
     ) -> None:
-        self.open_images(source_beside=True)
+        self.open_images(root, domains, beside=True)
         wanted = channels if isinstance(channels, dict) else {self.source: channels}
         self._grey_channels = wanted.get(self.source) or 1
         if self._grey_channels not in (1, 3) or wanted.get(self.target, 3) != 3:

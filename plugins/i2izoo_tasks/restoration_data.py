@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.dataset import Dataset
 from i2izoo.data.derived import DerivedDataset, making_seed
 from i2izoo.errors import DataError
 from i2izoo_tasks.colorization_data import grey_of
@@ -56,15 +57,7 @@ def compressed(image: Tensor, quality: int) -> Tensor:
 
 
 class _Restored(DerivedDataset):
-    """What the four have in common: three channels of the target, and a source of `source_channels`."""
-
-    source_channels: ClassVar[int] = 4
-
-    def open_images(self, source_beside: bool = False) -> None:
-        super().open_images(source_beside)
-        have, wanted = {self.source: self.source_channels, self.target: 3}, self.config["channels"]
-        if wanted is not None and (not isinstance(wanted, dict) or not wanted.items() <= have.items()):
-            raise DataError(f"the channels of this dataset are {have}; found channels={wanted}.")
+    """What the four have in common: only the target counts."""
 
     def made_of(self, found: dict[str, Tensor], index: int, seed: int | None) -> dict[str, Tensor]:
         image = found[self.target]
@@ -81,22 +74,18 @@ class InpaintingDataset(_Restored):
     In training the holes are others each time; in validation they are a function of the item's index.
 
     Args:
-        root: a folder of images (or of splits of such); the name of a dataset, or its `{"name": ...}`.
+        root: the whole images: a folder, the name of a dataset, or `{"root": ..., option: value}`; see `open_dataset`.
         domains: names of the images with holes and of the whole ones. Where the data has domains (`photo` and
             `label`), the second is the one whose images are taken.
         masks: "mixture" (Palette's: 60 % strokes of a brush, 40 % rectangles), "free_form", "rectangles", or "center",
             see `i2izoo_tasks.masks`.
         coverage: least and greatest share of the image that a hole covers; None: as it comes.
-        split: "train", "val" or "test", where the data is divided.
-        sides: for side-by-side images, the domains of the left and the right half.
-        channels: 4 of the source and 3 of the target, which is what they have.
-        kind: "paired", which it is.
-        load_size, crop_size, flip, limit, cache_bytes: see `ImageDataset`.
 
     Raises:
         DataError: the data has no domain of the second name, or cannot be used.
 
-    >>> data = InpaintingDataset(root="synthetic-facades", domains=["masked", "photo"], crop_size=32, limit=4)
+    >>> drawn = {"name": "synthetic-facades", "count": 4, "size": 32}
+    >>> data = InpaintingDataset(root=drawn, domains=["masked", "photo"])
     >>> source = data.sample(0, seed=1)["masked"]
     >>> source.shape, source[3].unique().tolist()
     (torch.Size([4, 32, 32]), [-1.0, 1.0])
@@ -110,23 +99,14 @@ class InpaintingDataset(_Restored):
     def __init__(
         self,
         *,
-        root: str | dict[str, Any],
+        root: str | dict[str, Any] | Dataset,
         domains: list[str] = ["masked", "image"],  # noqa: B006  (recorded as a copy, never written)
         masks: Kind = "mixture",
         coverage: list[float] | None = None,
-        split: str | None = None,
-        sides: list[str] | None = None,
-        channels: int | dict[str, int] | None = None,
-        kind: Literal["paired"] = "paired",
-        load_size: int | None = None,
-        crop_size: int | None = None,
-        flip: bool = True,
-        limit: int | None = None,
-        cache_bytes: int | None = None,
     ) -> None:
         if coverage is not None and not (len(coverage) == 2 and 0 < coverage[0] < coverage[1] < 1):
             raise DataError(f"coverage is a least and a greatest share between 0 and 1; found {coverage}.")
-        self.open_images()
+        self.open_images(root, domains)
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -145,18 +125,14 @@ class UncroppingDataset(_Restored):
     of the whole. In validation the place is a function of the item's index.
 
     Args:
-        root: a folder of images (or of splits of such); the name of a dataset, or its `{"name": ...}`.
+        root: the whole images: a folder, the name of a dataset, or `{"root": ..., option: value}`; see `open_dataset`.
         domains: names of the parts and of the whole images; the second is taken of data that has domains.
-        split: "train", "val" or "test", where the data is divided.
-        sides: for side-by-side images, the domains of the left and the right half.
-        channels: 4 of the source and 3 of the target, which is what they have.
-        kind: "paired", which it is.
-        load_size, crop_size, flip, limit, cache_bytes: see `ImageDataset`.
 
     Raises:
         DataError: the data has no domain of the second name, or cannot be used.
 
-    >>> data = UncroppingDataset(root="synthetic-facades", domains=["cropped", "photo"], crop_size=32, limit=4)
+    >>> drawn = {"name": "synthetic-facades", "count": 4, "size": 32}
+    >>> data = UncroppingDataset(root=drawn, domains=["cropped", "photo"])
     >>> bool((data.sample(0, seed=None)["cropped"][3].mean().abs() < 0.1))
     True
     """
@@ -169,19 +145,10 @@ class UncroppingDataset(_Restored):
     def __init__(
         self,
         *,
-        root: str | dict[str, Any],
+        root: str | dict[str, Any] | Dataset,
         domains: list[str] = ["cropped", "image"],  # noqa: B006
-        split: str | None = None,
-        sides: list[str] | None = None,
-        channels: int | dict[str, int] | None = None,
-        kind: Literal["paired"] = "paired",
-        load_size: int | None = None,
-        crop_size: int | None = None,
-        flip: bool = True,
-        limit: int | None = None,
-        cache_bytes: int | None = None,
     ) -> None:
-        self.open_images()
+        self.open_images(root, domains)
 
     def damage(self, image: Tensor, index: int, seed: int | None) -> Tensor:
         height, width = image.shape[-2:]
@@ -192,15 +159,10 @@ class JPEGRestorationDataset(_Restored):
     """Pairs of an image after strong JPEG compression and before it, of which only the latter have to be there.
 
     Args:
-        root: a folder of images (or of splits of such); the name of a dataset, or its `{"name": ...}`.
+        root: the whole images: a folder, the name of a dataset, or `{"root": ..., option: value}`; see `open_dataset`.
         domains: names of the compressed images and of the others; the second is taken of data that has domains.
         quality: of JPEG, 1 to 100: the paper evaluates at 5, 10 and 20. None: drawn from 5 to 30 with probability
             proportional to exp(-quality / 10), in validation by the item's index.
-        split: "train", "val" or "test", where the data is divided.
-        sides: for side-by-side images, the domains of the left and the right half.
-        channels: 3 and 3, which is what they have.
-        kind: "paired", which it is.
-        load_size, crop_size, flip, limit, cache_bytes: see `ImageDataset`.
 
     Raises:
         DataError: a quality that there is not; the data has no domain of the second name, or cannot be used.
@@ -212,7 +174,6 @@ class JPEGRestorationDataset(_Restored):
     """
 
     making = "compressed as JPEG"
-    source_channels = 3
     tiny_options: ClassVar[dict[str, Any]] = {
         "root": {"name": "synthetic-facades", "count": 4, "size": 32}, "domains": ["compressed", "photo"],
     }  # fmt: skip
@@ -220,22 +181,13 @@ class JPEGRestorationDataset(_Restored):
     def __init__(
         self,
         *,
-        root: str | dict[str, Any],
+        root: str | dict[str, Any] | Dataset,
         domains: list[str] = ["compressed", "image"],  # noqa: B006
         quality: int | None = None,
-        split: str | None = None,
-        sides: list[str] | None = None,
-        channels: int | dict[str, int] | None = None,
-        kind: Literal["paired"] = "paired",
-        load_size: int | None = None,
-        crop_size: int | None = None,
-        flip: bool = True,
-        limit: int | None = None,
-        cache_bytes: int | None = None,
     ) -> None:
         if quality is not None and not 1 <= quality <= 100:
             raise DataError(f"quality is that of JPEG, from 1 to 100, or None; found {quality}.")
-        self.open_images()
+        self.open_images(root, domains)
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -253,19 +205,15 @@ class RestorationDataset(_Restored):
     images of colourisation have three equal channels.
 
     Args:
-        root: a folder of images (or of splits of such); the name of a dataset, or its `{"name": ...}`.
+        root: the whole images: a folder, the name of a dataset, or `{"root": ..., option: value}`; see `open_dataset`.
         domains: names of the damaged and of the whole images; the second is taken of data that has domains.
         tasks: what is mixed, with equal probability; in validation they take turns.
-        split: "train", "val" or "test", where the data is divided.
-        sides: for side-by-side images, the domains of the left and the right half.
-        channels: 4 of the source and 3 of the target, which is what they have.
-        kind: "paired", which it is.
-        load_size, crop_size, flip, limit, cache_bytes: see `ImageDataset`.
 
     Raises:
         DataError: no task; the data has no domain of the second name, or cannot be used.
 
-    >>> data = RestorationDataset(root="synthetic-facades", domains=["damaged", "photo"], crop_size=32, limit=4)
+    >>> drawn = {"name": "synthetic-facades", "count": 4, "size": 32}
+    >>> data = RestorationDataset(root=drawn, domains=["damaged", "photo"])
     >>> data.task(0, None), data.task(1, None), data.sample(1, None)["damaged"].shape
     ('colorization', 'inpainting', torch.Size([4, 32, 32]))
     """
@@ -278,23 +226,14 @@ class RestorationDataset(_Restored):
     def __init__(
         self,
         *,
-        root: str | dict[str, Any],
+        root: str | dict[str, Any] | Dataset,
         domains: list[str] = ["damaged", "image"],  # noqa: B006
         tasks: list[Task] = ["colorization", "inpainting", "uncropping", "jpeg_restoration"],  # noqa: B006
-        split: str | None = None,
-        sides: list[str] | None = None,
-        channels: int | dict[str, int] | None = None,
-        kind: Literal["paired"] = "paired",
-        load_size: int | None = None,
-        crop_size: int | None = None,
-        flip: bool = True,
-        limit: int | None = None,
-        cache_bytes: int | None = None,
     ) -> None:
         if not tasks:
             raise DataError("tasks names at least one task to learn.")
         self.tasks = tasks
-        self.open_images()
+        self.open_images(root, domains)
 
     @property
     def recipe(self) -> dict[str, Any]:

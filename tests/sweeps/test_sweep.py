@@ -169,7 +169,7 @@ options: {steps: 1, crop_size: 24, generator.depth: 3}
         (BASE + "seeds: [1, 1]", r"s\.yaml: seeds are different whole numbers"),
         (BASE + "seeds: [1]\ngrid: {seed: [2]}", r"s\.yaml: 'seeds' and the option 'seed' both"),
         (BASE + "metrics: [psrn]", r"s\.yaml: metrics: .*did you mean 'psnr'\?"),
-        (BASE + "grid: {crop_size: [20]}", r"s\.yaml: grid\.crop_size: .*multiples of 8 .* crop_size is 20"),
+        (BASE + "grid: {crop_size: [20]}", r"s\.yaml: grid\.crop_size: .*multiples of 8 .* come as 20 x 20"),
         (BASE + "samples: 4", r"s\.yaml: .*'pix2pix' has one answer for each image"),
         (BASE + "limit: 0", r"s\.yaml: limit is a whole number from 1; found 0"),
         (BASE + "size: [1, 2, 3]", r"s\.yaml: size is a side, or height and width"),

@@ -81,7 +81,7 @@ def test_grey_has_the_lightness_of_the_colours(colours):
 
 
 def test_degradation_is_of_grey_in_training_only(colours):
-    options = {"root": str(colours), "crop_size": 16, "load_size": 20}
+    options = {"root": {"root": str(colours), "crop_size": 16, "load_size": 20}}
     clean, old = ColorizationDataset(**options), ColorizationDataset(**options, degrade="strong")
     for seed in range(3):
         assert torch.equal(clean.sample(0, seed)["colour"], old.sample(0, seed)["colour"])
@@ -94,19 +94,21 @@ def test_one_half_of_side_by_side_images(tmp_path):
     Image.fromarray(np.hstack([np.full((8, 8, 3), v, np.uint8) for v in (200, 50)])).save(tmp_path / "a.png")
     for sides, domains, level in (("colour,label", None, 200), ("label,photo", ["grey", "photo"], 50)):
         options = {} if domains is None else {"domains": domains}
-        data = ColorizationDataset(root=str(tmp_path), sides=sides.split(","), **options)
+        data = ColorizationDataset(root={"root": str(tmp_path), "sides": sides.split(",")}, **options)
         assert {d: i.shape[-2:] for d, i in data.sample(0, 1).items()} == dict.fromkeys(data.domains, (8, 8))
         assert ((data.sample(0, None)[data.domains[1]] + 1) * 127.5).round().unique().item() == level
     with pytest.raises(DataError, match=r"halves .* photo, label, none is 'colour'"):
-        ColorizationDataset(root=str(tmp_path), sides=["photo", "label"])
+        ColorizationDataset(root={"root": str(tmp_path), "sides": ["photo", "label"]})
 
 
 def test_a_named_folder_and_splits_and_other_datasets(colours, tmp_path):
     (tmp_path / "data" / "val").mkdir(parents=True)
     colours.rename(tmp_path / "data" / "val" / "colour")
-    assert len(ColorizationDataset(root=str(tmp_path / "data"), split="val")) == 3
-    assert set(ColorizationDataset(root=str(tmp_path / "data"), split="val").images.domains) == {"colour"}
-    drawn = ColorizationDataset(root=DRAWN, domains=["grey", "photo"], channels={"grey": 3, "photo": 3}, limit=2)
+    found = ColorizationDataset(root={"root": str(tmp_path / "data"), "split": "val"})
+    assert (len(found), found.images.domains) == (3, ("colour",))
+    drawn = ColorizationDataset(
+        root={**DRAWN, "limit": 2}, domains=["grey", "photo"], channels={"grey": 3, "photo": 3}
+    )
     assert len(drawn) == 2
     grey = drawn.sample(1, None)["grey"]
     assert grey.shape == (3, 32, 32)
@@ -131,7 +133,7 @@ def test_grey_images_of_its_own_are_taken(tmp_path):
         {"root": str(tmp_path / "pairs.csv")},
         {"root": str(tmp_path), "sides": ["colour", "grey"]},
     ):
-        sample = ColorizationDataset(**options).sample(0, None)
+        sample = ColorizationDataset(root=options).sample(0, None)
         assert sample["grey"].shape == (1, 6, 8)
         assert (((sample["grey"] + 1) * 127.5) - 77).abs().max() < 1e-3
 

@@ -57,7 +57,7 @@ def test_alpha_says_what_is_unknown_and_colours_there_are_0(folder, kind, source
 @pytest.mark.parametrize(("kind", "source"), [*FILLED, (JPEGRestorationDataset, "compressed")])
 def test_the_whole_image_is_that_of_the_data_with_its_jitter(kind, source):
     options = {"load_size": 36, "crop_size": 32}
-    data = kind(root=DRAWN, domains=[source, "photo"], **options)
+    data = kind(root={**DRAWN, **options}, domains=[source, "photo"])
     plain = open_dataset({**DRAWN, **options})
     for seed in (None, 5):
         assert torch.equal(data.sample(2, seed)["photo"], plain.sample(2, seed)["photo"])
@@ -116,7 +116,7 @@ def test_the_drawn_quality_is_used(folder):
     data = JPEGRestorationDataset(root=str(folder))
     pixels = np.asarray(Image.open(folder / "0.png"))
     possible = {jpeg(pixels, quality).tobytes(): quality for quality in range(5, 31)}
-    whole = JPEGRestorationDataset(root=str(folder), flip=False)
+    whole = JPEGRestorationDataset(root={"root": str(folder), "flip": False})
     found = [((whole.sample(0, seed)["compressed"] + 1) * 127.5).round().byte() for seed in range(12)]
     qualities = {possible[image.permute(1, 2, 0).numpy().tobytes()] for image in found}
     assert len(qualities) > 3
@@ -165,9 +165,8 @@ def test_splits_sides_and_domains(folder, tmp_path):
     Image.fromarray(np.hstack([np.full((8, 8, 3), v, np.uint8) for v in (200, 50)])).save(
         tmp_path / "data" / "val" / "a.png"
     )
-    data = InpaintingDataset(
-        root=str(tmp_path / "data"), split="val", sides=["photo", "label"], domains=["masked", "photo"]
-    )
+    root = {"root": str(tmp_path / "data"), "split": "val", "sides": ["photo", "label"]}
+    data = InpaintingDataset(root=root, domains=["masked", "photo"])
     sample = data.sample(0, None)
     assert ((sample["photo"] + 1) * 127.5).round().unique().tolist() == [200]
     assert sample["masked"].shape == (4, 8, 8)
@@ -176,17 +175,33 @@ def test_splits_sides_and_domains(folder, tmp_path):
     assert data.title == "data, with holes"
 
 
+def test_an_open_dataset_is_wrapped_and_options_reach_it(folder):
+    whole = open_dataset(folder, kind="single", load_size=20, crop_size=16)
+    data = InpaintingDataset(root=whole)
+    assert data.images is whole
+    assert torch.equal(data.sample(1, 3)["image"], whole.sample(1, 3)["image"])
+    again = type(data)(**data.config)  # the record opens the same images
+    assert torch.equal(again.sample(1, 3)["masked"], data.sample(1, 3)["masked"])
+    spec = {"name": "inpainting", "root": str(folder)}
+    same = open_dataset(spec, load_size=20, crop_size=16, defaults={"channels": {"masked": 4}, "kind": "paired"})
+    assert torch.equal(same.sample(1, 3)["masked"], data.sample(1, 3)["masked"])
+    assert (same.option("crop_size"), same.option("masks")) == (16, "mixture")
+    wide = same.with_options(crop_size=None, load_size=None, masks="center")
+    assert wide.sample(0, 0)["masked"].shape == (4, 29, 37)
+    assert (wide.option("masks"), same.option("masks")) == ("center", "mixture")
+    with pytest.raises(I2IZooError, match="crop_size cannot change a dataset that is already open"):
+        open_dataset({"name": "inpainting", "root": whole}, crop_size=8)
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
     [
         (InpaintingDataset, {"coverage": [0.3, 0.2]}, "least and a greatest share"),
         (InpaintingDataset, {"coverage": [0.3]}, "least and a greatest share"),
         (InpaintingDataset, {"masks": "stars"}, "'mixture', 'free_form', 'rectangles', 'center'"),
-        (InpaintingDataset, {"channels": 3}, "found channels=3"),
-        (UncroppingDataset, {"channels": {"source": 3}}, r"\{'source': 4, 'photo': 3\}; found"),
+        (InpaintingDataset, {"channels": 3}, "no option 'channels'"),
         (UncroppingDataset, {"domains": ["photo", "photo"]}, "different names"),
         (JPEGRestorationDataset, {"quality": 0}, "from 1 to 100"),
-        (JPEGRestorationDataset, {"channels": {"source": 4}}, "found channels"),
         (RestorationDataset, {"tasks": []}, "at least one task"),
         (RestorationDataset, {"tasks": ["deblurring"]}, "jpeg_restoration"),
     ],
@@ -208,8 +223,9 @@ def test_an_evaluation_at_another_size_keeps_masks_sharp_and_known_pixels_true(f
 
 
 def test_a_protocol_knows_what_was_masked_how(folder):
-    def sha256(**options):
-        return Cases(InpaintingDataset(root=str(folder), **options), "masked", "image").sha256
+    def sha256(flip=True, **options):
+        data = InpaintingDataset(root={"root": str(folder), "flip": flip}, **options)
+        return Cases(data, "masked", "image").sha256
 
     assert sha256() == sha256(flip=False) == sha256(masks="mixture")
     assert len({sha256(), sha256(masks="center"), sha256(coverage=[0.2, 0.3])}) == 3
