@@ -106,9 +106,7 @@ def test_a_named_folder_and_splits_and_other_datasets(colours, tmp_path):
     colours.rename(tmp_path / "data" / "val" / "colour")
     found = ColorizationDataset(root={"root": str(tmp_path / "data"), "split": "val"})
     assert (len(found), found.images.domains) == (3, ("colour",))
-    drawn = ColorizationDataset(
-        root={**DRAWN, "limit": 2}, domains=["grey", "photo"], channels={"grey": 3, "photo": 3}
-    )
+    drawn = ColorizationDataset(root={**DRAWN, "limit": 2}, domains=["grey", "photo"], channels={"grey": 3, "photo": 3})
     assert len(drawn) == 2
     grey = drawn.sample(1, None)["grey"]
     assert grey.shape == (3, 32, 32)
