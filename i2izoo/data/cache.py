@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
@@ -87,11 +88,5 @@ def prepare(image: Tensor, size: int | None) -> Pixels:
 
 
 def available_memory() -> int:
-    """Bytes of memory that can be had without swapping; 4 GiB where the system does not say."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        return 4 << 30
-    return 4 << 30
+    """Bytes of memory that can be had without swapping."""
+    return int(psutil.virtual_memory().available)

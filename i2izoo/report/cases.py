@@ -10,7 +10,7 @@ from html import escape
 from typing import Any
 
 from i2izoo.evaluation.result import Comparison
-from i2izoo.report.images import THUMBNAIL, Embedded, Shown, embed, longest_side, sides
+from i2izoo.report.images import QUALITY, THUMBNAIL, Embedded, Shown, embed, longest_side, sides
 from i2izoo.report.selection import by_rank, extremes, spread
 from i2izoo.report.view import Column, names
 
@@ -39,22 +39,39 @@ class Cases:
     note: str = ""
 
 
-def gather(comparison: Comparison, columns: list[Column], count: int, chosen: Sequence[str]) -> Cases:
-    """Choose the cases and embed their images: chosen ones always, the worst and best while the page stays small."""
+def gather(
+    comparison: Comparison,
+    columns: list[Column],
+    count: int,
+    chosen: Sequence[str],
+    small: tuple[int, int] | None = None,
+) -> Cases:
+    """Choose the cases and embed their images: chosen ones always, the worst and best while the page stays small.
+
+    Args:
+        comparison: whose images they are.
+        columns: its metrics.
+        count: of the cases that are spread evenly, over those that have images.
+        chosen: names that come first.
+        small: longest side and quality of the images, and no others than those of `count` and `chosen`; None: as
+            they are, with the worst, the best and the small images of the scatter plot.
+    """
     every = names(comparison)
-    picked = spread(every, count, chosen)
-    lists = extremes(columns)
     shown = sides(comparison)
+    kept = [name for name in every if name in chosen or any(side.path(name).exists() for side in shown)]
+    spread(every, count, chosen)  # refuses names that were not evaluated
+    picked = spread(kept or every, count, chosen)
+    lists = extremes(columns)
     gathered = Cases()
     embedded: dict[str, list[Embedded | None]] = {}
     if shown and picked:
-        longest = longest_side(shown, picked)
-        embedded = {name: [embed(side.path(name), longest) for side in shown] for name in picked}
+        longest, quality = small or (longest_side(shown, picked), QUALITY)
+        embedded = {name: [embed(side.path(name), longest, quality) for side in shown] for name in picked}
         spent = 0
-        for rank, name in by_rank(list(lists.values()), without=picked):
+        for rank, name in by_rank(list(lists.values()), without=picked) if small is None else ():
             if spent > EXTREME_BYTES or (rank and len(embedded) >= 3 * len(picked)):
                 break
-            embedded[name] = [embed(side.path(name), longest) for side in shown]
+            embedded[name] = [embed(side.path(name), longest, quality) for side in shown]
             spent += sum(len(image.uri) for image in embedded[name] if image)
         embedded = {name: images for name, images in embedded.items() if any(images)}
         if any(image and image.reduced for images in embedded.values() for image in images):
@@ -64,7 +81,8 @@ def gather(comparison: Comparison, columns: list[Column], count: int, chosen: Se
         _section(name, images, shown, columns, hidden=name not in picked) for name, images in embedded.items()
     ]
     picked = [name for name in picked if name in embedded]
-    gathered.data = _data(comparison, columns, every, picked, embedded, lists, shown, bool(chosen))
+    thumbs = THUMBNAILS if small is None else 0
+    gathered.data = _data(comparison, columns, every, picked, embedded, lists, shown, bool(chosen), thumbs)
     return gathered
 
 
@@ -112,13 +130,14 @@ def _data(
     lists: dict[tuple[int, int, str], list[str]],
     shown: list[Shown],
     named: bool,
+    most_thumbnails: int,
 ) -> dict[str, Any]:
     scored = [k for k, column in enumerate(columns) if any(column.values)]
     step = -(-len(every) // POINTS) or 1  # of very many images the scatter draws every second, third ...
     points = [name for i, name in enumerate(every) if i % step == 0 or name in embedded]
     small = [name for name in points if name not in embedded]
     thumbnails: dict[str, list[str | None]] = {}
-    if shown and picked and len(small) * len(shown) <= THUMBNAILS:
+    if shown and picked and len(small) * len(shown) <= most_thumbnails:
         for name in small:
             found = [embed(side.path(name), THUMBNAIL, quality=70) for side in shown]
             thumbnails[name] = [image.uri if image else None for image in found]

@@ -18,6 +18,8 @@ THUMBNAIL = 72
 SIDES = (1024, 512)
 """Longest side of an image, in pixels: the second where the first makes a page too large to send."""
 MANY_PIXELS = 24_000_000
+STEPS = ((512, 85), (384, 80), (256, 75), (192, 70), (160, 60), (128, 55), (96, 50), (64, 50))
+"""Longest side and quality of the images of a page that may only have so many bytes, tried from the left."""
 FEW_COLOURS = 4096
 
 
@@ -30,7 +32,8 @@ class Shown:
     model: int | None = None
 
     def path(self, name: str) -> Path:
-        return self.folder / f"{name}.png"
+        small = self.folder / f"{name}.webp"  # as a site keeps them
+        return small if small.exists() else self.folder / f"{name}.png"
 
 
 def sides(comparison: Comparison) -> list[Shown]:
@@ -68,9 +71,14 @@ class Embedded:
 
 
 def embed(path: Path, longest: int, quality: int = QUALITY) -> Embedded | None:
-    """The image as WebP: exact where it is small or has few colours, as label maps have. None: unreadable."""
+    """The image as WebP: exact where it is small or has few colours, as label maps have. None: unreadable.
+
+    A WebP file that is not too large is embedded byte by byte.
+    """
     try:
         with Image.open(path) as file:
+            if file.format == "WEBP" and max(file.size) <= longest:
+                return Embedded(_uri(path.read_bytes()), *file.size, False)
             image = _eight_bits(file)
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
@@ -84,8 +92,11 @@ def embed(path: Path, longest: int, quality: int = QUALITY) -> Embedded | None:
         exact = _webp(image, lossless=True, exact=True)
         if len(exact) <= len(data) or max(image.size) <= 64:
             data = exact
-    uri = "data:image/webp;base64," + base64.b64encode(data).decode("ascii")
-    return Embedded(uri, *image.size, reduced)
+    return Embedded(_uri(data), *image.size, reduced)
+
+
+def _uri(webp: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")
 
 
 def _webp(image: Image.Image, **options: int) -> bytes:

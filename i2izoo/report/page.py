@@ -14,6 +14,7 @@ from i2izoo.evaluation.result import Comparison
 from i2izoo.files.writing import write_text
 from i2izoo.report.cases import Cases, gather, script_json
 from i2izoo.report.charts import bars, differences
+from i2izoo.report.images import STEPS
 from i2izoo.report.protocol import definition_list, folded
 from i2izoo.report.table import table
 from i2izoo.report.view import Column, columns
@@ -23,7 +24,12 @@ SCRIPTS = ("table.js", "scatter.js", "images.js", "viewer.js", "copy.js")
 
 
 def write_report(
-    comparison: Comparison, path: str | os.PathLike[str], *, cases: int = 12, chosen: Sequence[str] = ()
+    comparison: Comparison,
+    path: str | os.PathLike[str],
+    *,
+    cases: int = 12,
+    chosen: Sequence[str] = (),
+    max_bytes: int | None = None,
 ) -> Path:
     """Write the report of a comparison: table, tests, charts and images in one file that asks for nothing outside.
 
@@ -35,26 +41,45 @@ def write_report(
         cases: number of images shown side by side, spread evenly. The worst and best by each metric that has a
             value for every image come on top, while the page stays a few megabytes. 0: no images.
         chosen: names of images to show first; they count among `cases`.
+        max_bytes: size of the file at most: the images get the largest side and quality that fit, and no others than
+            those of `cases` are in it. None: a few megabytes.
 
     Returns:
         The path.
 
     Raises:
-        EvaluationError: there is no model, a chosen name was not evaluated, or `path` is a folder.
+        EvaluationError: there is no model, a chosen name was not evaluated, `path` is a folder, or the page does not
+            fit into `max_bytes`.
     """
     path = Path(path)
     if path.is_dir():
         raise EvaluationError(f"{path} is a folder; give the name of a file in it, such as {path / 'report.html'}.")
     if not comparison.results:
         raise EvaluationError("The comparison has no model; compare at least one.")
-    write_text(path, page(comparison, cases=cases, chosen=chosen))
+    write_text(path, _page_within(comparison, cases, chosen, max_bytes))
     return path
 
 
-def page(comparison: Comparison, *, cases: int = 12, chosen: Sequence[str] = ()) -> str:
-    """The HTML of `write_report`."""
+def _page_within(comparison: Comparison, cases: int, chosen: Sequence[str], max_bytes: int | None) -> str:
+    """The page with the largest images that fit."""
+    if max_bytes is None:
+        return page(comparison, cases, chosen)
+    for small in STEPS:
+        text = page(comparison, cases, chosen, small)
+        if (size := len(text.encode())) <= max_bytes:
+            return text
+    raise EvaluationError(
+        f"the report has {size:,} bytes with images of {small[0]} pixels, and max_bytes is {max_bytes:,}; show fewer "
+        f"than {cases} cases, or allow more bytes."
+    )
+
+
+def page(
+    comparison: Comparison, cases: int = 12, chosen: Sequence[str] = (), small: tuple[int, int] | None = None
+) -> str:
+    """The HTML of `write_report`; `small` is the longest side and the quality of images where bytes are counted."""
     metrics = columns(comparison)
-    gathered = gather(comparison, metrics, cases, chosen)
+    gathered = gather(comparison, metrics, cases, chosen, small)
     body = {
         "title": escape(_title(comparison)),
         "logo": _asset("logo.svg"),

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from PIL import Image
 from report_example import FID_NOTE, MODELS, REASON, comparison, protocol
 
 from i2izoo.errors import EvaluationError
+from i2izoo.evaluation.comparison import load_comparison, to_dict
 from i2izoo.evaluation.result import Comparison, Result
+from i2izoo.files.writing import write_text
 from i2izoo.interfaces import Score
 from i2izoo.report.images import embed
 from i2izoo.report.page import write_report
@@ -179,6 +182,40 @@ def test_size_stays_modest(tmp_path):
     size = write_report(many, tmp_path / "report.html").stat().st_size
     case = 7 * len(embed(tmp_path / "noise.png", 1024).uri)
     assert 12 * case < size < 13 * case + 4_000_000 + 60 * 7 * 4000
+
+
+def test_a_small_report_is_made_of_what_a_site_keeps(example, tmp_path):
+    """comparison.json, and WebP images of the cases that are shown: no byte more than was allowed."""
+    shown = spread(example.results[0].names, 12)
+    kept = []
+    for place in ("inputs", "truths", *(f"models/{m}" for m in range(len(MODELS)))):
+        (tmp_path / place).mkdir(parents=True)
+        for name in shown:
+            if (own := example.inputs.parent / place / f"{name}.png").exists():
+                Image.open(own).save(tmp_path / place / f"{name}.webp", quality=90)
+                kept.append(tmp_path / place / f"{name}.webp")
+    moved = [replace(r, images=tmp_path / "models" / str(m)) for m, r in enumerate(example.results)]
+    stored = replace(example, results=moved, inputs=tmp_path / "inputs", truths=tmp_path / "truths")
+    write_text(tmp_path / "comparison.json", json.dumps(to_dict(stored, tmp_path)))
+    report = write_report(load_comparison(tmp_path), tmp_path / "small.html", cases=12, max_bytes=500_000)
+    page = Page(report.read_text(encoding="utf-8"))
+    assert report.stat().st_size <= 500_000
+    assert page.cases() == page.cases(hidden=False) == shown
+    assert page.data()["thumbnails"] == {}
+    embedded = {base64.b64decode(a["src"].split(",", 1)[1]) for a in page.all("img") if a.get("src")}
+    assert embedded == {path.read_bytes() for path in kept}  # not encoded a second time
+
+
+def test_images_shrink_until_the_page_fits(example, tmp_path):
+    whole = write_report(example, tmp_path / "whole.html", cases=4, max_bytes=10_000_000).stat().st_size
+    report = write_report(example, tmp_path / "small.html", cases=4, max_bytes=whole - 1)
+    assert report.stat().st_size < whole
+    widths = [int(a["width"]) for a in Page(report.read_text(encoding="utf-8")).all("img") if "width" in a]
+    assert widths
+    assert max(widths) <= 96
+    with pytest.raises(EvaluationError, match="max_bytes is 1,000; show fewer than 4 cases"):
+        write_report(example, tmp_path / "small.html", cases=4, max_bytes=1000)
+    assert report.exists()
 
 
 def test_text_is_escaped(tmp_path):
