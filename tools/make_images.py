@@ -2,7 +2,7 @@
 
     python tools/make_images.py
 
-Written are, below docs/assets: `home/ENTRY/*` (inputs and their translations, unchosen) and `home.png`, the strip of
+Written are, below docs/assets: `home/ENTRY/*` (inputs and their translations, unchosen) and `home.webp`, the strip of
 the README. The grids of the gallery are made by tools/make_results.py. A model that
 learned small images gets them small.
 """
@@ -13,10 +13,10 @@ import shutil
 from pathlib import Path
 
 from PIL import Image
+from stored import DOCS, save_webp
 
 import i2izoo
 
-DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = DOCS.parent / "examples" / "images"
 LEAST = 128  # side in pixels of crops in training, from which on a model does well at twice the scale
 STRIP = ("cyclegan-facades", "pix2pix-facades")
@@ -30,18 +30,18 @@ def main() -> None:
         home = _emptied(DOCS / "assets" / "home" / name)
         for to, source in model.directions.items():
             for path in sorted(EXAMPLES.glob(f"{'photo' if source == 'grey' else source}*.png")):
-                number = len(list(home.glob("*-in.png"))) + 1
+                number = len(list(home.glob("*-in.webp"))) + 1
                 image = Image.open(path)
                 if source != "damaged":  # whose alpha says what is missing
                     image = image.convert("L" if source == "grey" else "RGB").convert("RGB")
                 if (side := model.config["provenance"]["crop_size"]) < LEAST:
                     image = image.resize((side, side), Image.Resampling.BOX)
                 result = model(image, to=to)
-                image.save(home / f"{number}-{source}-in.png", optimize=True)
-                result.save(home / f"{number}-{to}-out.png", optimize=True)
+                save_webp(image, home / f"{number}-{source}-in.webp", quality=82)
+                save_webp(result, home / f"{number}-{to}-out.webp", quality=82)
                 if path.stem in ("label", "photo") and name in STRIP:
                     strip += [image, result]
-    _row(strip).save(DOCS / "assets" / "home.png", optimize=True)
+    save_webp(_row(strip), DOCS / "assets" / "home.webp", quality=85)
 
 
 def _emptied(folder: Path) -> Path:

@@ -5,26 +5,25 @@
 
 Run it when the bundled weights changed, on an idle machine, since it takes times, too. Written are, on the
 validation split: the figures on the models' cards, with the protocol beside them; the grids of docs/assets/gallery;
-table and report of docs/results.md, in docs/assets/results. What is in --out already is not measured again.
+what docs/results.md shows, in docs/assets/results (tools/stored.py). What is in --out already is not measured again.
 """
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
+from stored import save_webp, store
 
 import i2izoo
 from i2izoo.contracts.registry import registry
 from i2izoo.evaluation.card import write_to_card
-from i2izoo.evaluation.comparison import COMPARISON
 from i2izoo.evaluation.result import Comparison
-from i2izoo.images import writing as images
+from i2izoo.images.writing import grid
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROWS = 8
@@ -124,10 +123,7 @@ def measure(name: str, table: Table, data: str, out: Path) -> None:
             make_grid(found, result.model, table.task)
         elif result.model in bundled:
             make_grid_of_samples(found, result.model, data, table)
-    results = DOCS / "assets" / "results"
-    results.mkdir(parents=True, exist_ok=True)
-    shutil.copy(place / "report.html", results / f"facades-{name}.html")
-    shutil.copy(place / COMPARISON, results / f"facades-{name}.json")
+    store(found, f"facades-{name}")
 
 
 def trivial_answers(name: str, table: Table, data: str, out: Path) -> dict[str, str]:
@@ -149,8 +145,8 @@ def make_grid(found: Comparison, model: str, name: str | None = None) -> None:
     chosen = result.names[:: max(1, len(result.names) // ROWS)][:ROWS]
     folders = [folder for folder in (found.inputs, result.images, found.truths) if folder is not None]
     rows = [[_seen(folder / f"{name}.png") for folder in folders] for name in chosen]
-    sheet = images.grid(rows, labels=[source, f"{to} (model)", f"{to} (truth)"])
-    images.save(sheet, DOCS / "assets" / "gallery" / model / f"{name or f'{source}-to-{to}'}.png")
+    sheet = grid(rows, labels=[source, f"{to} (model)", f"{to} (truth)"])
+    save_webp(sheet, DOCS / "assets" / "gallery" / model / f"{name or f'{source}-to-{to}'}.webp")
 
 
 def _seen(path: Path) -> Image.Image:
@@ -176,7 +172,7 @@ def make_grid_of_samples(found: Comparison, model: str, data: str, table: Table)
         for source, several, truth in zip(inputs, translated, truths, strict=True)
     ]
     labels = [found.protocol.source, *(f"sample {i + 1}" for i in range(table.samples)), f"{table.to} (truth)"]
-    images.save(images.grid(rows, labels=labels), DOCS / "assets" / "gallery" / model / "samples.png")
+    save_webp(grid(rows, labels=labels), DOCS / "assets" / "gallery" / model / "samples.webp")
 
 
 if __name__ == "__main__":

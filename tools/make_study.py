@@ -16,13 +16,13 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from stored import store
 
 import i2izoo
 from i2izoo.evaluation.protocol import Protocol
 from i2izoo.evaluation.result import SCORES, Comparison, Result
 from i2izoo.files.writing import write_text
 from i2izoo.images.writing import grid, save
-from i2izoo.report.page import write_report
 
 DOCS = Path(__file__).parents[1] / "docs"
 sys.path.insert(0, str(DOCS.parent / "examples"))
@@ -48,7 +48,7 @@ def main() -> None:
         parts += ["### Over-fitting as training goes on", rows]
     for split, said in SHOWN.items():
         whole = joined(comparisons[split])
-        write_report(whole, results / f"study-{split}.html", cases=8)
+        store(whole, f"study-{split}")
         sheet(whole).save(results / f"study-{split}.webp", quality=90)
         parts += [
             f"### Images {said}",

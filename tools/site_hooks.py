@@ -1,12 +1,13 @@
-"""What the site computes while it is built: the gallery from the cards of the bundled models, and tables of parts.
+"""What the site computes while it is built: gallery, tables of parts, options and results, and the small reports.
 
-mkdocs calls `on_page_markdown` (`hooks:` in mkdocs.yml); the tests call `fill`. A page asks for generated Markdown with
-a comment such as `<!-- gallery -->`.
+mkdocs calls `on_files` and `on_page_markdown` (`hooks:` in mkdocs.yml); the tests call `fill`. A page asks for
+generated Markdown with a comment such as `<!-- gallery -->`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import html
 import inspect
 import io
@@ -14,6 +15,8 @@ import json
 import math
 import os
 import re
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,17 +27,39 @@ from i2izoo.contracts.config import describe_type, missing_options, schema
 from i2izoo.contracts.listing import list_parts
 from i2izoo.contracts.pretrained import PretrainedEntry
 from i2izoo.contracts.registry import KINDS, part_kind, registry, resolve, singular
-from i2izoo.evaluation.comparison import from_dict
 from i2izoo.interfaces import Metric, SetMetric, Weights
 from i2izoo.models.cards import read_card
 from i2izoo.report.layout import lay_out
+from i2izoo.report.page import write_report
 from i2izoo.report.tables import markdown
 
-DOCS = Path(__file__).parents[1] / "docs"
+sys.path.append(str(Path(__file__).parent))
+import stored
+
+DOCS = stored.DOCS
+REPORT_BYTES = 500_000
 FACTS = {
     "data": "Data", "split": "Split", "steps": "Steps", "epochs": "Epochs", "batch_size": "Batch size",
     "crop_size": "Crop in pixels", "hardware": "Hardware", "seed": "Seed",
 }  # fmt: skip
+
+
+def on_files(files: Any, *, config: Any) -> Any:
+    """mkdocs' hook: the small reports are files of the site that nobody has to keep."""
+    from mkdocs.structure.files import File
+
+    for path in sorted(stored.RESULTS.glob("*.json")):
+        files.append(File.generated(config, f"assets/results/{path.stem}.html", content=report(path.stem)))
+    return files
+
+
+@functools.cache
+def report(name: str) -> str:
+    """The small report of a stored comparison: all figures, and the images of its cases."""
+    with tempfile.TemporaryDirectory() as folder:
+        comparison, cases = stored.with_images(name, Path(folder, "images"))
+        page = write_report(comparison, Path(folder, "report.html"), chosen=cases, max_bytes=REPORT_BYTES)
+        return page.read_text(encoding="utf-8")
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
@@ -64,12 +89,12 @@ def fill(markdown: str, base: str = "") -> str:
 
 
 def images(base: str, name: str) -> str:
-    """The pairs of `docs/assets/home/NAME`: `1-label-in.png` and `1-photo-out.png`, input and output, side by side."""
+    """The pairs of `docs/assets/home/NAME` side by side: `1-label-in.webp` beside `1-photo-out.webp` and so on."""
     folder = DOCS / "assets" / "home" / name
     shown = []
-    for source in sorted(folder.glob("*-in.png")):
+    for source in sorted(folder.glob("*-in.webp")):
         number, domain = source.stem.removesuffix("-in").split("-", 1)
-        for result in sorted(folder.glob(f"{number}-*-out.png")):
+        for result in sorted(folder.glob(f"{number}-*-out.webp")):
             target = result.stem.removesuffix("-out").split("-", 1)[1]
             pair = "".join(
                 f'<img src="{base}assets/home/{name}/{path.name}" alt="{html.escape(text)}" width="256" height="256">'
@@ -80,9 +105,9 @@ def images(base: str, name: str) -> str:
 
 
 def samples(base: str, name: str) -> str:
-    """The grid `docs/assets/gallery/NAME/samples.png`: input, several samples, truth."""
+    """The grid `docs/assets/gallery/NAME/samples.webp`: input, several samples, truth."""
     return (
-        f'<figure class="grid-of-samples"><img src="{base}assets/gallery/{name}/samples.png" loading="lazy" '
+        f'<figure class="grid-of-samples"><img src="{base}assets/gallery/{name}/samples.webp" loading="lazy" '
         f'alt="{html.escape(name)}: samples"></figure>'
     )
 
@@ -159,7 +184,7 @@ def _source(entry: PretrainedEntry) -> str:
 
 
 def _shown(name: str, base: str) -> list[str]:
-    found = sorted((DOCS / "assets" / "gallery" / name).glob("*.png"))
+    found = sorted((DOCS / "assets" / "gallery" / name).glob("*.webp"))
     return [
         f'<figure class="grid-of-samples"><img src="{base}assets/gallery/{name}/{path.name}" loading="lazy" '
         f'alt="{html.escape(name)}: {path.stem}"><figcaption>{path.stem.replace("-", " ")}</figcaption></figure>'
@@ -198,10 +223,9 @@ def _cell(text: str) -> str:
 
 
 def comparison(base: str, name: str) -> str:
-    """The table of `docs/assets/results/NAME.json`, and a link to its report."""
-    content = json.loads((DOCS / "assets" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    """The table of a stored comparison, and a link to its small report."""
     report = f"[Open the report with images]({base}assets/results/{name}.html){{ .md-button }}"
-    layout = lay_out(from_dict(content))
+    layout = lay_out(stored.figures(name))
     rest = markdown(replace(layout, sentences=[]))
     differences = markdown(layout).removeprefix(rest).strip().splitlines()
     if not differences:
