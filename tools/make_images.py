@@ -9,6 +9,7 @@ learned small images gets them small.
 
 from __future__ import annotations
 
+import argparse
 import shutil
 from pathlib import Path
 
@@ -23,6 +24,7 @@ STRIP = ("cyclegan-facades", "pix2pix-facades")
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
     entries = i2izoo.list_models("*-facades*", pretrained=True)
     models = {name: i2izoo.load(name) for name in entries}
     strip: list[Image.Image] = []

@@ -57,8 +57,8 @@ def on_files(files: Any, *, config: Any) -> Any:
 def report(name: str) -> str:
     """The small report of a stored comparison: all figures, and the images of its cases."""
     with tempfile.TemporaryDirectory() as folder:
-        comparison, cases = stored.with_images(name, Path(folder, "images"))
-        page = write_report(comparison, Path(folder, "report.html"), chosen=cases, max_bytes=REPORT_BYTES)
+        comparison = stored.with_images(name, Path(folder, "images"))
+        page = write_report(comparison, Path(folder, "report.html"), max_bytes=REPORT_BYTES)
         return page.read_text(encoding="utf-8")
 
 

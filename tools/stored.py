@@ -103,8 +103,8 @@ def figures(name: str, results: Path = RESULTS) -> Comparison:
     return from_dict(_content(name, results))
 
 
-def with_images(name: str, folder: Path, results: Path = RESULTS) -> tuple[Comparison, list[str]]:
-    """The comparison, with the images of its cases cut out of the sheet into `folder`, and the names of the cases."""
+def with_images(name: str, folder: Path, results: Path = RESULTS) -> Comparison:
+    """The comparison, with the images of its cases cut out of the sheet into `folder`."""
     content = _content(name, results)
     sheet, comparison = content["sheet"], from_dict(content)
     places = {"inputs": sheet["inputs"], "truths": sheet["truths"]}
@@ -120,9 +120,13 @@ def with_images(name: str, folder: Path, results: Path = RESULTS) -> tuple[Compa
             place.mkdir(parents=True)
             for row, case in enumerate(sheet["cases"]):
                 top = row * height
-                image.crop((left, top, left + width, top + width)).save(place / f"{case}.png", compress_level=1)
+                cell = image.crop((left, top, left + width, top + width))
+                if width <= 64:  # such a PNG would be embedded exactly, which takes four times the bytes
+                    save_webp(cell, place / f"{case}.webp")
+                else:
+                    cell.save(place / f"{case}.png", compress_level=1)
             left += width
-    return comparison, sheet["cases"]
+    return comparison
 
 
 def _content(name: str, results: Path) -> dict[str, Any]:
