@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,29 +40,34 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-def test_the_good_plugin_trains_saves_and_loads(site: Path, tmp_path: Path) -> None:
+def test_the_good_plugin_trains_saves_and_loads(
+    site: Path, tmp_path: Path, learned: Callable[..., None], learning_seed: int
+) -> None:
     code = """
-import csv, i2izoo, numpy, torch
+import csv, sys, i2izoo, numpy, torch
+seed = int(sys.argv[1])
 assert "regression" in i2izoo.list_models()
-torch.manual_seed(0)  # the initial weights
+torch.manual_seed(seed)  # the initial weights
 generator = {"name": "dilated_residual", "width": 4, "depth": 2}
 model = i2izoo.create("regression", domains=["label", "photo"], generator=generator)
 data = {"name": "synthetic-facades", "count": 4, "size": 32}
 i2izoo.Trainer(model, data, out="run", steps=60, batch_size=4, load_size=32, crop_size=32, log_every=1,
-               sample_every=0, tensorboard=False, progress=False, device="cpu").fit()
+               sample_every=0, tensorboard=False, progress=False, device="cpu", seed=seed).fit()
 image = numpy.arange(7 * 9 * 3, dtype=numpy.uint8).reshape(7, 9, 3)
 again = i2izoo.load("run/model")
 assert again.name == "regression" and again.method.config["loss"] == {"name": "charbonnier", "eps": 1e-3}
 assert (again(image, to="photo") == model(image, to="photo")).all()
 losses = [float(row["distance"]) for row in csv.DictReader(open("run/log.csv"))]
-assert sum(losses[-5:]) < 0.95 * sum(losses[:5]), losses
+print(sum(losses[-5:]) / sum(losses[:5]))
 
 mixed = i2izoo.create("pix2pix", generator=generator, reconstruction_loss="charbonnier").method
 print(type(mixed.generator).__module__, type(mixed.reconstruction_loss).__module__)
 """
-    done = python("-c", code, site=site, cwd=tmp_path)
+    done = python("-c", code, str(learning_seed), site=site, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["i2izoo_regression.generator", "i2izoo_regression.loss"]
+    falls, *modules = done.stdout.split()
+    assert modules == ["i2izoo_regression.generator", "i2izoo_regression.loss"]
+    learned("loss, of that of the first steps", float(falls), below=0.95, untrained=1.0)
 
 
 def test_the_good_plugin_passes_the_conformance_kit_as_its_own_tests(site: Path, tmp_path: Path) -> None:
