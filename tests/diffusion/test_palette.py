@@ -292,7 +292,7 @@ def test_learns_to_fill_a_hole_from_what_is_known(learned: Callable[..., None], 
     with torch.inference_mode():
         found = method.eval()(x, to="target", seeds=list(range(64)), mask=mask, steps=10)
     hole = mask.expand_as(y) == 1
-    learned("mean squared error in the hole", (found - y)[hole].square().mean(), below=0.05, untrained=1 / 3)
+    learned("mean squared error in the hole", (found - y)[hole].square().mean(), below=0.1, untrained=1 / 3)
 
 
 # ------------------------------------------------------------------------------------------------------------- tasks

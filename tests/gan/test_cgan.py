@@ -170,10 +170,10 @@ def trained(conditional, seed):
 def test_a_conditional_critic_alone_teaches_a_colour_map(learned, learning_seed):
     """The mean distance of a random colour to the best constant is 1/2, to another random colour 2/3."""
     (first, second), y = trained(True, learning_seed)
-    learned("distance to the answer", (first - y).abs().mean(), below=0.15, untrained=0.5)
+    learned("distance to the answer", (first - y).abs().mean(), below=0.2, untrained=0.5)
     between = (first - second).abs().mean()  # where there is one answer, the noise hardly matters
     assert between > 0
-    learned("distance of two draws", between, below=0.15, untrained=0.667)
+    learned("distance of two draws", between, below=0.25, untrained=0.667)
 
 
 def test_without_the_source_in_the_critic_the_source_is_lost(learned, learning_seed):

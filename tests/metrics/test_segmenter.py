@@ -98,7 +98,7 @@ def test_it_learns_what_colour_tells(learned, learning_seed):
     new = blocks(torch.Generator().manual_seed(99 + learning_seed))
     with torch.no_grad():
         right = (to_colours(method.classes(new["photo"]), palette) == new["label"]).all(1).float().mean()
-    learned("accuracy", right, above=0.9, untrained=1 / 3)
+    learned("accuracy", right, above=0.8, untrained=1 / 3)
 
 
 def test_translations_are_the_classes_in_their_colours_at_any_size():
