@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from i2izoo.contracts.listing import list_models, list_parts
     from i2izoo.contracts.registry import register
     from i2izoo.data.open import open_dataset
-    from i2izoo.evaluation.compare import compare
     from i2izoo.evaluation.evaluate import evaluate
     from i2izoo.models.translator import Translator, create, load
+    from i2izoo.report.compare import compare
     from i2izoo.sweeps.sweep import sweep
     from i2izoo.training.distill import distill
     from i2izoo.training.trainer import Trainer
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "Trainer": "i2izoo.training.trainer",
     "Translator": "i2izoo.models.translator",
-    "compare": "i2izoo.evaluation.compare",
+    "compare": "i2izoo.report.compare",
     "create": "i2izoo.models.translator",
     "distill": "i2izoo.training.distill",
     "evaluate": "i2izoo.evaluation.evaluate",

@@ -92,3 +92,13 @@ def listing(names: Iterable[str], limit: int = 30) -> str:
     names = list(names)
     more = f", ... ({len(names) - limit} more)" if len(names) > limit else ""
     return (", ".join(names[:limit]) or "none") + more
+
+
+def in_a_sentence(error: BaseException) -> str:
+    """What happened, in one line; of errors that are not ours with their type.
+
+    >>> in_a_sentence(KeyError("a")), in_a_sentence(ConfigError("no such option."))
+    ("KeyError: 'a'", 'no such option.')
+    """
+    text = " ".join(str(error).split())
+    return text if isinstance(error, I2IZooError) and text else f"{type(error).__name__}: {text}".rstrip(": ")

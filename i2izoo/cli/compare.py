@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -54,20 +53,24 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("--report and --no-report contradict each other")
     given = settings(args)
 
-    from i2izoo.evaluation.compare import compare
+    from i2izoo.cli.printing import print_table
+    from i2izoo.report.compare import compare
+    from i2izoo.report.layout import lay_out
     from i2izoo.report.tables import render
 
+    opened, options = _open(words, models, args.parser) if words else (models, {})
     found = compare(
-        models,
+        opened,
         to=args.to,
         **given,
         costs=not args.no_costs,
         report=not args.no_report and args.report is None,
-        **_options(words, models, args.parser),
+        **options,
     )
-    terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
-    print(render(found, args.format, width=width, colour=terminal and "NO_COLOR" not in os.environ), end="")
+    if args.format == "table":
+        print_table(lay_out(found))
+    else:
+        print(render(found, args.format), end="")
     if args.report:
         from i2izoo.report.page import write_report
 
@@ -80,20 +83,20 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _options(words: list[str], models: list[str], parser: argparse.ArgumentParser) -> dict[str, Any]:
-    """The methods' own options of translation, which only the loaded models know."""
-    if not words:
-        return {}
+def _open(
+    words: list[str], models: list[str], parser: argparse.ArgumentParser
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The models, and the methods' own options of translation, which only the loaded models know."""
     from i2izoo.evaluation.compared import name_models
     from i2izoo.models.translator import Translator
 
+    opened: dict[str, Any] = {}
     allowed: dict[str, Any] = {}
     for compared in name_models(models):
+        opened[compared.name] = compared.model
         if compared.kind == 0:
-            try:
-                model = compared.open(None)
-            except I2IZooError:
-                continue  # said in the comparison, with the others' results
-            if isinstance(model, Translator):
-                allowed |= translation_options(model.method)
-    return parse_options(words, allowed, where="translating with these models", parser=parser)[0]
+            with contextlib.suppress(I2IZooError):  # said in the comparison, with the others' results
+                opened[compared.name] = model = compared.open(None)
+                if isinstance(model, Translator):
+                    allowed |= translation_options(model.method)
+    return opened, parse_options(words, allowed, where="translating with these models", parser=parser)[0]

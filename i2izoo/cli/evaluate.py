@@ -78,8 +78,9 @@ def run(args: argparse.Namespace) -> int:
 
     from i2izoo.evaluation.evaluate import evaluate
 
+    model, options = _open(args) if args.words else (args.model, {})
     try:
-        result = evaluate(args.model, to=args.to, **given, **_options(args))
+        result = evaluate(model, name=args.model, to=args.to, **given, **options)
     except KeyboardInterrupt as stopped:
         if (partial := getattr(stopped, "partial", None)) is not None:
             kept = f" What was measured is kept in {args.out}." if args.out else ""
@@ -101,22 +102,10 @@ def run(args: argparse.Namespace) -> int:
 
 def print_result(result: Result) -> None:
     """A table of the scores, and the remarks below it."""
-    from rich.console import Console
-    from rich.table import Table
+    from i2izoo.cli.printing import print_table
+    from i2izoo.report.layout import lay_out_scores
 
-    from i2izoo.report.text import remarks, score_cells, title
-
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    table = Table()
-    for heading in ("metric", "value", "95 % interval", "images"):
-        table.add_column(heading, justify="left" if heading == "metric" else "right", no_wrap=True)
-    for label, score in result.scores.items():
-        cells = score_cells(label, score)
-        table.add_row(*(cell.replace("[", "\\[") for cell in cells), style="dim" if score.value is None else None)
-    console.print(title(result), style="bold", markup=False, soft_wrap=True)
-    console.print(table)
-    for line in remarks(result):
-        console.print(line, markup=False, soft_wrap=True)
+    print_table(lay_out_scores(result))
 
 
 def parse_metrics(text: str) -> list[str]:
@@ -144,11 +133,10 @@ def parse_size(text: str) -> int | list[int]:
     return sides[0] if len(sides) == 1 else sides
 
 
-def _options(args: argparse.Namespace) -> dict[str, Any]:
-    """The method's own options of translation, which only the loaded model knows."""
-    if not args.words:
-        return {}
+def _open(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+    """The model, and the method's own options of translation, which only the loaded model knows."""
     from i2izoo.models.translator import load
 
-    allowed = translation_options(load(args.model).method)
-    return parse_options(args.words, allowed, where=f"translating with {args.model!r}", parser=args.parser)[0]
+    model = load(args.model)
+    allowed = translation_options(model.method)
+    return model, parse_options(args.words, allowed, where=f"translating with {args.model!r}", parser=args.parser)[0]

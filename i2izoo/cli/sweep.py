@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from typing import Any
 
@@ -48,15 +46,12 @@ def run(args: argparse.Namespace) -> int:
     if args.out is None:
         args.parser.error("--out DIR is needed, but for --dry-run")
 
-    from i2izoo.report.tables import terminal
+    from i2izoo.cli.printing import print_table
     from i2izoo.sweeps.sweep import sweep
     from i2izoo.sweeps.table import table
 
     found = sweep(args.file, args.data, out=args.out, weights=args.weights, device=args.device, progress=True)
-    aloud = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if aloud else None
-    layout = table(found.rows, found.comparison)
-    print(terminal(layout, width=width, colour=aloud and "NO_COLOR" not in os.environ), end="")
+    print_table(table(found.rows, found.comparison))
     print(f"wrote {args.out}: the table, the report and the runs", file=sys.stderr)
     return 1 if found.problems else 0
 

@@ -1,4 +1,4 @@
-"""`i2izoo.compare`: several models, one protocol, and which of their differences are real."""
+"""Several models under one protocol, and which of their differences are real."""
 
 from __future__ import annotations
 
@@ -15,176 +15,120 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.data.open import with_task_dataset
-from i2izoo.errors import EvaluationError, I2IZooError, listing
+from i2izoo.errors import EvaluationError, I2IZooError, in_a_sentence, listing
 from i2izoo.evaluation.cases import Cases
 from i2izoo.evaluation.compared import COPY_INPUT, ComparedModel, Model, fingerprint, name_models
 from i2izoo.evaluation.comparison import save_comparison
-from i2izoo.evaluation.evaluate import evaluate
 from i2izoo.evaluation.measuring import build
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
 from i2izoo.evaluation.result import IMAGES, PER_IMAGE, SCORES, Comparison, Difference, Result
-from i2izoo.evaluation.setup import set_up
+from i2izoo.evaluation.running import run
+from i2izoo.evaluation.settings import EvaluationSettings
+from i2izoo.evaluation.setup import Setup, set_up
 from i2izoo.evaluation.statistics import holm, paired_difference
+from i2izoo.files.weights import weights_in
 from i2izoo.files.writing import write_text
 from i2izoo.images.writing import save
 from i2izoo.models.translator import Translator
 
-REPORT = "report.html"
 FINGERPRINT = "model.json"
 LEVEL = 0.05
 
 
-def compare(
+def compare_models(
     models: Iterable[Model] | Mapping[str, Model],
-    data: str | os.PathLike[str] | Mapping[str, Any] | Dataset | None = None,
-    *,
-    metrics: Iterable[PartSpec] | None = None,
-    to: str | None = None,
-    split: str | None = None,
-    sides: Sequence[str] | None = None,
-    size: int | Sequence[int] | None = None,
-    filter: str = "bicubic",
-    samples: int = 1,
-    seed: int = 0,
-    limit: int | None = None,
-    protocol: Protocol | str | os.PathLike[str] | None = None,
+    data: str | os.PathLike[str] | Mapping[str, Any] | Dataset | None,
+    settings: EvaluationSettings,
     out: str | os.PathLike[str] | None = None,
-    weights: str | os.PathLike[str] | None = None,
-    batch_size: int | None = None,
-    device: str | torch.device | None = None,
-    costs: bool = True,
-    report: bool = True,
-    progress: bool = False,
-    **options: Any,
 ) -> Comparison:
-    """Evaluate several models under one protocol and test their differences.
-
-    Every pair of models is tested on every metric that has a value for each image (see `statistics`), and the p
-    values are corrected for their number. A model that fails stays in the comparison with its `problem` and takes no
-    part in the tests; the others go on.
+    """Evaluate several models under one protocol and test their differences; see `i2izoo.compare`.
 
     Args:
-        models: names, folders of weights, folders of images made elsewhere, translators, or "copy-input" for the
-            untranslated images as a baseline; or a dict of display name to model. The first translator decides
-            what is translated to what if `to` does not.
-        costs: measure time and memory of a translation, too.
-        report: write report.html into `out`.
-        out: folder for protocol.json, comparison.json, table.md, table.csv, table.tex, per-image.csv, report.html,
-            inputs/, truths/ and models/NAME/ with each model's own results and images. Models that are there
-            already, unchanged and under the same protocol, are not evaluated again; a note of their result says so.
-            None: the images lie in a temporary folder that lives as long as the comparison.
-
-    The other arguments are those of `i2izoo.evaluate`.
-
-    Raises:
-        EvaluationError: no model could be evaluated, or `out` holds a comparison under another protocol.
-        UnknownNameError: there is no such metric.
-
-    >>> import i2izoo
-    >>> tiny = {"name": "resnet_6blocks", "width": 4}
-    >>> model = i2izoo.create("pix2pix", domains=["label", "photo"], generator=tiny)
-    >>> data = {"name": "synthetic-facades", "count": 6, "size": 32}
-    >>> found = i2izoo.compare([model, "copy-input"], data, metrics=["psnr"], costs=False)
-    >>> [result.model for result in found.results], len(found.differences)
-    (['pix2pix', 'copy-input'], 1)
+        models: as of `i2izoo.compare`.
+        data: as of `i2izoo.evaluate`.
+        settings: of the evaluation of every model.
+        out: folder for protocol.json, comparison.json, per-image.csv, inputs/, truths/ and models/NAME/.
     """
     entered = name_models(models)
-    metrics = None if metrics is None else list(metrics)
-    build(metrics, 0)  # a misspelt metric is no model's fault
+    build(settings.metrics, 0)  # a misspelt metric is no model's fault
     place = Path(tempfile.mkdtemp(prefix="i2izoo-compare-")) if out is None else Path(out).expanduser()
-    asked = {
-        "split": split,
-        "sides": None if sides is None else list(sides),
-        "to": to,
-        "size": size,
-        "filter": filter,
-        "samples": samples,
-        "seed": seed,
-        "limit": limit,
-        "options": options,
-    }
-    run = _Run(place, data, {"asked": asked, "metrics": metrics, "protocol": protocol, "device": device})
-    settings = {"weights": weights, "batch_size": batch_size, "device": device, "progress": progress}
     try:
-        found = {c.name: run.evaluate(c, costs, settings) for c in sorted(entered, key=lambda c: c.kind)}
-        comparison = run.finish(entered, found)
+        with weights_in(settings.weights):
+            comparing = _Comparing(place, data, settings)
+            found = {c.name: comparing.evaluate(c) for c in sorted(entered, key=lambda c: c.kind)}
+            comparison = comparing.finish(entered, found)
     except BaseException:
         if out is None:
             shutil.rmtree(place, ignore_errors=True)
         raise
     if out is None:
         weakref.finalize(comparison, shutil.rmtree, place, ignore_errors=True)
-        return comparison
-    save_comparison(comparison, place)
-    if report:
-        from i2izoo.report.page import write_report
-
-        write_report(comparison, place / REPORT)
+    else:
+        save_comparison(comparison, place)
     return comparison
 
 
-class _Run:
+class _Comparing:
     """A comparison on its way.
 
     Args:
         place: where everything goes.
         data: as given.
-        request: the other arguments of `set_up`, for the first model that can be evaluated.
+        settings: of the first model that can be evaluated; the others follow the protocol that comes of it.
     """
 
-    def __init__(self, place: Path, data: Any, request: dict[str, Any]) -> None:
-        self.place, self.data, self.request = place, data, request
+    def __init__(self, place: Path, data: Any, settings: EvaluationSettings) -> None:
+        self.place, self.data, self.settings = place, data, settings
         self.protocol: Protocol | None = None
         self.notes: tuple[str, ...] = ()
         self.inputs: Path | None = None
         self.truths: Path | None = None
 
-    def evaluate(self, compared: ComparedModel, costs: bool, settings: dict[str, Any]) -> Result | Exception:
+    def evaluate(self, compared: ComparedModel) -> Result | Exception:
         """The result of one model, whatever happens; what stopped it where there is no protocol yet."""
+        setup: Setup | None = None
         try:
             model = self._open(compared)
-            protocol = self.protocol or self._begin(model)
+            if self.protocol is None:
+                setup = self._begin(model)
         except _OtherProtocol:
             raise
         except Exception as error:
             return error
-        if settings["progress"]:
+        assert self.protocol is not None  # from `_begin`
+        if self.settings.progress:
             print(compared.name, file=sys.stderr)
         folder = self.place / "models" / compared.folder
         try:
             mark = fingerprint(model)
-            if (before := self._before(folder, mark, costs)) is not None:
+            if (before := self._before(folder, mark)) is not None:
                 return replace(before, model=compared.name)
             _clear(folder)
-            result = evaluate(
-                model, self.data, protocol=protocol, out=folder, keep_images=True, costs=costs, **settings
-            )
+            setup = setup or set_up(model, self.data, self.settings.repeating(self.protocol))
+            notes = tuple(dict.fromkeys([*self.notes, *setup.notes]))
+            result = run(replace(setup, name=compared.name, notes=notes), folder, keep_images=True)
             write_text(folder / FINGERPRINT, json.dumps({"model": compared.name, "sha256": mark}) + "\n")
         except Exception as error:
-            result = getattr(error, "partial", None) or Result(compared.name, protocol)
-            result.problem = result.problem or _said(error)
-        result.model = compared.name
-        result.notes = tuple(dict.fromkeys([*self.notes, *result.notes]))
-        result.save(folder)
+            if (partial := getattr(error, "partial", None)) is not None:  # in its folder already
+                return partial
+            result = Result(compared.name, self.protocol, problem=_said(error), notes=self.notes)
+            result.save(folder)
         return result
 
     def _open(self, compared: ComparedModel) -> Translator | Path:
         if compared.model != COPY_INPUT:
-            return compared.open(self.request["device"])
+            return compared.open(self.settings.device)
         if self.protocol is None:
             raise EvaluationError(f"{COPY_INPUT!r} is a baseline; name a model that it is compared with.")
         if self.inputs is None:
             raise EvaluationError(f"the images of {self.protocol.source!r} cannot be copied as 8-bit images.")
         return self.inputs
 
-    def _begin(self, model: Translator | Path) -> Protocol:
-        """The protocol that the first model gives, and the images beside which the translations are shown."""
-        setup = set_up(model, self.data, **self.request)
+    def _begin(self, model: Translator | Path) -> Setup:
+        """The first model's evaluation, whose protocol is that of all, and the images that are translated."""
+        setup = set_up(model, self.data, self.settings)
         if isinstance(model, Translator):  # folders and copies are compared on what the models' task makes of the data
             self.data = with_task_dataset(model.method.dataset, self.data)
         if (self.place / PROTOCOL).exists():
@@ -196,16 +140,20 @@ class _Run:
         write_text(self.place / PROTOCOL, setup.protocol.to_json())
         self.protocol, self.notes = setup.protocol, setup.notes
         self.inputs, self.truths = _save_images(setup.cases, self.place)
-        return setup.protocol
+        return setup
 
-    def _before(self, folder: Path, mark: str, costs: bool) -> Result | None:
+    def _before(self, folder: Path, mark: str) -> Result | None:
         """The result of an earlier run, if it is of the same model under the same protocol, and whole."""
         try:
             same = json.loads((folder / FINGERPRINT).read_text(encoding="utf-8"))["sha256"] == mark
             result = Result.load(folder)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        done = result.problem is None and result.images is not None and (result.costs is not None or not costs)
+        done = (
+            result.problem is None
+            and result.images is not None
+            and (result.costs is not None or not self.settings.costs)
+        )
         if not same or not done or result.protocol != self.protocol:
             return None
         result.notes = (*result.notes, "Not evaluated again: the results are those of an earlier run in this folder.")
@@ -224,7 +172,7 @@ class _Run:
             Result(c.name, self.protocol, problem=_said(f)) if isinstance(f := found[c.name], Exception) else f
             for c in entered
         ]
-        return Comparison(self.protocol, results, differences(results), self.inputs, self.truths)
+        return Comparison(self.protocol, results, paired_tests(results), self.inputs, self.truths)
 
 
 class _OtherProtocol(EvaluationError):
@@ -239,10 +187,7 @@ def _clear(folder: Path) -> None:
 
 
 def _said(error: Exception) -> str:
-    """What happened in a sentence; of errors that are not ours with their type."""
-    text = " ".join(str(error).split())
-    ours = isinstance(error, I2IZooError) and text
-    return (text if ours else f"{type(error).__name__}: {text}").rstrip(".:") + "."
+    return in_a_sentence(error).rstrip(".") + "."
 
 
 def _save_images(cases: Cases, place: Path) -> tuple[Path | None, Path | None]:
@@ -261,7 +206,7 @@ def _save_images(cases: Cases, place: Path) -> tuple[Path | None, Path | None]:
     return tuple(folder if folder.is_dir() else None for folder in folders.values())  # type: ignore[return-value]
 
 
-def differences(results: Sequence[Result]) -> list[Difference]:
+def paired_tests(results: Sequence[Result]) -> list[Difference]:
     """The paired test of every pair of models on every metric with a value for each image.
 
     Of two models the images count for which both have a value, two at least. Models with a problem take no part.

@@ -1,4 +1,4 @@
-"""A comparison in files: comparison.json, which holds all of it, and tables for people and programs."""
+"""A comparison in files: comparison.json, which holds all of it, and the values of single images."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 from i2izoo.errors import EvaluationError
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
 from i2izoo.evaluation.result import PER_IMAGE, Comparison, Difference, Result, _finite
+from i2izoo.files.writing import write_text
 
 COMPARISON = "comparison.json"
-TABLES = {"markdown": "table.md", "csv": "table.csv", "latex": "table.tex"}
 
 
 def to_dict(comparison: Comparison, root: Path | None = None) -> dict[str, Any]:
@@ -86,13 +86,8 @@ def load_comparison(folder: str | os.PathLike[str]) -> Comparison:
 
 
 def save_comparison(comparison: Comparison, folder: Path) -> None:
-    """Write protocol.json, comparison.json, table.md, table.csv, table.tex and per-image.csv."""
-    from i2izoo.files.writing import write_text
-    from i2izoo.report.tables import FORMS
-
+    """Write protocol.json, comparison.json and per-image.csv."""
     write_text(folder / PROTOCOL, comparison.protocol.to_json())
-    for form, name in TABLES.items():
-        write_text(folder / name, FORMS[form](comparison))
     write_text(folder / PER_IMAGE, per_image_csv(comparison))
     write_text(folder / COMPARISON, json.dumps(to_dict(comparison, folder), indent=2, allow_nan=False) + "\n")
 

@@ -6,83 +6,67 @@ import importlib.metadata
 import json
 import os
 import platform
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from i2izoo.contracts.config import Configurable
+from i2izoo.contracts.config import check_options
 from i2izoo.errors import ConfigError, EvaluationError
 
 PROTOCOL = "protocol.json"
 LIBRARIES = ("i2izoo", "torch", "torchvision", "torchmetrics", "torch-fidelity", "lpips", "timm", "numpy", "pillow")
 
 
-class Protocol(Configurable):
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Protocol:
     """What was measured on what, and how. The same protocol on the same data gives the same numbers again.
 
-    Args:
+    Attributes:
         data: name of the data: a dataset's name, or the last part of its path.
         data_sha256: hash over names and bytes of the images that were used.
-        split: "train", "val", "test", or None.
-        sides: domains of the halves of side-by-side images.
         source: domain that is translated.
         to: target domain.
+        metrics: label -> the metric with all its options, `{"name": "fid", "features": "inception"}`.
+        n: number of images that were translated.
+        split: "train", "val", "test", or None.
+        sides: domains of the halves of side-by-side images.
         size: height and width that inputs and truths are resized to first, in pixels; None keeps them as they are.
         filter: of that resizing, antialiased as Pillow's: nearest, box, bilinear, bicubic or lanczos.
-        metrics: label -> the metric with all its options, `{"name": "fid", "features": "inception"}`.
         samples: translations of each image; 1 for methods that cannot sample.
         seed: of the translations and of what the metrics draw.
         limit: only the first so many images; None: all.
-        n: number of images that were translated.
         bits: depth that predictions and truths are rounded to before they are measured.
         options: the method's own options of translation (`mode`, `steps`).
         versions: of i2izoo, Python and the libraries that compute.
+
+    Raises:
+        ConfigError: a field is not of its declared type.
     """
 
-    def __init__(
-        self,
-        *,
-        data: str,
-        data_sha256: str,
-        source: str,
-        to: str,
-        metrics: dict[str, dict[str, Any]],
-        n: int,
-        split: str | None = None,
-        sides: list[str] | None = None,
-        size: list[int] | None = None,
-        filter: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] = "bicubic",
-        samples: int = 1,
-        seed: int = 0,
-        limit: int | None = None,
-        bits: Literal[8] = 8,
-        options: dict[str, Any] = {},  # noqa: B006  (recorded as a copy, never written)
-        versions: dict[str, str] = {},  # noqa: B006
-    ) -> None:
-        for name, value in self.config.items():
-            setattr(self, name, value)
-
-    # declared for readers and type checkers; set from the config above
     data: str
     data_sha256: str
     source: str
     to: str
     metrics: dict[str, dict[str, Any]]
     n: int
-    split: str | None
-    sides: list[str] | None
-    size: list[int] | None
-    filter: str
-    samples: int
-    seed: int
-    limit: int | None
-    bits: int
-    options: dict[str, Any]
-    versions: dict[str, str]
+    split: str | None = None
+    sides: list[str] | None = None
+    size: list[int] | None = None
+    filter: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] = "bicubic"
+    samples: int = 1
+    seed: int = 0
+    limit: int | None = None
+    bits: Literal[8] = 8
+    options: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Protocol) and self.config == other.config
+    def __post_init__(self) -> None:
+        check_options(type(self), vars(self))
 
-    __hash__ = None  # type: ignore[assignment]
+    @property
+    def config(self) -> dict[str, Any]:
+        """All of it as plain data, in the order of protocol.json."""
+        return asdict(self)
 
     def __repr__(self) -> str:
         size = "native size" if self.size is None else f"{self.size[0]} x {self.size[1]}"
@@ -113,7 +97,7 @@ class Protocol(Configurable):
         if not isinstance(content, dict):
             raise EvaluationError(f"{str(place)!r} is no protocol: it holds no JSON object.")
         try:
-            return cls(**content)
+            return cls(**check_options(cls, content))
         except ConfigError as error:
             raise EvaluationError(f"{str(place)!r} is no protocol that this i2izoo understands: {error}") from error
 

@@ -72,9 +72,35 @@ class Result:
         return self.scores[label]
 
     def __str__(self) -> str:
-        from i2izoo.report.text import result_text
+        scores = [f"{label}: {_said(score)}" for label, score in self.scores.items() if score.value is not None]
+        return "\n".join([self.title, *scores, *self.remarks])
 
-        return result_text(self)
+    @property
+    def title(self) -> str:
+        """Model and protocol in a line."""
+        p = self.protocol
+        size = "" if p.size is None else f" at {p.size[1]} x {p.size[0]}"
+        return f"{self.model}: {p.source} -> {p.to}, {p.n} images of {p.data}{f' ({p.split})' * bool(p.split)}{size}"
+
+    @property
+    def remarks(self) -> list[str]:
+        """All that a reader must know beside the numbers, a sentence each: first problems and what was not computed."""
+        scores, about = self.scores.items(), dict[str, list[str]]()
+        for label, score in scores:
+            if score.value is None:
+                about.setdefault(f"not computed: {score.reason}", []).append(label)
+        for label, score in scores:
+            for note in score.notes:
+                about.setdefault(note, []).append(label)
+        lines = [self.problem] if self.problem else []
+        lines += self.notes
+        lines += [f"{', '.join(labels)}: {said}" for said, labels in about.items()]
+        lines += [f"{k}: the true images have {s.reference:.4g}" for k, s in scores if s.reference is not None]
+        if (costs := self.costs) is not None and costs.seconds is not None:
+            memory = "" if costs.memory is None else f", {costs.memory / 1e6:.4g} MB"
+            time = f"{1000 * costs.seconds:.4g} ms an image{memory} on {costs.device}"
+            lines.append(f"costs: {costs.parameters:,} parameters, {time}")
+        return [line if line.endswith(".") else f"{line}." for line in lines]
 
     def to_dict(self) -> dict[str, Any]:
         """JSON: infinities and NaN as the strings "inf", "-inf" and "nan"; without `images`, a place."""
@@ -167,6 +193,12 @@ class Result:
                 row["note"] = " ".join(score.notes)
             rows[label] = row
         return rows
+
+
+def _said(score: Score) -> str:
+    """Value with unit, interval and number of images."""
+    interval = "" if score.low is None or score.high is None else f" [{score.low:.4g}, {score.high:.4g}]"
+    return f"{score.value:.4g} {score.unit}".rstrip() + f"{interval} of {score.n} images"
 
 
 def _score(content: Mapping[str, Any]) -> Score:

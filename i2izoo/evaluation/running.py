@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
@@ -20,20 +21,33 @@ from i2izoo.evaluation.translations import ImageFolder, translate
 from i2izoo.models.translator import Translator
 
 
-class Run:
-    """An evaluation on its way: `prepare`, `measure`, then `finish`.
+def run(setup: Setup, out: Path | None = None, *, keep_images: bool = False) -> Result:
+    """Measure what was set up.
 
     Args:
         setup: what is measured on what.
-        folder: where it is kept as it goes; None: nowhere.
+        out: folder where it is kept as it goes; None: nowhere.
+        keep_images: write each prediction there, too.
     """
+    folder = None if out is None else Folder(out, setup.protocol, setup.name, keep_images)
+    evaluation = _Evaluation(setup, folder)
+    evaluation.prepare()
+    evaluation.measure()
+    if setup.settings.costs:
+        evaluation.add_costs()
+    return evaluation.finish()
+
+
+class _Evaluation:
+    """An evaluation on its way: `prepare`, `measure`, then `finish`."""
 
     def __init__(self, setup: Setup, folder: Folder | None) -> None:
         self.setup, self.folder, self.protocol = setup, folder, setup.protocol
+        self.batch_size = setup.settings.batch_size
         self.result = Result(setup.name, setup.protocol, notes=setup.notes)
         self.measurements = [Measurement(label, m, setup.protocol.seed) for label, m in setup.metrics.items()]
 
-    def prepare(self, batch_size: int | None) -> None:
+    def prepare(self) -> None:
         """Find out which metrics can be computed, and give them their weights and references."""
         cases, model = self.setup.cases, self.setup.model
         for m in self.measurements:
@@ -41,16 +55,18 @@ class Run:
                 m.stop(reason)
             else:
                 m.prepare(self.setup.device)
-        add_references(self.measurements, cases, self.protocol.versions, batch_size, self.setup.device)
+        add_references(self.measurements, cases, self.protocol.versions, self.batch_size, self.setup.device)
 
-    def measure(self, batch_size: int | None, progress: bool) -> None:
+    def measure(self) -> None:
         """Translate and measure, in flat memory; what was measured before an error is kept."""
         keeps = self.folder is not None and self.folder.keep_images
         if not keeps and not any(m.runs for m in self.measurements):
             return
-        cases = self._cases(batch_size)
+        cases = self._cases()
+        if self.setup.settings.progress:
+            cases = _tracked(cases, self.protocol.n)
         try:
-            for group in in_groups(_tracked(cases, self.protocol.n) if progress else cases, _shape, batch_size):
+            for group in in_groups(cases, _shape, self.batch_size):
                 self._add(group)
         except BaseException as error:
             self._stop(error)
@@ -78,12 +94,12 @@ class Run:
             self.folder.close(self.result)
         return self.result
 
-    def _cases(self, batch_size: int | None) -> Iterator[Case]:
+    def _cases(self) -> Iterator[Case]:
         p, model = self.protocol, self.setup.model
         if isinstance(model, ImageFolder):
             return iter(model)
         return translate(
-            model, self.setup.cases, samples=p.samples, seed=p.seed, batch_size=batch_size, options=dict(p.options)
+            model, self.setup.cases, samples=p.samples, seed=p.seed, batch_size=self.batch_size, options=dict(p.options)
         )
 
     def _add(self, group: list[Case]) -> None:

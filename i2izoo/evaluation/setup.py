@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,14 @@ from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.metric import Metric
 from i2izoo.contracts.registry import registry
 from i2izoo.data.open import with_task_dataset
-from i2izoo.errors import ConfigError, EvaluationError, OptionTypeError, listing, suggest
+from i2izoo.errors import ConfigError, EvaluationError, listing, suggest
 from i2izoo.evaluation.cases import Cases, open_data
 from i2izoo.evaluation.measuring import build, spec_of
 from i2izoo.evaluation.protocol import Protocol, versions
+from i2izoo.evaluation.settings import EvaluationSettings
 from i2izoo.evaluation.translations import ImageFolder, is_image_folder
 from i2izoo.models.translator import Translator, load
-
-DEFAULTS: dict[str, Any] = {"filter": "bicubic", "samples": 1, "seed": 0, "options": {}}
-"""Arguments of `evaluate` whose default is not None; at its default one counts as not given."""
+from i2izoo.nn.device import find_device
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,7 @@ class Setup:
         cases: what is translated.
         metrics: label -> metric.
         protocol: all that decides the numbers.
+        settings: how it runs.
         device: where the metrics compute.
         notes: what to say of the whole.
     """
@@ -46,6 +45,7 @@ class Setup:
     cases: Cases
     metrics: dict[str, Metric]
     protocol: Protocol
+    settings: EvaluationSettings
     device: torch.device
     notes: tuple[str, ...]
 
@@ -53,24 +53,16 @@ class Setup:
 def set_up(
     model: Translator | str | os.PathLike[str],
     data: str | os.PathLike[str] | Mapping[str, Any] | Dataset | None,
-    *,
-    asked: dict[str, Any],
-    metrics: Iterable[PartSpec] | None,
-    protocol: Protocol | str | os.PathLike[str] | None,
-    device: str | torch.device | None,
+    settings: EvaluationSettings,
+    name: str | None = None,
 ) -> Setup:
-    """Open model and data, build the metrics, and write down the protocol.
-
-    Args:
-        model, data, metrics, protocol, device: as `i2izoo.evaluate` takes them.
-        asked: the settings of `evaluate` that a protocol has, too.
-    """
-    asked = {**asked, "size": _size(asked["size"])}
-    _check_counts(asked)
-    given = protocol if isinstance(protocol, Protocol) or protocol is None else Protocol.load(protocol)
+    """Open model and data, build the metrics, and write down the protocol; `name`: of the model in the result."""
+    given, device = settings.protocol, settings.device
     if given is not None:
-        asked = _from_protocol(given, asked)
-    built = _metrics(metrics, given, asked["seed"])
+        given = given if isinstance(given, Protocol) else Protocol.load(given)
+        settings = settings.under(given)
+    asked = settings.decisive
+    built = _metrics(settings.metrics, given, settings.seed)
     if data is None:
         if given is None or given.data not in registry("datasets"):
             raise EvaluationError("name the data to evaluate on: a path, a dataset's name or a dataset.")
@@ -93,44 +85,24 @@ def set_up(
     if not len(cases):
         raise EvaluationError("the data has no images to translate.")
     if translator is not None or given is None:  # to images that are made already a protocol's do no harm
-        _check_can(translator, asked)
+        _check_can(translator, settings)
     found = Protocol(
         data=opened.name if given is None else given.data,
         data_sha256=cases.sha256,
-        split=opened.split,
-        sides=opened.sides,
         source=source,
-        to=to,
-        size=size,
-        filter=asked["filter"],
         metrics={label: spec_of(label, metric) for label, metric in built.items()},
-        samples=asked["samples"],
-        seed=asked["seed"],
-        limit=limit,
         n=len(cases),
-        options=asked["options"],
         versions=versions(),
+        **{**asked, "to": to, "split": opened.split, "sides": opened.sides, "size": size, "limit": limit},
     )
     notes = () if given is None else _check_same(given, found)
     runner = ImageFolder(Path(model).expanduser(), cases) if translator is None else translator  # type: ignore[arg-type]
-    where = runner.device if isinstance(runner, Translator) else _device(device)
-    return Setup(_name(model), runner, cases, built, found, where, notes)
+    where = runner.device if isinstance(runner, Translator) else find_device(device)
+    return Setup(name or _name(model), runner, cases, built, found, settings, where, notes)
 
 
 def _name(model: Translator | str | os.PathLike[str]) -> str:
     return model.name if isinstance(model, Translator) else os.fspath(model)
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    """Where metrics compute that have no translator to follow."""
-    if device == "auto":
-        return torch.accelerator.current_accelerator() or torch.device("cpu")
-    try:
-        found = torch.device(device or "cpu")
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"cannot use device {device!s}: {str(error).splitlines()[0].rstrip('.')}.") from error
-    return found
 
 
 def _translator(model: Translator | str | os.PathLike[str], device: str | torch.device | None) -> Translator:
@@ -153,48 +125,19 @@ def _direction_of_data(data: Dataset, to: str | None) -> tuple[str, str]:
     return (others or [to])[0], to
 
 
-def _size(size: Any) -> list[int] | None:
-    if size is None:
-        return None
-    sides = [size, size] if isinstance(size, int) else list(size) if isinstance(size, (list, tuple)) else [size]
-    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
-        raise OptionTypeError(f"size is a side, or height and width, in whole pixels from 1; found {size!r}.")
-    return sides
-
-
-def _check_counts(asked: Mapping[str, Any]) -> None:
-    for name, least in (("samples", 1), ("limit", 1), ("seed", 0)):
-        value = asked[name]
-        if not (value is None and name == "limit") and (type(value) is not int or value < least):
-            raise OptionTypeError(f"{name} is a whole number from {least}; found {value!r}.")
-
-
-def _check_can(model: Translator | None, asked: Mapping[str, Any]) -> None:
+def _check_can(model: Translator | None, settings: EvaluationSettings) -> None:
     """Refuse samples and options that the model does not have; None: images made elsewhere."""
-    from i2izoo.evaluation.evaluate import evaluate
-
-    if asked["samples"] > 1 and (model is None or not model.method.samples):
+    if settings.samples > 1 and (model is None or not model.method.samples):
         what = "a folder of images" if model is None else f"method {model.name!r}"
         raise EvaluationError(f"{what} has one answer for each image; leave samples out.")
     known = {} if model is None else model.method.translate_options()
-    own = [p.name for p in inspect.signature(evaluate).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    for name in asked["options"]:
+    own = ["out", "keep_images", *(one.name for one in fields(EvaluationSettings))]
+    for name in settings.options:
         if name not in known:
             raise ConfigError(
                 f"evaluate has no argument {name!r}, and this translation no such option"
                 f"{suggest(name, [*own, *known]) or ';'} Options of the translation: {listing(known)}."
             )
-
-
-def _from_protocol(protocol: Protocol, asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a protocol; what was asked for beside it may not contradict it."""
-    for name, value in asked.items():
-        fixed = protocol.config[name]
-        if value != DEFAULTS.get(name) and value != fixed:
-            raise EvaluationError(
-                f"{name}={value!r} contradicts the protocol, which has {fixed!r}; leave one of them out."
-            )
-    return {name: protocol.config[name] for name in asked}
 
 
 def _metrics(metrics: Iterable[PartSpec] | None, protocol: Protocol | None, seed: int) -> dict[str, Metric]:

@@ -21,6 +21,7 @@ from i2izoo.images.batching import Item, Row, in_batches
 from i2izoo.images.writing import find_images, give_back, read
 from i2izoo.models import storage
 from i2izoo.models.locate import locate
+from i2izoo.nn.device import find_device
 from i2izoo.nn.random import derive_seed
 
 
@@ -137,12 +138,11 @@ class Translator:
 
     def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Translator:
         """Move the method to a device ("auto": the fastest there is) or floating-point type; returns itself."""
-        if device == "auto":
-            device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "cpu"
+        device = None if device is None else find_device(device)
         dtype = None if dtype == self.dtype else dtype  # a part that was loaded in float32 on purpose stays so
         try:
             self.method.to(device=device, dtype=dtype)
-        except (RuntimeError, AssertionError, TypeError) as error:
+        except (RuntimeError, TypeError) as error:
             reason = str(error).splitlines()[0].rstrip(".")
             raise ConfigError(f"cannot use device {device!s} with dtype {dtype}: {reason}.") from error
         return self

@@ -74,12 +74,33 @@ def lay_out(found: Result | Comparison) -> Layout:
     rows = [list(row) for row in zip(*grid, strict=True)]
     if any(s and s.reference is not None for c in shown for s in c.scores):
         references = [next((s.reference for s in c.scores if s and s.reference is not None), None) for c in shown]
-        texts = [number(r, digits(c)) for r, c in zip(references, shown, strict=True)]
+        texts = [c.text(r) for r, c in zip(references, shown, strict=True)]
         rows.append([Cell("true images"), *map(Cell, texts), *(Cell("-") for _ in headers[len(texts) + 1 :])])
     legend = ["[low, high]: bootstrap 95 % confidence interval of the mean."] * any(c.interval for r in rows for c in r)
     if any(c.tie for row in rows for c in row):
         legend.append(f"{TIE}: not significantly different from the best (paired permutation test, Holm, p >= 0.05).")
     return Layout(_title(comparison), headers, rows, notes.all(), legend, differences(comparison))
+
+
+def lay_out_scores(result: Result) -> Layout:
+    """One result with a row for each metric, and what a reader must know below it.
+
+    >>> from i2izoo.evaluation.protocol import Protocol
+    >>> protocol = Protocol(data="houses", data_sha256="", source="label", to="photo", metrics={}, n=100)
+    >>> table = lay_out_scores(Result("m", protocol, {"psnr": Score(20.0, 19.0, 21.0, n=100, unit="dB")}))
+    >>> [[cell.text for cell in row] for row in table.rows]
+    [['psnr ↑', '20.0 dB', '19.0 to 21.0', '100']]
+    """
+    rows = []
+    for column in columns(Comparison(result.protocol, [result])):
+        (score,) = column.scores
+        assert score is not None  # its label comes from the result
+        value = f"{column.text(score.value)} {column.unit}".rstrip() if score.value is not None else "not computed"
+        ends = (score.low, score.high) if score.low is not None and score.high is not None else ()
+        cells = [f"{column.label} {column.arrow}", value, " to ".join(map(column.text, ends)), str(score.n or "")]
+        rows.append([Cell(text) for text in cells])
+    headers = [Cell(text) for text in ("metric", "value", "95 % interval", "images")]
+    return Layout(result.title, headers, rows, [], [], result.remarks)
 
 
 def differences(comparison: Comparison) -> list[str]:
@@ -93,22 +114,12 @@ def differences(comparison: Comparison) -> list[str]:
     return sentences
 
 
-def digits(column: Column) -> int:
-    """Digits after the point: so many that half of the narrowest confidence interval has two.
-
-    Without an interval: four digits of the largest value.
-    """
-    halves = [(s.high - s.low) / 2 for s in column.scores if s and s.low is not None and s.high is not None]
-    narrowest = min((h for h in halves if 0 < h < math.inf), default=None)
-    return column.decimals if narrowest is None else _two_digits(narrowest)
-
-
 def _two_digits(size: float) -> int:
     return min(max(1 - math.floor(math.log10(size)), 0), 6)
 
 
 def _metric(column: Column, notes: _Footnotes) -> tuple[Cell, list[Cell]]:
-    decimals = digits(column)
+    decimals = column.decimals
     texts = [number(s.value if s else None, decimals) for s in column.scores]
     said = [_about(s) for s in column.scores]
     unit = f" ({column.unit})" if column.unit else ""

@@ -19,6 +19,8 @@ from i2izoo.report.protocol import definition_list, folded
 from i2izoo.report.table import table
 from i2izoo.report.view import Column, columns
 
+REPORT = "report.html"
+"""Name of the file in the folder of a comparison."""
 ASSETS = files("i2izoo.report") / "assets"
 SCRIPTS = ("table.js", "scatter.js", "images.js", "viewer.js", "copy.js")
 

@@ -194,3 +194,5 @@ FORMS: dict[str, Callable[[Result | Comparison], str]] = {
     "latex": latex,
 }
 """Name of a format for files -> what writes it."""
+FILES = {"markdown": "table.md", "csv": "table.csv", "latex": "table.tex"}
+"""Name of a format -> the file in the folder of a comparison."""

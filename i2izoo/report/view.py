@@ -77,7 +77,8 @@ def decimals(scores: Iterable[Score | None]) -> int:
     """
     found = [score for score in scores if score is not None]
     halves = [(s.high - s.low) / 2 for s in found if s.low is not None and s.high is not None]
-    narrowest = min((half for half in halves if 0 < half < math.inf), default=None)
+    rounding = 1e-6 * max((abs(s.value) for s in found if s.value is not None and math.isfinite(s.value)), default=0.0)
+    narrowest = min((half for half in halves if rounding < half < math.inf), default=None)
     if narrowest is not None:
         return _digits(narrowest, 2)
     largest = max((abs(s.value) for s in found if s.value is not None and math.isfinite(s.value)), default=0.0)

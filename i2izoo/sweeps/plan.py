@@ -14,7 +14,6 @@ from i2izoo.contracts.method import Method
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.evaluation.measuring import build as build_metrics
-from i2izoo.evaluation.setup import _check_counts, _size
 from i2izoo.sweeps.layers import Given, resolve
 from i2izoo.sweeps.spec import Cell, Sweep, folder_of
 from i2izoo.training.config import TrainingOptions
@@ -65,8 +64,7 @@ def plan(sweep: Sweep, data: Any, where: str) -> tuple[list[Run], Dataset]:
     except I2IZooError as error:
         raise ConfigError(f"{where}: metrics: {error}") from error
     try:
-        _size(sweep.size)
-        _check_counts({"samples": sweep.samples, "limit": sweep.limit, "seed": 0})
+        sweep.evaluation()
     except I2IZooError as error:
         raise ConfigError(f"{where}: {error}") from error
     planner = _Planner(sweep, data)

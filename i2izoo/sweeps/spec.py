@@ -13,6 +13,7 @@ from typing import Any
 
 from i2izoo.contracts.config import Configurable
 from i2izoo.errors import ConfigError
+from i2izoo.evaluation.settings import EvaluationSettings
 from i2izoo.sweeps.layers import Given, flat
 
 KEY = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
@@ -68,6 +69,14 @@ class Sweep(Configurable):
         if seeds is not None and any(g.key == "seed" for cell in self.cells() for g in cell.given):
             raise ConfigError("'seeds' and the option 'seed' both say the seed; give one of them.")
         _check_names([cell.name for cell in self.cells()])
+
+    def evaluation(self) -> EvaluationSettings:
+        """How its runs are evaluated.
+
+        Raises:
+            OptionTypeError: a size or a count is no such number.
+        """
+        return EvaluationSettings(**{name: self.config[name] for name in ("metrics", "to", "size", "limit", "samples")})
 
     def cells(self) -> Iterator[Cell]:
         """Every run of `runs` in every combination of `grid`, in that order."""

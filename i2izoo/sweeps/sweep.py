@@ -9,18 +9,18 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from i2izoo.errors import I2IZooError, TrainingError, listing
-from i2izoo.evaluation.compare import REPORT, compare
+from i2izoo.errors import TrainingError, in_a_sentence, listing
+from i2izoo.evaluation.compare import compare_models
 from i2izoo.evaluation.result import Comparison, Result
 from i2izoo.files.weights import weights_in
 from i2izoo.files.writing import write_text
-from i2izoo.report.page import write_report
+from i2izoo.report.page import REPORT, write_report
 from i2izoo.sweeps.plan import Run, plan
 from i2izoo.sweeps.spec import Sweep, read
 from i2izoo.sweeps.table import Row, files, make_rows, show
@@ -30,7 +30,6 @@ from i2izoo.training.trainer import Trainer
 SWEEP = "sweep.json"
 EVALUATION = "evaluation"
 RUNS = "runs"
-_ASKED = ("to", "metrics", "val", "size", "limit", "samples")
 
 
 @dataclass
@@ -151,7 +150,7 @@ def _train(run: Run, data: Any, val: Any, place: Path, progress: bool, title: st
         method = {"name": run.method, **run.options}
         Trainer(method, data, out=place, resume="auto", progress=bar, **watched, **run.training).fit()
     except Exception as error:  # whatever happens to one run, the others go on
-        said = _said(error)
+        said = in_a_sentence(error)
         _say(True, f"{title}: {said}")
         return said
     return None
@@ -161,11 +160,11 @@ def _evaluate(
     runs: list[Run], problems: dict[str, str], held_out: Any, asked: Sweep, out: Path, device: Any, progress: bool
 ) -> Comparison | None:
     """One comparison of all runs; those without a model are in it with their problem."""
-    settings = {name: asked.config[name] for name in _ASKED}
+    settings = asked.evaluation()
     try:
-        before = json.loads((out / SWEEP).read_text(encoding="utf-8"))
-        same = {name: before[name] for name in _ASKED} == settings
-    except (OSError, ValueError, KeyError, TypeError):
+        before = Sweep(**json.loads((out / SWEEP).read_text(encoding="utf-8")))
+        same = (before.val, before.evaluation()) == (asked.val, settings)
+    except (OSError, ValueError, TypeError):
         same = False
     if not same:  # another protocol: the models stay, the numbers do not
         shutil.rmtree(out / EVALUATION, ignore_errors=True)
@@ -173,12 +172,9 @@ def _evaluate(
     models = {run.name: out / RUNS / run.folder / "model" for run in runs if run.name not in problems}
     if not models:
         return None
-    del settings["val"]
     _say(progress, f"evaluating {len(models)} run{'s' * (len(models) != 1)}")
     bar = progress and sys.stderr.isatty()
-    found = compare(
-        models, held_out, **settings, out=out / EVALUATION, device=device, costs=False, report=False, progress=bar
-    )
+    found = compare_models(models, held_out, replace(settings, device=device, progress=bar), out / EVALUATION)
     results = {result.model: result for result in found.results}
     found.results = [
         results.get(run.name) or Result(run.name, found.protocol, problem=problems[run.name]) for run in runs
@@ -203,11 +199,6 @@ def training_seconds(place: Path) -> float | None:
         return None
     done = [(later - step) * images for step, later in itertools.pairwise(steps)]
     return sum(n / max(v, 1e-9) for n, v in zip(done, speeds, strict=True)) if speeds else None
-
-
-def _said(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, I2IZooError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
 def _say(aloud: bool, line: str) -> None:

@@ -8,14 +8,8 @@ import torch
 from torch import nn
 
 from i2izoo.contracts.parts import Discriminator, Encoder, Generator
-from i2izoo.errors import TrainingError
-
-
-def best_device() -> str:
-    """ "cuda", "mps" or "cpu", the first that there is."""
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+from i2izoo.errors import ConfigError, TrainingError
+from i2izoo.nn.device import find_device
 
 
 def choose_device(asked: str | None, precision: str) -> torch.device:
@@ -25,11 +19,9 @@ def choose_device(asked: str | None, precision: str) -> torch.device:
         TrainingError: there is no such device here, or it cannot compute in this precision.
     """
     try:
-        device = torch.device(asked or best_device())
-    except RuntimeError:
-        raise TrainingError(f"there is no device {asked!r}; devices are 'cpu', 'cuda', 'cuda:1' or 'mps'.") from None
-    if device.type not in ("cpu", best_device()) or (device.index or 0) >= max(1, torch.cuda.device_count()):
-        raise TrainingError(f"device {asked!r} is not available here; the best is {best_device()!r}.")
+        device = find_device(asked or "auto")
+    except ConfigError as error:
+        raise TrainingError(f"device {asked!r} is not available here: {error}") from error
     if precision == "fp16" and device.type == "cpu":
         raise TrainingError("precision 'fp16' wants a GPU; a CPU trains in 'bf16' or 'fp32'.")
     return device

@@ -16,12 +16,13 @@ from PIL import Image
 import i2izoo
 from i2izoo.cli.main import main
 from i2izoo.errors import EvaluationError, UnknownNameError
-from i2izoo.evaluation.compare import compare, differences
+from i2izoo.evaluation.compare import paired_tests
 from i2izoo.evaluation.compared import fingerprint, name_models
 from i2izoo.evaluation.comparison import load_comparison
 from i2izoo.evaluation.protocol import Protocol
 from i2izoo.evaluation.result import Result
 from i2izoo.interfaces import Score
+from i2izoo.report.compare import compare
 
 
 @pytest.fixture(autouse=True)
@@ -90,20 +91,20 @@ def test_direction_decides_who_is_better():
         (False, high, low, "y"),
         (False, low, high, "x"),
     ):
-        (found,) = differences([result("x", first, higher), result("y", second, higher)])
+        (found,) = paired_tests([result("x", first, higher), result("y", second, higher)])
         assert found.better == better
 
 
 def test_images_are_paired_by_name_and_failures_take_no_part():
     a, b, c = result("a", [1, 2, 3, 4]), result("b", [1, 1]), result("c", [1, 2, 3], problem="it broke.")
     b.names = ["p3", "p1"]
-    (found,) = differences([a, b, c])
+    (found,) = paired_tests([a, b, c])
     assert (found.first, found.second, found.mean) == ("a", "b", 2)  # p1: 2 - 1, p3: 4 - 1
 
 
 def test_nan_and_single_images_give_no_test():
-    assert differences([result("a", [1, math.nan]), result("b", [2, 3])]) == []
-    assert differences([result("a", [1]), result("b", [2])]) == []
+    assert paired_tests([result("a", [1, math.nan]), result("b", [2, 3])]) == []
+    assert paired_tests([result("a", [1]), result("b", [2])]) == []
 
 
 # -------------------------------------------------------------------------------------------------------------- models

@@ -89,7 +89,7 @@ def test_a_second_call_trains_and_measures_nothing(out: Path, monkeypatch: pytes
         raise AssertionError("it was there already")
 
     monkeypatch.setattr(i2izoo.Trainer, "__init__", refused)
-    monkeypatch.setattr("i2izoo.evaluation.compare.evaluate", refused)
+    monkeypatch.setattr("i2izoo.evaluation.compare.run", refused)
     run(monkeypatch, out, "--train-all", "--limit", "2", "--steps", "50")
     assert (out / "study.md").read_bytes() == before
 
