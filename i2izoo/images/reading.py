@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from PIL import Image, ImageFile
 from torch import Tensor
 
@@ -165,14 +166,14 @@ def _read_array(array: np.ndarray) -> tuple[Tensor, Form]:
     if array.ndim not in (2, 3):
         raise ImageError(f"is an array of shape {array.shape}; H x W or H x W x C is wanted.")
     form = Form("array", array.dtype, array.ndim)
-    array = array[..., None] if array.ndim == 2 else array
+    array = array[None] if array.ndim == 2 else rearrange(array, "h w c -> c h w")
     if array.dtype.kind == "f":
         _check_range(float(array.min(initial=0)), float(array.max(initial=0)), 0, "a float array")
         array = array.astype(np.promote_types(array.dtype, np.float32), copy=False)  # half precision would round 2x - 1
-        return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1) * 2 - 1, dtype=np.float32)), form
+        return torch.from_numpy(np.ascontiguousarray(array * 2 - 1, dtype=np.float32)), form
     if array.dtype.kind + str(array.dtype.itemsize) not in ("u1", "u2", "b1"):
         raise ImageError(f"is an array of {array.dtype}; uint8, uint16, bool, or float in [0, 1] is wanted.")
-    native = array.transpose(2, 0, 1).astype(array.dtype.newbyteorder("="), order="C")  # a copy that torch may own
+    native = array.astype(array.dtype.newbyteorder("="), order="C")  # a copy that torch may own
     return _scaled(torch.from_numpy(native)), form
 
 

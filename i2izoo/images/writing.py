@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from einops import rearrange
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
@@ -57,7 +58,7 @@ def to_array(image: Tensor, dtype: Any = np.uint8) -> np.ndarray:
     [[[0], [255]]]
     """
     dtype = np.dtype(dtype)
-    image = image.detach().float().cpu().permute(1, 2, 0)
+    image = rearrange(image.detach().float().cpu(), "c h w -> h w c")
     if dtype.kind == "f":
         return ((image + 1) / 2).clamp(0, 1).numpy().astype(dtype)
     if dtype.kind != "u" or dtype.itemsize > 2:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 Negatives: TypeAlias = Literal["image", "batch"]
@@ -37,7 +38,7 @@ class PatchSampler(nn.Module):
         """For each layer, N x C x H x W at P of its H x W positions to N x P x projection, of length 1."""
         vectors = []
         for head, feature, position in zip(self.heads, features, positions, strict=True):
-            patches = feature.flatten(2).index_select(2, position).transpose(1, 2)
+            patches = rearrange(feature, "n c h w -> n (h w) c").index_select(1, position)
             vector = _at_least_single(head(patches))
             vectors.append(vector / (torch.linalg.vector_norm(vector, dim=2, keepdim=True) + 1e-7))
         return vectors

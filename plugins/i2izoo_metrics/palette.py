@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from i2izoo.errors import ConfigError
@@ -53,10 +54,11 @@ def to_classes(label: Tensor, palette: list[list[int]], tolerance: float) -> Ten
     tensor([[[ 0,  1, -1]]])
     """
     colours = torch.tensor(palette, dtype=torch.float32, device=label.device)
-    pixels = (label.float().movedim(1, -1) + 1) * 127.5
-    distance = torch.cdist(pixels.flatten(1, 2), colours, compute_mode="donot_use_mm_for_euclid_dist")
+    pixels = (rearrange(label.float(), "n c h w -> n (h w) c") + 1) * 127.5
+    distance = torch.cdist(pixels, colours, compute_mode="donot_use_mm_for_euclid_dist")
     nearest, classes = distance.min(dim=-1)
-    return classes.masked_fill(nearest > tolerance, IGNORED).unflatten(1, label.shape[-2:])
+    classes = classes.masked_fill(nearest > tolerance, IGNORED)
+    return rearrange(classes, "n (h w) -> n h w", h=label.shape[-2])
 
 
 def to_colours(classes: Tensor, palette: list[list[int]]) -> Tensor:
@@ -68,4 +70,4 @@ def to_colours(classes: Tensor, palette: list[list[int]]) -> Tensor:
              [222,   0]]], dtype=torch.int32)
     """
     colours = torch.tensor(palette, dtype=torch.float32, device=classes.device) / 127.5 - 1
-    return colours[classes].movedim(-1, 1)
+    return rearrange(colours[classes], "n h w c -> n c h w")

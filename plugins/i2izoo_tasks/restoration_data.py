@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from i2izoo.contracts.dataset import Dataset
@@ -52,8 +53,8 @@ def hide(image: Tensor, mask: Mask | None) -> Tensor:
 
 def compressed(image: Tensor, quality: int) -> Tensor:
     """3 x H x W in [-1, 1] after JPEG of a quality from 1 to 100."""
-    array = compress(((image + 1) / 2).permute(1, 2, 0).numpy(), quality)
-    return torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1))) * 2 - 1
+    array = compress(rearrange((image + 1) / 2, "c h w -> h w c").numpy(), quality)
+    return torch.from_numpy(np.ascontiguousarray(rearrange(array, "h w c -> c h w"))) * 2 - 1
 
 
 class _Restored(DerivedDataset):

@@ -34,7 +34,7 @@ def test_two_steps_against_plain_torch(conditional):
     bce = nn.BCEWithLogitsLoss()
     ours = stepper_of(method)
     for step in range(2):
-        data = batch(step, dtype=torch.float64)
+        data = batch(step=step, dtype=torch.float64)
         x, y = data["source"], data["target"]
         torch.manual_seed(100 + step)
         logged = ours.run([data])
@@ -69,7 +69,7 @@ def test_trains_with_every_gan_loss(gan_loss):
     method = cgan(gan_loss=gan_loss, discriminator_steps=3)
     ours, turns = stepper_of(method), []
     for step in range(6):
-        logged = ours.run([batch(step)])
+        logged = ours.run([batch(step=step)])
         assert all(torch.isfinite(loss) for loss in logged.values())
         assert ("d_penalty" in logged) == (gan_loss == "wgangp")
         turns.append("gan" in logged)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from einops import rearrange
 from torch import Tensor
 
 from i2izoo.errors import ConfigError
@@ -124,7 +125,7 @@ class Call:
         if images.ndim != 4 or images.shape[-1] != 3:
             found = " x ".join(map(str, images.shape[1:]))
             raise ConfigError(f"{self.options.pipeline} gives {found} numbers where an image of 3 channels is wanted.")
-        return images.permute(0, 3, 1, 2) * 2 - 1
+        return rearrange(images, "n h w c -> n c h w") * 2 - 1
 
 
 def _per_row(value: Any) -> bool:
