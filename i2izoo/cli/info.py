@@ -182,11 +182,14 @@ def _kind(annotation: Any) -> str:
 
 
 def _described(cls: type) -> dict[str, str]:
-    """Option -> what the Args section of the docstring says about it."""
-    _, _, section = (inspect.getdoc(cls) or "").partition("Args:\n")
-    section = re.split(r"\n\S|\n\n", section)[0]
-    found = re.findall(r"^    (\w+): (.*(?:\n     +\S.*)*)", section, re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}
+    """Option -> what the Args section of the docstring says about it, or that of a class that it inherits from."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        _, _, section = inspect.cleandoc(base.__doc__ or "").partition("Args:\n")
+        section = re.split(r"\n\S|\n\n", section)[0]
+        options = re.findall(r"^    (\w+): (.*(?:\n     +\S.*)*)", section, re.MULTILINE)
+        found |= {name: " ".join(text.split()) for name, text in options}
+    return found
 
 
 def _first_line(cls: type) -> str:

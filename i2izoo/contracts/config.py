@@ -8,8 +8,21 @@ import inspect
 import math
 import types
 import typing
+from abc import ABCMeta
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    TypeAlias,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 
 from i2izoo.errors import ConfigError, OptionTypeError, listing, suggest
 
@@ -45,11 +58,38 @@ def part_interface(annotation: Any) -> type | None:
     return next((found for member in members if (found := part_interface(member))), None)
 
 
-class Configurable:
+class _Checked(ABCMeta):
+    """Checks the options of a call, and hands the constructor all of them: those given, the defaults, what is fixed.
+
+    copy.deepcopy and pickle make their objects past a call, and restore the config that was recorded.
+    """
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        if args:
+            raise OptionTypeError(
+                f"{cls.__name__} takes its options by name, found {listing(map(repr, args))} without one. "
+                f"Allowed: {listing(schema(cls))}."
+            )
+        part = cast(Any, cls).__new__(cls)
+        # past __setattr__, which torch modules do not allow before their own __init__ has run
+        part.__dict__["config"] = check_options(cls, options)
+        part.__init__(**copy.deepcopy(part.config | fixed_options(cls)))
+        return part
+
+
+class Configurable(metaclass=_Checked):
     """Records the keyword-only constructor options in `self.config`, after checking them.
 
     The constructor's signature is the schema: names, types and defaults. Options are JSON values only
     (None, bool, int, float, str, lists and dicts of them), so that `type(x)(**x.config)` is `x` again.
+
+    A subclass that differs in its options alone says so in a line, without a constructor of its own.
+
+    Attributes:
+        config: the options, all of them.
+        defaults: other defaults than the constructor's: option -> value.
+        fixed: options that are none in this class: option -> the value that the constructor gets.
+        tiny_options: options that make it small and fast, which the conformance kit takes. None: it needs files, too.
 
     Raises:
         ConfigError: an option is unknown, required and missing, or not a JSON value.
@@ -64,29 +104,58 @@ class Configurable:
     Traceback (most recent call last):
     ...
     i2izoo.errors.ConfigError: Blur has no option 'raduis'; did you mean 'radius'? Allowed: radius, mode.
+    >>> class Gauss(Blur):
+    ...     defaults, fixed = {"radius": 5}, {"mode": "gauss"}
+    >>> Gauss().config, Gauss().radius
+    ({'radius': 5}, 5)
     """
 
     config: dict[str, Any]
+    defaults: ClassVar[dict[str, Any]] = {}
+    fixed: ClassVar[dict[str, Any]] = {}
     tiny_options: ClassVar[dict[str, Any] | None] = {}
-    """Options that make it small and fast: the conformance kit builds it with them. None: it needs files, too."""
-
-    def __new__(cls, *args: Any, **options: Any) -> Any:
-        if args:
-            raise OptionTypeError(
-                f"{cls.__name__} takes its options by name, found {listing(map(repr, args))} without one. "
-                f"Allowed: {listing(schema(cls))}."  # type: ignore[arg-type]
-            )
-        self = super().__new__(cls)
-        # copy.deepcopy, pickle and torch call __new__ bare and restore config later, so a bare call may lack options;
-        # written past __setattr__, which torch modules do not allow before their own __init__ has run
-        self.__dict__["config"] = check_options(cls, options, complete=bool(options))
-        return self
 
 
 @functools.cache
 def schema(cls: type) -> dict[str, inspect.Parameter]:
-    """The keyword options of `cls`, in the order of its constructor, with resolved annotations."""
-    return function_options(cls.__init__)  # type: ignore[misc]
+    """The keyword options of `cls`, in the order of its constructor, with resolved annotations and its defaults."""
+    fixed = fixed_options(cls)
+    return {name: parameter for name, parameter in constructor(cls).items() if name not in fixed}
+
+
+@functools.cache
+def constructor(cls: type) -> dict[str, inspect.Parameter]:
+    """The options of the constructor of `cls`: those of `schema`, and those that are fixed, at their values.
+
+    Raises:
+        ConfigError: a default is given for what is no option, or is not of its type.
+    """
+    options = function_options(cls.__init__)  # type: ignore[misc]
+    for name, value in (_declared(cls, "defaults") | fixed_options(cls)).items():
+        if name not in options or not matches(value, options[name].annotation):
+            raise ConfigError(
+                f"{cls.__name__} gives {name!r} the value {value!r}, and "
+                + (
+                    f"it is no option. Options: {listing(options)}."
+                    if name not in options
+                    else f"it wants {describe_type(options[name].annotation)}."
+                )
+            )
+        options[name] = options[name].replace(default=value)
+    return options
+
+
+def fixed_options(cls: type) -> dict[str, Any]:
+    """The options of the constructor of `cls` that it fixes: name -> value."""
+    return _declared(cls, "fixed")
+
+
+def _declared(cls: type, attribute: str) -> dict[str, Any]:
+    """What `cls` and its bases down to the one with the constructor say about its options; the nearest one wins."""
+    line = cls.__mro__
+    last = next(index for index, base in enumerate(line) if "__init__" in vars(base))
+    said = [vars(base).get(attribute, {}) for base in line[last::-1] if issubclass(base, Configurable)]
+    return {name: value for options in said for name, value in options.items()}
 
 
 def function_options(function: Callable[..., Any], without: Sequence[str] = ()) -> dict[str, inspect.Parameter]:

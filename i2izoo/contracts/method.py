@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import Configurable, part_interface, schema
+from i2izoo.contracts.config import Configurable, PartSpec, constructor, part_interface
 from i2izoo.contracts.parts import Generator
 from i2izoo.contracts.registry import kind_of, registry
 from i2izoo.errors import ConfigError, listing, suggest
@@ -103,28 +103,30 @@ class Method(Configurable, nn.Module, ABC):
     dataset: dict[str, Any] | None = None
     required_options: ClassVar[str] = ""
 
-    def part(self, option: str, /, **context: Any) -> Any:
+    def part(self, option: str, spec: PartSpec | None = None, /, **context: Any) -> Any:
         """Build the part that option `option` asks for, and record all its options in `self.config`.
 
         The option's annotation, `Part[Generator]`, says what it must be. `context` holds the part's options that follow
         from the method's own (channels, latent size); they are not repeated in the config. The whole choice is
-        recorded, so a later change of a default changes no saved model.
+        recorded, so a later change of a default changes no saved model. `spec` stands for the option's own value.
 
         Raises:
             ConfigError: the option is no part, or what it asks for does not exist or fit.
         """
-        interface = part_interface(schema(type(self))[option].annotation)
+        declared = constructor(type(self))[option]  # a subclass may have fixed it, which is not recorded
+        interface = part_interface(declared.annotation)
         if interface is None:
             raise ConfigError(
                 f"{type(self).__name__} builds a part of its option {option!r}, whose annotation does not say which; "
                 f"write {option}: Part[Generator], or the interface that it has."
             )
-        spec = self.config[option]
+        spec = spec or self.config.get(option, declared.default)
         part = registry(kind_of(interface)).build(spec, interface, **context)
         name = spec if isinstance(spec, str) else spec["name"]
         found = dict(getattr(part, "config", {}))
         own = {k: v for k, v in found.items() if k not in context and k[:1] != "_" and v not in (math.inf, -math.inf)}
-        self.config[option] = {"name": name, **own}
+        if option in self.config:
+            self.config[option] = {"name": name, **own}
         return part
 
     @classmethod

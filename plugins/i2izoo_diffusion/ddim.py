@@ -85,8 +85,7 @@ class DDIM(Diffusion):
         seen = self.input_channels(0 if unconditional else in_channels, out_channels, self.dropout)
         self.generator = self.part("generator", in_channels=seen, out_channels=out_channels)
         with explained("option 'scheduler'"):
-            self.config["scheduler"] = completed(scheduler, prediction)
-            self.scheduler = self.part("scheduler", prediction_type=prediction)
+            self.scheduler = self.part("scheduler", completed(scheduler, prediction), prediction_type=prediction)
             check_levels(self.scheduler)
         self.loss = self.part("loss")
 
@@ -106,26 +105,5 @@ class DDPM(DDIM):
     torch.Size([2, 3, 16, 16])
     """
 
-    def __init__(
-        self,
-        *,
-        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
-        in_channels: int = 3,
-        out_channels: int = 3,
-        task: Literal["translation", "generation"] = "translation",
-        generator: Part[Generator] = "unet2d",
-        scheduler: Part[Scheduler] = "ddpm",
-        prediction: Prediction = "epsilon",
-        condition_dropout: float = 0.1,
-        loss: Part[ReconstructionLoss] = "l2",
-        sampling_steps: int = 1000,
-        sampling_guidance: float = 1.0,
-        learning_rate: float = 1e-4,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(
-            domains=domains, in_channels=in_channels, out_channels=out_channels, task=task, generator=generator,
-            scheduler=scheduler, prediction=prediction, condition_dropout=condition_dropout, loss=loss,
-            sampling_steps=sampling_steps, sampling_guidance=sampling_guidance, learning_rate=learning_rate,
-            weight_decay=weight_decay,
-        )  # fmt: skip
+    defaults: ClassVar[dict[str, Any]] = {"scheduler": "ddpm", "sampling_steps": 1000}
+    fixed: ClassVar[dict[str, Any]] = {"sampling_eta": 0.0}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from i2izoo.contracts.config import schema
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Generator, Part, ReconstructionLoss, Scheduler, Update
+from i2izoo.interfaces import Batch, Generator, Part, PartSpec, ReconstructionLoss, Scheduler, Update
 from i2izoo_diffusion.diffusion import Diffusion
 from i2izoo_diffusion.guidance.blending import Blending
 from i2izoo_diffusion.prediction import Prediction, target
@@ -20,6 +20,14 @@ from i2izoo_diffusion.schedulers import check_levels, completed, explained
 TIME = 1000.0
 """What the network is told is gamma times this: its sinusoids are made for times from 0 to 1000, and cannot tell
 numbers from 0 to 1 apart."""
+
+PAPER_SCHEDULER: PartSpec = {
+    "name": "ddpm",
+    "num_train_timesteps": 1000,
+    "beta_start": 1e-4,
+    "beta_end": 0.09,
+    "variance_type": "fixed_large",
+}
 
 
 class Palette(Diffusion):
@@ -36,8 +44,8 @@ class Palette(Diffusion):
         in_channels: channels of the source.
         out_channels: channels of the target.
         generator: any generator that takes the time; "unet2d" is diffusers' U-Net.
-        scheduler: the sampler and its noise levels, any of diffusers by name; None is the paper's: 1000 steps of DDPM,
-            beta from 1e-4 to 0.09, of the larger variance.
+        scheduler: the sampler and its noise levels, any of diffusers by name; the paper's are 1000 steps of DDPM, beta
+            from 1e-4 to 0.09, of the larger variance.
         prediction: what the network predicts: "epsilon" (the paper), "sample" or "v_prediction" (Salimans and Ho, arXiv
             2202.00512), which give short trainings images that hold together: epsilon says little of what is broad.
         train_steps: T, steps of the noise levels of training.
@@ -73,10 +81,6 @@ class Palette(Diffusion):
         },
         "sampling_steps": 2,
     }  # fmt: skip
-    paper_scheduler: ClassVar[dict[str, Any]] = {
-        "name": "ddpm", "num_train_timesteps": 1000, "beta_start": 1e-4, "beta_end": 0.09,
-        "variance_type": "fixed_large",
-    }  # fmt: skip
 
     def __init__(
         self,
@@ -85,7 +89,7 @@ class Palette(Diffusion):
         in_channels: int = 3,
         out_channels: int = 3,
         generator: Part[Generator] = "unet2d",
-        scheduler: Part[Scheduler] | None = None,
+        scheduler: Part[Scheduler] = PAPER_SCHEDULER,
         prediction: Prediction = "epsilon",
         train_steps: int = 2000,
         train_betas: list[float] = [1e-6, 0.01],  # noqa: B006
@@ -112,8 +116,7 @@ class Palette(Diffusion):
         seen = self.input_channels(in_channels, out_channels, self.dropout)
         self.generator = self.part("generator", in_channels=seen, out_channels=out_channels)
         with explained("option 'scheduler'"):
-            self.config["scheduler"] = completed(scheduler or self.paper_scheduler, prediction)
-            self.scheduler = self.part("scheduler", prediction_type=prediction)
+            self.scheduler = self.part("scheduler", completed(scheduler, prediction), prediction_type=prediction)
             check_levels(self.scheduler)
         self.loss = self.part("loss")
         self.gammas = training_gammas(train_steps, *train_betas)

@@ -139,6 +139,8 @@ class BicycleGAN(OneWayMethod):
         self.learning_rate, self.betas, self.inference = learning_rate, betas, inference
         for network in (self.generator, self.encoder, self.discriminator):
             init_weights(network, init, init_gain)
+        if not self.encodes and isinstance(spread := getattr(self.encoder, "log_variance", None), nn.Module):
+            spread.requires_grad_(False)  # the latent term looks at the mean only
 
     # ---------------------------------------------------------------------------------------------------- learning
 
@@ -270,31 +272,7 @@ class CVAEGAN(BicycleGAN):
     """
 
     recipe: ClassVar[dict[str, Any]] = {**BicycleGAN.recipe, "batch_size": 1}
-
-    def __init__(
-        self,
-        *,
-        domains: list[str] = DOMAINS,
-        in_channels: int = 3,
-        out_channels: int = 3,
-        latent: int = 8,
-        generator: Part[Generator] = UNET,
-        encoder: Part[Encoder] = "resnet_encoder",
-        discriminator: Part[Discriminator] = "multiscale",
-        gan_loss: Part[AdversarialLoss] = "lsgan",
-        gan_weight: float = 1.0,
-        reconstruction_loss: Part[ReconstructionLoss] = "l1",
-        reconstruction_weight: float = 10.0,
-        kl_weight: float = 0.01,
-        conditional: bool = False,
-        discriminator_steps: int = 1,
-        init: Init = "xavier",
-        init_gain: float = 0.02,
-        learning_rate: float = 2e-4,
-        betas: list[float] = ADAM_BETAS,
-        inference: Literal["sample", "zero"] = "sample",
-    ) -> None:
-        super().__init__(**self.config, random_gan_weight=0.0, latent_weight=0.0)
+    fixed: ClassVar[dict[str, Any]] = {"random_gan_weight": 0.0, "latent_weight": 0.0, "half_batch": False}
 
 
 class CLRGAN(BicycleGAN):
@@ -302,7 +280,7 @@ class CLRGAN(BicycleGAN):
 
     Its encoder is trained by the latent term, for nothing else trains it.
 
-    Args: those of `BicycleGAN` that have a meaning here; `gan_weight` is that of translations with a random z.
+    Args: those of `BicycleGAN` that have a meaning here.
 
     >>> method = CLRGAN(generator={"name": "unet_256", "width": 4, "depth": 3}, encoder={"name": "cnn_encoder"})
     >>> list(method.discriminator)
@@ -310,30 +288,10 @@ class CLRGAN(BicycleGAN):
     """
 
     recipe: ClassVar[dict[str, Any]] = {**BicycleGAN.recipe, "batch_size": 1}
-
-    def __init__(
-        self,
-        *,
-        domains: list[str] = DOMAINS,
-        in_channels: int = 3,
-        out_channels: int = 3,
-        latent: int = 8,
-        generator: Part[Generator] = UNET,
-        encoder: Part[Encoder] = "resnet_encoder",
-        discriminator: Part[Discriminator] = "multiscale",
-        gan_loss: Part[AdversarialLoss] = "lsgan",
-        gan_weight: float = 1.0,
-        reconstruction_loss: Part[ReconstructionLoss] = "l1",
-        latent_weight: float = 0.5,
-        conditional: bool = False,
-        discriminator_steps: int = 1,
-        init: Init = "xavier",
-        init_gain: float = 0.02,
-        learning_rate: float = 2e-4,
-        betas: list[float] = ADAM_BETAS,
-        inference: Literal["sample", "zero"] = "sample",
-    ) -> None:
-        options = {**self.config, "gan_weight": 0.0, "random_gan_weight": gan_weight}
-        super().__init__(**options, reconstruction_weight=0.0, kl_weight=0.0)
-        if isinstance(spread := getattr(self.encoder, "log_variance", None), nn.Module):
-            spread.requires_grad_(False)  # the latent term looks at the mean only
+    fixed: ClassVar[dict[str, Any]] = {
+        "gan_weight": 0.0,
+        "reconstruction_loss": "l1",
+        "reconstruction_weight": 0.0,
+        "kl_weight": 0.0,
+        "half_batch": False,
+    }

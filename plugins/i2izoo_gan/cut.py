@@ -33,11 +33,11 @@ class CUT(OneWayMethod):
         discriminator: any discriminator, unconditional; the paper's is an anti-aliased PatchGAN.
         gan_loss: any adversarial loss; the paper's is "lsgan".
         gan_weight: weight of the adversarial term; 0 trains without a discriminator.
-        nce_weight: lambda_X. None: 1 (CUT) or 10 (FastCUT). The authors' code halves both terms of CUT, which the
-            paper does not: for that, set this and `identity_weight` to 0.5.
-        identity_weight: lambda_Y. None: 1 (CUT) or 0 (FastCUT), which switches it off.
+        nce_weight: lambda_X, 1 (CUT) or 10 (FastCUT). The authors' code halves both terms of CUT, which the paper does
+            not: for that, set this and `identity_weight` to 0.5.
+        identity_weight: lambda_Y, 1 (CUT) or 0 (FastCUT), which switches it off.
         flip_equivariance: mirror every second image on its way into the generator, at random, and its features back
-            before they are compared. None: not in CUT, in FastCUT.
+            before they are compared; FastCUT does.
         layers: names of the generator's layers whose features are compared. The default are those of the paper: the
             pixels, both downsampling convolutions, and the first and the fifth residual block.
         patches: number of positions of each layer, drawn anew in each step.
@@ -67,8 +67,6 @@ class CUT(OneWayMethod):
         "patches": 16,
         "projection": 8,
     }
-    settings: ClassVar[dict[str, Any]] = {"nce_weight": 1.0, "identity_weight": 1.0, "flip_equivariance": False}
-    """What the options that are None stand for: the paper's two sets of hyper-parameters."""
 
     def __init__(
         self,
@@ -79,9 +77,9 @@ class CUT(OneWayMethod):
         discriminator: Part[Discriminator] = ANTIALIASED_PATCHGAN,
         gan_loss: Part[AdversarialLoss] = "lsgan",
         gan_weight: float = 1.0,
-        nce_weight: float | None = None,
-        identity_weight: float | None = None,
-        flip_equivariance: bool | None = None,
+        nce_weight: float = 1.0,
+        identity_weight: float = 1.0,
+        flip_equivariance: bool = False,
         layers: list[str] = ["pad_in", "down1", "down2", "block1", "block5"],  # noqa: B006
         patches: int = 256,
         projection: int = 256,
@@ -94,11 +92,6 @@ class CUT(OneWayMethod):
         betas: list[float] = [0.5, 0.999],  # noqa: B006
     ) -> None:
         super().__init__()
-        # recorded as numbers, so that a later change of the settings changes no saved model
-        self.config |= {k: v for k, v in self.settings.items() if self.config[k] is None}
-        self.nce_weight: float = self.config["nce_weight"]
-        self.identity_weight: float = self.config["identity_weight"]
-        self.flip_equivariance: bool = self.config["flip_equivariance"]
         self.set_domains(domains)
         if not layers or len(set(layers)) < len(layers):
             raise ConfigError(f"CUT compares features of one or more different layers; found {layers}.")
@@ -107,13 +100,14 @@ class CUT(OneWayMethod):
                 "patches, projection and discriminator_steps are at least 1 and temperature is above 0; found "
                 f"{patches}, {projection}, {discriminator_steps} and {temperature}."
             )
-        if not (gan_weight or self.nce_weight or self.identity_weight):
+        if not (gan_weight or nce_weight or identity_weight):
             raise ConfigError("gan_weight, nce_weight and identity_weight are all 0: there is nothing to learn from.")
         self.generator = self.part("generator", in_channels=channels, out_channels=channels)
         self.discriminator = self.part("discriminator", in_channels=channels)
         self.sampler = PatchSampler(_feature_channels(self.generator, layers, channels), projection)
         self.gan_loss = self.part("gan_loss")
-        self.gan_weight, self.discriminator_steps = gan_weight, discriminator_steps
+        self.gan_weight, self.nce_weight, self.identity_weight = gan_weight, nce_weight, identity_weight
+        self.flip_equivariance, self.discriminator_steps = flip_equivariance, discriminator_steps
         self.layers, self.patches, self.temperature, self.negatives = layers, patches, temperature, negatives
         self.learning_rate, self.betas = learning_rate, betas
         for network in (self.generator, self.discriminator, self.sampler):
@@ -197,7 +191,7 @@ class FastCUT(CUT):
     """
 
     recipe: ClassVar[dict[str, Any]] = CUT.recipe | {"epochs": 150, "decay_epochs": 50}
-    settings: ClassVar[dict[str, Any]] = {"nce_weight": 10.0, "identity_weight": 0.0, "flip_equivariance": True}
+    defaults: ClassVar[dict[str, Any]] = {"nce_weight": 10.0, "identity_weight": 0.0, "flip_equivariance": True}
 
 
 def _feature_channels(generator: Generator, layers: list[str], channels: int) -> list[int]:

@@ -26,7 +26,7 @@ class ResNetGenerator(Generator):
         in_channels: channels of the input image.
         out_channels: channels of the output image.
         width: channels after the first convolution ("ngf").
-        blocks: residual blocks; None: 6 or 9, as the name says.
+        blocks: residual blocks, 6 or 9 as the name says.
         norm: "batch", "instance" (no affine, no running statistics) or "none".
         dropout: probability of dropout inside the residual blocks; CycleGAN has none.
         antialias: blur before subsampling and after upsampling, as CUT does.
@@ -40,7 +40,6 @@ class ResNetGenerator(Generator):
     torch.Size([1, 3, 16, 16])
     """
 
-    default_blocks: ClassVar[int] = 9
     tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "blocks": 1}
     size_multiple = 4
     min_size = 8  # the residual blocks reflect one pixel of a quarter of the side
@@ -51,7 +50,7 @@ class ResNetGenerator(Generator):
         in_channels: int = 3,
         out_channels: int = 3,
         width: int = 64,
-        blocks: int | None = None,
+        blocks: int = 9,
         norm: Norm = "instance",
         dropout: float = 0.0,
         antialias: bool = False,
@@ -62,7 +61,6 @@ class ResNetGenerator(Generator):
         if latent < 0:
             raise ConfigError(f"latent is the length of a vector, or 0 for none; found {latent}.")
         bias = norm != "batch"
-        blocks = self.default_blocks if blocks is None else blocks
         layers: OrderedDict[str, nn.Module] = OrderedDict()
 
         def normalised(name: str, convolution: nn.Module, channels: int) -> None:
@@ -141,13 +139,11 @@ class ResNetGenerator(Generator):
 class ResNet6(ResNetGenerator):
     """Six residual blocks, for 128 x 128."""
 
-    default_blocks = 6
+    defaults: ClassVar[dict[str, Any]] = {"blocks": 6}
 
 
 class ResNet9(ResNetGenerator):
     """Nine residual blocks, for 256 x 256 and above."""
-
-    default_blocks = 9
 
 
 class ResidualBlock(nn.Module):

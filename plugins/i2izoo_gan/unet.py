@@ -27,7 +27,7 @@ class UNet(Generator):
         width: channels of the outermost level ("ngf"); they double to 8 x width.
         max_width: widest level in channels; None: 8 x width, as in the paper. Inner levels hold most parameters, so a
             lower value makes a small model that is still wide at full resolution.
-        depth: number of levels; None: 8 or 7, as the name says. Sides must be multiples of 2 ** depth.
+        depth: number of levels, 8 or 7 as the name says. Sides must be multiples of 2 ** depth.
         norm: "batch", "instance" or "none".
         dropout: probability; 0 switches it off.
         dropout_levels: "paper" puts it on d1, d2, d3 (as the authors' first code); "pytorch" on d2, d3, d4, as the
@@ -44,7 +44,6 @@ class UNet(Generator):
     torch.Size([1, 3, 16, 8])
     """
 
-    default_depth: ClassVar[int] = 8
     tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "depth": 3}
 
     def __init__(
@@ -54,7 +53,7 @@ class UNet(Generator):
         out_channels: int = 3,
         width: int = 64,
         max_width: int | None = None,
-        depth: int | None = None,
+        depth: int = 8,
         norm: Norm = "batch",
         dropout: float = 0.5,
         dropout_levels: Literal["paper", "pytorch"] = "paper",
@@ -63,7 +62,6 @@ class UNet(Generator):
         upsample: Literal["transposed", "bilinear"] = "transposed",
     ) -> None:
         super().__init__()
-        depth = self.default_depth if depth is None else depth
         if depth < 2:
             raise ConfigError(f"a U-Net needs a depth of at least 2 levels; found {depth}.")
         if latent < 0:
@@ -153,10 +151,8 @@ def _up(before: int, after: int, kind: str, bias: bool) -> nn.Module:
 class UNet128(UNet):
     """Seven levels, for 128 x 128."""
 
-    default_depth = 7
+    defaults: ClassVar[dict[str, Any]] = {"depth": 7}
 
 
 class UNet256(UNet):
     """Eight levels, for 256 x 256."""
-
-    default_depth = 8

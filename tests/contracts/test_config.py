@@ -5,13 +5,22 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pytest
 import torch
 from torch import nn
 
-from i2izoo.contracts.config import Configurable, Part, check_options, describe_type, merge, missing_options
+from i2izoo.contracts.config import (
+    Configurable,
+    Part,
+    check_options,
+    constructor,
+    describe_type,
+    merge,
+    missing_options,
+    schema,
+)
 from i2izoo.errors import ConfigError, OptionTypeError
 
 if TYPE_CHECKING:
@@ -32,6 +41,7 @@ class Net(Configurable, nn.Module):
     ) -> None:
         super().__init__()
         self.layer = nn.Conv2d(channels, width, 1)
+        self.seen = {"dropout": dropout, "loss": loss}
 
 
 class Narrow(Net):
@@ -130,7 +140,7 @@ def test_missing_option_names_it() -> None:
         Net(width=2)
     with pytest.raises(ConfigError, match="channels"):
         check_options(Net, {})
-    with pytest.raises(TypeError, match="channels"):  # bare: Python's own
+    with pytest.raises(ConfigError, match="Net needs the options channels"):
         Net()
     assert "channels" not in check_options(Net, {}, complete=False)
 
@@ -195,6 +205,56 @@ def test_describe_type_reads_like_prose() -> None:
     assert describe_type(Literal["a", 2]) == "one of 'a', 2"
     assert describe_type(int | None) == "int or None"
     assert describe_type(tuple[int, ...]) == "tuple[int, ...]"
+
+
+class Shallow(Net):
+    defaults: ClassVar[dict[str, Any]] = {"channels": 1, "sizes": [9]}
+    fixed: ClassVar[dict[str, Any]] = {"dropout": True, "loss": {"name": "l2"}}
+
+
+class Shallower(Shallow):
+    defaults: ClassVar[dict[str, Any]] = {"sizes": [8]}
+
+
+class Deep(Shallower):
+    """Another constructor, which none of this is about."""
+
+    def __init__(self, *, depth: int = 3) -> None:
+        super().__init__(channels=depth)
+
+
+def test_a_subclass_changes_defaults_and_fixes_options_in_a_line() -> None:
+    assert Shallow().config == {"channels": 1, "width": 4, "slope": 0.2, "norm": "batch", "sizes": [9]}
+    assert Shallower(width=5).config == {"channels": 1, "width": 5, "slope": 0.2, "norm": "batch", "sizes": [8]}
+    assert schema(Shallower)["sizes"].default == [8]
+    assert schema(Net)["sizes"].default == [1, 2]
+    assert constructor(Shallower)["loss"].default == {"name": "l2"}
+    assert Shallower(**Shallower().config).config == Shallower().config
+    with pytest.raises(ConfigError, match=r"Shallow has no option 'dropout'; Allowed: channels, width"):
+        Shallow(dropout=True)
+    Shallow().config["sizes"].append(1)
+    assert Shallow().config["sizes"] == [9]
+    assert Shallow().seen == {"dropout": True, "loss": {"name": "l2"}}
+    assert Deep().config == {"depth": 3}
+
+
+@pytest.mark.parametrize("clone", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))])
+def test_copies_know_what_is_fixed(clone: Any) -> None:
+    again = clone(Shallow(width=6))
+    assert again.config == Shallow(width=6).config
+    assert type(again)(**again.config).layer.weight.shape == again.layer.weight.shape
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [({"widht": 3}, "gives 'widht' the value 3, and it is no option"), ({"width": "x"}, "'x', and it wants int")],
+)
+@pytest.mark.parametrize("attribute", ["defaults", "fixed"])
+def test_defaults_that_the_constructor_would_refuse_are_found(
+    said: dict[str, Any], message: str, attribute: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        schema(type("Wrong", (Net,), {attribute: said}))
 
 
 class Loss: ...

@@ -73,7 +73,7 @@ class DiffusionDistillation(Distillation):
     student: DDIM
     student_name = "ddim"
     guidance: tuple[float, float] | None
-    fixed: float
+    taught_guidance: float
     learning_rate: float
 
     def build(
@@ -113,7 +113,7 @@ class DiffusionDistillation(Distillation):
                     "take one that was trained with condition_dropout above 0."
                 )
         self.guidance = None if guidance is None else (float(guidance[0]), float(guidance[1]))
-        self.fixed = self.teacher.sampling_guidance if guidance is None else 1.0
+        self.taught_guidance = self.teacher.sampling_guidance if guidance is None else 1.0
         self.learning_rate = learning_rate
         options = {k: v for k, v in self.teacher.config.items() if k in schema(DDIM)}
         sampling = dict(sampler(self.teacher.scheduler, scheduler).config) | scheduler_options
@@ -126,7 +126,7 @@ class DiffusionDistillation(Distillation):
         }
         if self.guidance is not None:
             options["generator"]["guidance_embedding"] = True
-        elif self.fixed != 1:
+        elif self.taught_guidance != 1:
             options["sampling_guidance"] = 1.0  # what the student says is under guidance already
         self.student = registry("methods").build({"name": self.student_name, **options})
         self.data = self.student.data  # type: ignore[misc]
@@ -164,8 +164,8 @@ class DiffusionDistillation(Distillation):
     def taught(self, noisy: Tensor, time: Tensor, drawn: Drawn) -> Tensor:
         """The teacher's prediction, under guidance of each row's weight w: e(0) + w (e(x) - e(0))."""
         weight = drawn.weight
-        if weight is None and self.fixed != 1:
-            weight = self.fixed * drawn.present  # what is hidden is not exaggerated
+        if weight is None and self.taught_guidance != 1:
+            weight = self.taught_guidance * drawn.present  # what is hidden is not exaggerated
         if weight is None or self.teacher.guided:
             return self.teacher.predict(noisy, time, drawn.source, drawn.present, weight)
         assert drawn.source is not None  # for the type checker: build has made sure

@@ -74,8 +74,7 @@ class NoisyClassifier(Method):
             )
         self.labels = list(domains)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        self.config["scheduler"] = completed(scheduler, "epsilon")
-        self.scheduler = self.part("scheduler")
+        self.scheduler = self.part("scheduler", completed(scheduler, "epsilon"))
         check_levels(self.scheduler)
         self.trunk = Trunk(in_channels, widths, attention, layers, norm_groups, head_channels)
         self.head = nn.Linear(widths[-1], len(domains))
