@@ -9,10 +9,14 @@ FOLDER = Path(__file__).parent / "data" / "golden"
 
 
 class Golden:
-    """One recording; `golden["output.image"]`, and `golden.state` with the original key names."""
+    """One recording; `golden["output.image"]`, and `golden.state` with the original key names.
+
+    An image that is kept in bytes is in steps of 1/128.
+    """
 
     def __init__(self, name, prefix="state."):
-        self.tensors = load_file(FOLDER / f"{name}.safetensors")
+        tensors = load_file(FOLDER / f"{name}.safetensors")
+        self.tensors = {k: v.float() / 128 if v.dtype == torch.int8 else v for k, v in tensors.items()}
         self.state = {k.removeprefix(prefix): v for k, v in self.tensors.items() if k.startswith(prefix)}
 
     def __getitem__(self, key):

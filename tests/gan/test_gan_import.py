@@ -73,7 +73,7 @@ def test_options_are_laid_over_what_the_tensors_say(tmp_path):
     golden = Golden("generator_unet_256_batch")
     files = write(tmp_path, "latest_net_G.pth", golden.state)
     method = Pix2Pix.import_checkpoints(files, generator={"dropout": 0.0}, inference="paper")
-    assert method.config["generator"]["width"] == 4
+    assert method.config["generator"]["width"] == 2
     assert not any(isinstance(m, nn.Dropout) for m in method.generator.modules())
 
 

@@ -22,7 +22,7 @@ def generator(golden):
     [
         ("generator_resnet_9blocks_instance", {"name": "resnet_9blocks", "width": 4, "norm": "instance"}),
         ("generator_resnet_6blocks_batch", {"name": "resnet_6blocks", "width": 4, "norm": "batch"}),
-        ("generator_unet_256_batch", {"name": "unet_256", "width": 4, "norm": "batch"}),
+        ("generator_unet_256_batch", {"name": "unet_256", "width": 2, "norm": "batch"}),
     ],
 )
 @torch.inference_mode()
