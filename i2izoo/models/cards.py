@@ -27,6 +27,7 @@ TRAINING_FACTS = {
     "split": "Split",
     "epochs": "Epochs",
     "steps": "Steps",
+    "minutes": "Minutes",
     "batch_size": "Batch size",
     "hardware": "Hardware",
     "seed": "Seed",
@@ -39,7 +40,7 @@ def render_card(config: Mapping[str, Any], *, name: str | None = None) -> str:
 
     Args:
         config: what config.json holds. Of `config["provenance"]` these are used, each optional: data, data_url, split,
-            steps, epochs, batch_size, hardware, seed, command, date, licence, citation, notes, limitations and
+            steps, minutes, epochs, batch_size, hardware, seed, command, date, licence, citation, notes, limitations and
             metrics, `{name: {"value": ..., "on": ..., "n": ..., further columns}}`, and call, further arguments of the
             example, as Python has them.
         name: how the model is loaded: a pretrained entry, a repository or a folder.

@@ -38,7 +38,7 @@ def read_facts(place: Path) -> dict[str, Any]:
     """
     try:
         facts = json.loads((place / FACTS).read_text(encoding="utf-8"))
-        return {key: facts[key] for key in ("step", "run", "optimizers", "scaler", "ema_updates")}
+        return {key: facts[key] for key in ("step", "run", "schedule", "optimizers", "scaler", "ema_updates")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{place / FACTS} is missing or damaged; resume from another checkpoint.") from error
 
@@ -53,6 +53,7 @@ def save_checkpoint(
     ema: EMA | None,
     keep: int,
     run: Mapping[str, Any],
+    schedule: Mapping[str, Any],
     **facts: Any,
 ) -> Path:
     """Write `folder/step-00001234` beside its place, rename it, and delete all but the last `keep`.
@@ -64,6 +65,7 @@ def save_checkpoint(
         method, stepper, ema: what is saved.
         keep: how many checkpoints stay.
         run: the options of the run, by which a resumed one knows that it is the same.
+        schedule: what it knows of the run beside the step.
         facts: further JSON for config.json.
     """
     place = folder / f"step-{step:08d}"
@@ -81,6 +83,7 @@ def save_checkpoint(
     state = {
         "step": step,
         "run": dict(run),
+        "schedule": dict(schedule),
         "optimizers": optimizer_facts,
         "scaler": stepper.scaler.state_dict(),
         "ema_updates": ema.updates if ema else None,

@@ -19,6 +19,9 @@ class TrainingOptions(Configurable):
         decay_epochs: epochs over which it then falls linearly to zero.
         steps: length in optimiser steps instead of epochs, at the full learning rate.
         decay_steps: the same for the linear fall; only with `steps`.
+        minutes: length as a budget of wall time, in place of epochs or steps.
+        decay_share: share of `minutes`, at their end, over which the learning rate falls linearly to zero; None: the
+            share that the fall has in the recipe's epochs or steps.
         warmup_steps: steps over which the learning rate first rises linearly from zero; 0: none.
         batch_size: images (or pairs) for each process and micro-batch.
         gradient_accumulation: micro-batches whose gradients make one step. Every update of the method then
@@ -50,6 +53,8 @@ class TrainingOptions(Configurable):
     decay_epochs: int = 0
     steps: int | None = None
     decay_steps: int = 0
+    minutes: float | None = None
+    decay_share: float | None = None
     warmup_steps: int = 0
     batch_size: int = 1
     gradient_accumulation: int = 1
@@ -93,29 +98,65 @@ class TrainingOptions(Configurable):
             raise ConfigError(
                 f"training option 'max_grad_norm' is above 0, or None for none; found {self.max_grad_norm}."
             )
+        if self.minutes is not None and self.minutes <= 0:
+            raise ConfigError(f"training option 'minutes' is above 0, or None; found {self.minutes}.")
+        if self.decay_share is not None and not 0 <= self.decay_share <= 1:
+            raise ConfigError(f"training option 'decay_share' is a share in [0, 1]; found {self.decay_share}.")
         if self.decay_steps and self.steps is None:
             raise ConfigError("training option 'decay_steps' goes with 'steps'; with epochs it is 'decay_epochs'.")
+        if self.decay_share is not None and self.minutes is None:
+            raise ConfigError("training option 'decay_share' goes with 'minutes'; with steps it is 'decay_steps'.")
+        if self.minutes is not None and self.steps is not None:
+            raise ConfigError("'minutes' and 'steps' both say how long to train; give one of them.")
         if (self.epochs + self.decay_epochs if self.steps is None else self.steps + self.decay_steps) < 1:
-            raise ConfigError("there is nothing to train: give 'epochs' or 'steps' above 0.")
+            raise ConfigError("there is nothing to train: give 'epochs', 'steps' or 'minutes' above 0.")
         if self.load_size and self.crop_size and self.load_size < self.crop_size:
             raise ConfigError(f"load_size ({self.load_size}) must not be smaller than crop_size ({self.crop_size}).")
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any], given: Mapping[str, Any]) -> TrainingOptions:
-        """What is given, and a method's recipe for the rest, less what the given options make meaningless.
+        """What is given, and a method's recipe for the rest; see `lay_over`."""
+        return cls(**lay_over(recipe, given))
 
-        >>> TrainingOptions.of({"epochs": 100, "load_size": 286, "crop_size": 256}, {"crop_size": 128}).load_size
-        143
-        """
-        recipe = dict(recipe)
-        if given.get("steps") is not None:
-            if both := [name for name in ("epochs", "decay_epochs") if name in given]:
-                raise ConfigError(f"'steps' and {both[0]!r} both say how long to train; give one of them.")
-            recipe = {k: v for k, v in recipe.items() if k not in ("epochs", "decay_epochs")}
-        elif "epochs" in given or "decay_epochs" in given:
-            recipe = {k: v for k, v in recipe.items() if k not in ("steps", "decay_steps")}
-        crop = given.get("crop_size", recipe.get("crop_size"))
-        if "load_size" not in given and "crop_size" in given and recipe.get("load_size"):
-            # 286 to 256, as they are; the whole image at its own size where nothing is cropped
-            recipe["load_size"] = round(crop * recipe["load_size"] / recipe["crop_size"]) if crop else None
-        return cls(**merge(recipe, dict(given)))
+
+LENGTHS = {
+    "epochs": ("epochs", "decay_epochs"), "steps": ("steps", "decay_steps"), "minutes": ("minutes", "decay_share"),
+}  # fmt: skip
+"""Unit of the length of a training -> its options: the length, or what of it has the full learning rate; the fall."""
+
+
+def lay_over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Training options of a recipe with others laid over them, less what those make meaningless.
+
+    Raises:
+        ConfigError: the given ones say in two units how long to train.
+
+    >>> lay_over({"epochs": 100, "load_size": 286, "crop_size": 256}, {"crop_size": 128})
+    {'epochs': 100, 'load_size': 143, 'crop_size': 128}
+    >>> lay_over({"steps": 3000, "decay_steps": 1000}, {"minutes": 12})
+    {'minutes': 12, 'decay_share': 0.25}
+    """
+    recipe, given = dict(recipe), dict(given)
+    asked = {
+        unit: found for unit, names in LENGTHS.items() if (found := [n for n in names if given.get(n) is not None])
+    }
+    if len(asked) > 1:
+        one, other = (found[0] for found in list(asked.values())[-2:])
+        raise ConfigError(f"{other!r} and {one!r} both say how long to train; give one of them.")
+    if "minutes" in asked and (fall := _share_of_fall(recipe)) is not None:
+        given.setdefault("decay_share", fall)
+    for unit, names in LENGTHS.items():
+        if asked and unit not in asked:
+            recipe = {name: value for name, value in recipe.items() if name not in names}
+    crop = given.get("crop_size", recipe.get("crop_size"))
+    if "load_size" not in given and "crop_size" in given and recipe.get("load_size"):
+        # 286 to 256, as they are; the whole image at its own size where nothing is cropped
+        recipe["load_size"] = round(crop * recipe["load_size"] / recipe["crop_size"]) if crop else None
+    return merge(recipe, given)
+
+
+def _share_of_fall(recipe: Mapping[str, Any]) -> float | None:
+    """What part of a length in steps or epochs its fall is; None where it has no such length."""
+    length, fall = LENGTHS["steps" if recipe.get("steps") is not None else "epochs"]
+    total = (recipe.get(length) or 0) + (recipe.get(fall) or 0)
+    return (recipe.get(fall) or 0) / total if total else None

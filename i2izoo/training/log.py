@@ -13,7 +13,7 @@ from torch import Tensor
 
 from i2izoo.files.writing import write_text
 
-CLOCKWORK = ("step", "epoch", "learning_rate_factor", "images_per_second", "data_wait_share")
+CLOCKWORK = ("step", "epoch", "learning_rate_factor", "images_per_second", "data_wait_share", "seconds")
 """Columns of log.csv that are no loss."""
 
 
@@ -22,16 +22,18 @@ class TrainingLog:
 
     Args:
         folder: where log.csv and tensorboard/ go; None writes nothing.
-        total: steps of the whole run.
+        total: steps of the whole run; None: not known.
         start: steps that are done; later lines of an existing log.csv are dropped.
         tensorboard: write events too.
         progress: show a progress bar on stderr.
     """
 
-    def __init__(self, folder: Path | None, total: int, start: int, *, tensorboard: bool, progress: bool) -> None:
+    def __init__(
+        self, folder: Path | None, total: int | None, start: int, *, tensorboard: bool, progress: bool
+    ) -> None:
         self.table = Table(folder / "log.csv" if folder else None, start)
         self.sums: dict[str, tuple[Tensor | float, int]] = {}
-        self.images = 0
+        self.images, self.steps, self.total = 0, start, total
         self.clock = time.perf_counter()
         self.events: Any = None
         if folder and tensorboard:
@@ -41,29 +43,40 @@ class TrainingLog:
         self.bar: Any = None
         if progress:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
             self.bar = Progress(
-                BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[losses]}"),
-                console=Console(stderr=True),
+                BarColumn(), TextColumn("{task.fields[steps]}"), TimeRemainingColumn(),
+                TextColumn("{task.fields[losses]}"), console=Console(stderr=True),
             )  # fmt: skip
-            self.task = self.bar.add_task("training", total=total, completed=start, losses="")
+            self.task = self.bar.add_task("training", total=1.0, steps="", losses="")
             self.bar.start()
 
-    def add(self, losses: dict[str, Tensor], images: int) -> None:
-        """Add one step."""
+    def add(self, losses: dict[str, Tensor], images: int, progress: float = 0.0) -> None:
+        """Add one step, with which so large a share of the run is done."""
         for name, loss in losses.items():
             total, count = self.sums.get(name, (0.0, 0))
             self.sums[name] = (total + loss, count + 1)
         self.images += images
+        self.steps += 1
         if self.bar is not None:
-            self.bar.advance(self.task)
+            steps = f"{self.steps}/{self.total or '?'}"
+            self.bar.update(self.task, completed=progress, steps=steps)
 
     def means(self) -> dict[str, float]:
         """Means of the losses since the last line, each over the steps that had it."""
         return {name: float(total) / count for name, (total, count) in self.sums.items()}
 
-    def write(self, means: dict[str, float], *, step: int, epoch: float, rate: float, waited: float) -> None:
+    def write(
+        self,
+        means: dict[str, float],
+        *,
+        step: int,
+        epoch: float,
+        rate: float,
+        waited: float,
+        seconds: float | None = None,
+    ) -> None:
         """Close the interval at `step` with one line of CSV.
 
         Args:
@@ -72,12 +85,14 @@ class TrainingLog:
             epoch: epochs done, fractional.
             rate: factor on the learning rate.
             waited: seconds of the interval that went into waiting for data.
+            seconds: what is used of a budget of time; None: there is none.
         """
-        seconds = max(time.perf_counter() - self.clock, 1e-9)
-        speed = self.images / seconds
+        interval = max(time.perf_counter() - self.clock, 1e-9)
+        speed = self.images / interval
         row = {
             "step": step, "epoch": round(epoch, 3), "learning_rate_factor": round(rate, 6),
-            "images_per_second": round(speed, 3), "data_wait_share": round(waited / seconds, 4),
+            "images_per_second": round(speed, 3), "data_wait_share": round(waited / interval, 4),
+            **({} if seconds is None else {"seconds": seconds}),
         } | {name: float(f"{value:.6g}") for name, value in means.items()}  # fmt: skip
         self.table.add(row)
         self.scalars({f"loss/{k}" if k in means else k: v for k, v in row.items() if k != "step"}, step)

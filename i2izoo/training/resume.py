@@ -12,7 +12,8 @@ from i2izoo.errors import StorageError, TrainingError, listing
 from i2izoo.training.checkpoint import FACTS, checkpoints
 
 FREE = {
-    "epochs", "decay_epochs", "steps", "decay_steps", "log_every", "sample_every", "samples", "checkpoint_every",
+    "epochs", "decay_epochs", "steps", "decay_steps", "minutes", "decay_share",
+    "log_every", "sample_every", "samples", "checkpoint_every",
     "keep_last", "tensorboard", "device", "compile", "metrics", "evaluate_every", "val_limit",
 }  # fmt: skip
 """Training options that a resumed run may change: its length, what it writes, and what only makes it faster."""

@@ -109,7 +109,7 @@ def average_gradients(parameters: Sequence[Tensor]) -> None:
     A method's networks are called directly and in any order, several times a step, which wrappers such as
     DistributedDataParallel do not allow; so gradients are averaged here.
     """
-    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if not _several():
         return
     parameters = [p for p in parameters if p.requires_grad]
     for parameter in parameters:  # a part unused in this step on one process may be used on another
@@ -126,8 +126,21 @@ def average_gradients(parameters: Sequence[Tensor]) -> None:
 
 def average_over_processes(values: dict[str, float], device: torch.device) -> dict[str, float]:
     """The means over all processes of numbers that each of them has under the same names."""
-    if not values or not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+    if not values or not _several():
         return values
     total = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
     dist.all_reduce(total)
     return dict(zip(values, (total / dist.get_world_size()).tolist(), strict=True))
+
+
+def of_first_process(value: float) -> float:
+    """A number as the first of all processes has it."""
+    if not _several():
+        return value
+    first = torch.tensor(value, dtype=torch.float64, device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.broadcast(first, 0)
+    return first.item()
+
+
+def _several() -> bool:
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1

@@ -115,7 +115,7 @@ class Trainer:
         self.stepper = Stepper(self.method, self._autocast, scaler, o.max_grad_norm)
         self.ema = EMA(self.method, o.ema) if o.ema else None
 
-        self.step = 0
+        self.step, self.rate = 0, 0.0
         if self.out is not None and (place := start_from(self.out, resume)) is not None:
             self._load(place, same_run=resume == "auto")
         self.loader.step = self.step * o.gradient_accumulation
@@ -142,27 +142,32 @@ class Trainer:
         if writes:
             remove_strays(writes / "checkpoints")
             writes.mkdir(parents=True, exist_ok=True)
-            write_text(writes / "run.json", json.dumps(self._run(), indent=2) + "\n")
+            self._write_run()
         log = TrainingLog(
             writes, self.schedule.total, self.step, tensorboard=o.tensorboard, progress=self.progress and self.main
         )
         waited = self.loader.wait_seconds
         try:
             with Interrupt(self.world == 1) as interrupt:
-                if self.validation and self.step and self.validation.due(self.step):  # it was stopped on the way
+                last = self.schedule.done(self.step)
+                if self.validation and self.step and self.validation.due(self.step, last):  # it was stopped on the way
                     self._evaluate(log)
-                while self.step < self.schedule.total:
-                    log.add(self.train_step(), o.batch_size * o.gradient_accumulation * self.world)
-                    last = self.step == self.schedule.total
+                while not last:
+                    losses = self.train_step()
+                    last = self.schedule.done(self.step)
+                    log.add(
+                        losses, o.batch_size * o.gradient_accumulation * self.world, self.schedule.progress(self.step)
+                    )
                     saving = last or interrupt.asked or self.step % o.checkpoint_every == 0
                     sampling = o.sample_every and (last or self.step % o.sample_every == 0)
-                    evaluating = self.validation is not None and self.validation.due(self.step)
+                    evaluating = self.validation is not None and self.validation.due(self.step, last)
                     if saving or self.step % o.log_every == 0:
                         means = average_over_processes(log.means(), self.device)
                         log.write(
                             means, step=self.step,
                             epoch=self.step * o.gradient_accumulation / self.loader.steps_per_epoch,
-                            rate=self._rate(self.step - 1), waited=self.loader.wait_seconds - waited,
+                            rate=self.rate, waited=self.loader.wait_seconds - waited,
+                            seconds=self.schedule.facts().get("seconds"),
                         )  # fmt: skip
                         waited = self.loader.wait_seconds
                         self._guard("loss", {name: torch.tensor(mean) for name, mean in means.items()})
@@ -195,8 +200,9 @@ class Trainer:
             batch = next(self.loader)
             check_images(self.method, self.name, batch)
             images = {domain: image.to(self.device, memory_format=self.layout) for domain, image in batch.items()}
-            batches.append(Batch(images, self.step, self.step / self.schedule.total))
-        self.stepper.set_rate(self._rate(self.step))
+            batches.append(Batch(images, self.step, self.schedule.progress(self.step)))
+        self.rate = self.schedule.factor(self.step) * self.method.lr_scale(self.step)
+        self.stepper.set_rate(self.rate)
         self.method.train()
         losses = self.stepper.run(
             batches, lambda micro: torch.manual_seed(derive_seed(o.seed, "step", self.rank, self.step, micro))
@@ -223,17 +229,19 @@ class Trainer:
             raise ConfigError("a checkpoint needs the folder of the run: give out=.")
         return save_checkpoint(
             self.out / "checkpoints", self.step, name=self.name, method=self.method, stepper=self.stepper, ema=self.ema,
-            keep=self.options.keep_last, run=self._run(), provenance=self.provenance(),
+            keep=self.options.keep_last, run=self._run(), schedule=self.schedule.facts(), provenance=self.provenance(),
         )  # fmt: skip
 
     def provenance(self) -> dict[str, Any]:
         """What is known about how the weights came about, and their metrics, for the card."""
         o = self.options
         metrics = self.validation.facts(self.step) if self.validation else {}
+        seconds = self.schedule.facts().get("seconds")
         return {
             "data": str(getattr(self.data, "title", "")) or type(self.data).__name__,
             "images": len(self.data),
             "steps": self.step,
+            **({} if seconds is None else {"minutes": round(seconds / 60, 1)}),
             "images_seen": self.step * o.batch_size * o.gradient_accumulation * self.world,
             "batch_size": o.batch_size * o.gradient_accumulation * self.world,
             "crop_size": self.data.option("crop_size"),
@@ -246,9 +254,6 @@ class Trainer:
         }
 
     # ------------------------------------------------------------------------------------------------------ inner
-
-    def _rate(self, step: int) -> float:
-        return self.schedule.factor(step) * self.method.lr_scale(step)
 
     def _validation(self, val: Any, data: Any, given: dict[str, Any]) -> Validation | None:
         """What evaluates; None without metrics, and in processes that do not."""
@@ -263,7 +268,7 @@ class Trainer:
         given_data = data if val is None else val
         return Validation(
             self.model, open_held_out(val, data, self.method, split=o.split, sides=o.sides), o.metrics,
-            every=o.evaluate_every, total=self.schedule.total, start=self.step, limit=o.val_limit, seed=o.seed,
+            every=o.evaluate_every, start=self.step, limit=o.val_limit, seed=o.seed,
             size=[o.crop_size, o.crop_size] if o.crop_size and not isinstance(given_data, Dataset) else None,
             folder=self.out, writes=self.main, warn=self._warn,
         )  # fmt: skip
@@ -295,16 +300,25 @@ class Trainer:
             "processes": self.world,
         }
 
+    def _write_run(self) -> None:
+        assert self.out is not None  # for the type checker
+        facts = self.schedule.facts()
+        run = self._run() | ({"schedule": facts} if facts else {})
+        write_text(self.out / "run.json", json.dumps(run, indent=2) + "\n")
+
     def _load(self, place: Path, same_run: bool) -> None:
         facts = read_facts(place)
         if same_run:
             check_same_run(place, facts["run"], self._run())
-        if facts["step"] > self.schedule.total:
+        if self.schedule.total is not None and facts["step"] > self.schedule.total:
             raise TrainingError(
                 f"{place} has done {facts['step']} steps and the run is to have {self.schedule.total}; give a longer "
                 "one."
             )
         self.step = load_checkpoint(place, method=self.method, stepper=self.stepper, ema=self.ema)
+        last = read_facts(checkpoints(place.parent)[-1]) if checkpoints(place.parent) else facts
+        same = last["run"]["training"].get("minutes") == self.options.minutes
+        self.schedule.go_on(facts["schedule"], last["schedule"].get("length") if same else None)
 
     def _guard_weights(self) -> None:
         """The last update may have spoilt the weights after a loss that was good."""
@@ -336,5 +350,6 @@ class Trainer:
         self.method.eval()
         self.model.config |= {"provenance": self.provenance()}
         if self.out is not None and self.main:
+            self._write_run()
             self.model.save_pretrained(self.out / "model")
         self.processes.wait_for_everyone()

@@ -37,7 +37,6 @@ class Validation:
         data: the held-out images.
         metrics: names, `fid[resnet18]` for a variant.
         every: steps between evaluations; 0: only after the last step.
-        total: steps of the whole run.
         start: steps that are done; later lines of an existing metrics.csv are dropped.
         size: height and width that images are resized to first; None keeps them as they are.
         limit: only the first so many images.
@@ -64,7 +63,6 @@ class Validation:
         metrics: Sequence[str],
         *,
         every: int,
-        total: int,
         start: int = 0,
         size: list[int] | None = None,
         limit: int | None = None,
@@ -74,7 +72,7 @@ class Validation:
         warn: Say = print,
     ) -> None:
         self.model, self.data, self.size, self.limit, self.seed = model, data, size, limit, seed
-        self.every, self.total = every, total
+        self.every = every
         self.folder = folder if writes else None
         path = folder / "metrics.csv" if folder else None
         self.log = MetricLog(path, build(metrics, seed), model.directions, start, writes)
@@ -82,9 +80,9 @@ class Validation:
         self.labels = self._computable(warn)
         """Target domain -> metrics that can be computed."""
 
-    def due(self, step: int) -> bool:
-        """Is there to be an evaluation after `step` steps that has not been made?"""
-        wanted = step == self.total or bool(step and self.every and step % self.every == 0)
+    def due(self, step: int, last: bool) -> bool:
+        """Is there to be an evaluation after `step` steps, maybe the last, that has not been made?"""
+        wanted = last or bool(step and self.every and step % self.every == 0)
         return wanted and not self.log.row(step)
 
     def run(self, step: int, provenance: Mapping[str, Any], *, say: Say = print, warn: Say = print) -> dict[str, float]:
