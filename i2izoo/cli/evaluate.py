@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.cli.options import parse_options, translation_options
+from i2izoo.cli.options import generation_options, parse_options, parse_size, translation_options
 from i2izoo.errors import ConfigError, EvaluationError
 
 if TYPE_CHECKING:
@@ -120,23 +120,11 @@ def parse_metrics(text: str) -> list[str]:
     return names
 
 
-def parse_size(text: str) -> int | list[int]:
-    """A side, or height and width.
-
-    >>> parse_size("256"), parse_size("256,512")
-    (256, [256, 512])
-    """
-    try:
-        sides = [int(side) for side in text.split(",")]
-    except ValueError:
-        raise ConfigError(f"--size is a side or HEIGHT,WIDTH in pixels, such as 256; found {text!r}.") from None
-    return sides[0] if len(sides) == 1 else sides
-
-
 def _open(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     """The model, and the method's own options of translation, which only the loaded model knows."""
     from i2izoo.models.translator import load
 
     model = load(args.model)
-    allowed = translation_options(model.method)
+    from_nothing = model.directions[model.target(args.to)] is None
+    allowed = generation_options(model.method) if from_nothing else translation_options(model.method)
     return model, parse_options(args.words, allowed, where=f"translating with {args.model!r}", parser=args.parser)[0]

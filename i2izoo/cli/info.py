@@ -75,6 +75,7 @@ def _entry(entry: PretrainedEntry) -> None:
 
 
 def _folder(folder: Path) -> None:
+    from i2izoo.contracts.method import ways
     from i2izoo.models.storage import WEIGHTS
     from i2izoo.models.translator import load
 
@@ -84,7 +85,7 @@ def _folder(folder: Path) -> None:
     facts = {k: v for k, v in model.config.items() if k not in ("i2izoo_format", "options", "plugin")}
     _table({
         "method": facts.pop("method"),
-        "directions": ", ".join(f"{source} -> {to}" for to, source in model.directions.items()),
+        "directions": ways(model.directions),
         "parameters": f"{model.num_parameters:,}",
         "size": f"{sum(path.stat().st_size for path in weights) / 1e6:.1f} MB",
         "plugin": " ".join(model.config.get("plugin", {}).values()),

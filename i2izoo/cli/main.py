@@ -1,4 +1,4 @@
-"""The command line: `i2izoo list | info | translate | train | sweep | evaluate | compare | ...`.
+"""The command line: `i2izoo list | info | translate | generate | train | sweep | evaluate | compare | ...`.
 
 argparse and not a heavier library, because `i2izoo list` should be instant: see benchmarks/import_time.py.
 """
@@ -12,10 +12,26 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from i2izoo.cli import compare, data, distill, evaluate, imports, info, listing, plugins, push, sweep, train, translate
+from i2izoo.cli import (
+    compare,
+    data,
+    distill,
+    evaluate,
+    generate,
+    imports,
+    info,
+    listing,
+    plugins,
+    push,
+    sweep,
+    train,
+    translate,
+)
 from i2izoo.errors import I2IZooError, suggest
 
-COMMANDS = (listing, info, translate, train, distill, sweep, evaluate, compare, imports, data, plugins, push)
+COMMANDS = (
+    listing, info, translate, generate, train, distill, sweep, evaluate, compare, imports, data, plugins, push,
+)  # fmt: skip
 
 
 class UsageError(I2IZooError):

@@ -34,6 +34,24 @@ def translation_options(method: Method) -> dict[str, inspect.Parameter]:
     return function_options(method.translation, without=("image", "to", "seeds", "progress"))
 
 
+def generation_options(method: Method) -> dict[str, inspect.Parameter]:
+    """The same of a generation."""
+    return function_options(method.generation, without=("image", "to", "seeds", "size", "progress"))
+
+
+def parse_size(text: str) -> int | list[int]:
+    """A side, or height and width.
+
+    >>> parse_size("256"), parse_size("256,512"), parse_size("64x48")
+    (256, [256, 512], [64, 48])
+    """
+    try:
+        sides = [int(side) for side in re.split("[,x]", text)]
+    except ValueError:
+        raise ConfigError(f"--size is a side or HEIGHT,WIDTH in pixels, such as 256; found {text!r}.") from None
+    return sides[0] if len(sides) == 1 else sides
+
+
 def parse_options(
     words: Sequence[str], *schemas: Schema, where: str, parser: argparse.ArgumentParser | None = None
 ) -> list[dict[str, Any]]:

@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     """Train to the end; the trained model is in DIR/model."""
     method = registry("methods").get(args.method)
 
+    from i2izoo.contracts.method import ways
     from i2izoo.files.weights import weights_in
     from i2izoo.training.config import TrainingOptions
     from i2izoo.training.trainer import Trainer
@@ -85,10 +86,13 @@ def run(args: argparse.Namespace) -> int:
             {"name": asked, **options}, args.data, to=args.to, val=args.val, out=args.out, resume=args.resume,
             **training,
         )  # fmt: skip
-        print("training", ", ".join(f"{source} -> {to}" for to, source in trainer.model.directions.items()))
+        directions = trainer.model.directions
+        print("training", ways(directions))
         trainer.fit()
     if trainer.main:
-        print(f"the trained model is in {args.out}/model: i2izoo translate {args.out}/model INPUT -o OUT")
+        use = "generate {0} -n 8 -o OUT" if None in directions.values() else "translate {0} INPUT -o OUT"
+        use = use.format(f"{args.out}/model")
+        print(f"the trained model is in {args.out}/model: i2izoo {use}")
     if trainer.world > 1:
         # seen once in some thirty runs: gloo's threads abort the interpreter's shutdown, and a run that has written
         # everything (fit ends in a barrier) would count as failed

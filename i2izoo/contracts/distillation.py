@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -49,7 +49,7 @@ class Distillation(Method):
         """Take a trained teacher's weights, for the teacher and as the student's start."""
 
     @property
-    def directions(self) -> dict[str, str]:
+    def directions(self) -> Mapping[str, str | None]:
         return self.student.directions
 
     @property
@@ -66,9 +66,17 @@ class Distillation(Method):
         """The student's translation, with its options."""
         return self.student.translate(image, to=to, seeds=seeds, **options)
 
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int], **options: Any) -> Tensor:
+        """What the student makes from nothing, with its options."""
+        return self.student.generate(to=to, seeds=seeds, size=size, **options)
+
     @property
     def translation(self) -> Callable[..., Tensor]:
         return self.student.translation
+
+    @property
+    def generation(self) -> Callable[..., Tensor]:
+        return self.student.generation
 
     def train(self, mode: bool = True) -> Distillation:
         super().train(mode)

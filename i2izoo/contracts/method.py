@@ -79,12 +79,21 @@ class Update:
         return self.receivers if self.step is True else tuple(self.step or ())
 
 
+def ways(directions: Mapping[str, str | None]) -> str:
+    """Directions in words.
+
+    >>> ways({"photo": "label", "label": "photo"}), ways({"photo": None})
+    ('label -> photo, photo -> label', 'nothing -> photo')
+    """
+    return ", ".join(f"{source or 'nothing'} -> {to}" for to, source in directions.items())
+
+
 class Method(Configurable, nn.Module, ABC):
     """One way to learn a translation: its parts, its losses, its update order, and how it translates.
 
     A subclass builds its parts in `__init__` with `self.part(...)`, and implements `directions`, `channels`,
-    `translate`, `training_step` and `optimizers`. The trainer owns device, precision, accumulation, schedules, EMA,
-    logs and checkpoints; the translator owns images, sizes and seeds.
+    `training_step`, `optimizers`, and `translate`, or `generate` where a direction has no source. The trainer owns
+    device, precision, accumulation, schedules, EMA, logs and checkpoints; the translator owns images, sizes and seeds.
 
     Attributes:
         data: what it learns from: "paired", "unpaired" or "single" (one domain).
@@ -136,8 +145,11 @@ class Method(Configurable, nn.Module, ABC):
 
     @property
     @abstractmethod
-    def directions(self) -> dict[str, str]:
-        """Target domain -> the domain that it is translated from. The first is the default of `to=`."""
+    def directions(self) -> Mapping[str, str | None]:
+        """Target domain -> the domain that it is translated from; None: it is made from nothing, by `generate`.
+
+        The first is the default of `to=`.
+        """
 
     @property
     @abstractmethod
@@ -147,17 +159,22 @@ class Method(Configurable, nn.Module, ABC):
     @property
     def domains(self) -> tuple[str, ...]:
         """All domains, sources first."""
-        return tuple(dict.fromkeys([*self.directions.values(), *self.directions]))
+        sources = [source for source in self.directions.values() if source is not None]
+        return tuple(dict.fromkeys([*sources, *self.directions]))
+
+    @property
+    def native_size(self) -> tuple[int, int] | None:
+        """Height and width of what `generate` makes unless told otherwise; None: those that it was trained at."""
+        return None
 
     def size_multiple(self, to: str) -> int:
-        """Both sides of what `translate` gets are padded to a multiple of this."""
+        """Both sides of what `translate` gets, and `generate` gives, are padded to a multiple of this."""
         return max((p.size_multiple for p in self.modules() if isinstance(p, Generator)), default=1)
 
     def min_size(self, to: str) -> int:
-        """Sides of what `translate` gets are padded to at least this."""
+        """Sides of what `translate` gets, and `generate` gives, are padded to at least this."""
         return max((p.min_size for p in self.modules() if isinstance(p, Generator)), default=1)
 
-    @abstractmethod
     def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
         """Translate N x C x H x W in [-1, 1] of the source of `to`, sides already of a valid size.
 
@@ -171,6 +188,22 @@ class Method(Configurable, nn.Module, ABC):
             seeds: one seed for each row: all randomness of a row is a function of its seed alone
                 (`i2izoo.nn.random.randn`), so a result does not depend on its neighbours in the batch.
         """
+        raise ConfigError(f"{type(self).__name__} translates no image; it makes {to!r} from nothing: call generate.")
+
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int]) -> Tensor:
+        """Make images of a domain that has no source, N x C x H x W in [-1, 1].
+
+        Further keyword options with defaults are the method's own, as those of `translate` are: a latent, a label, a
+        text, an image to start from.
+
+        Args:
+            to: target domain.
+            seeds: one seed for each of the N images: all randomness of an image is a function of its seed alone.
+            size: height and width, already valid: `size_multiple` and `min_size` are kept.
+        """
+        raise ConfigError(
+            f"{type(self).__name__} makes nothing from nothing; it translates {self.directions.get(to)!r} to {to!r}."
+        )
 
     def forward(self, image: Tensor, *, to: str, seeds: list[int] | None = None, **options: Any) -> Tensor:
         """`translate` at any size: reflect-pad to what the generator needs, translate, crop back.
@@ -178,16 +211,33 @@ class Method(Configurable, nn.Module, ABC):
         Options that are images of the same height and width (a mask) are padded with it. A method whose output has
         another size than its input overrides this.
         """
+        height, width = image.shape[-2:]
+        padded = self._padded({**options, "image": image}, (height, width), to)
+        seeds = [0] * len(image) if seeds is None else seeds
+        return self.translate(padded.pop("image"), to=to, seeds=seeds, **padded)[..., :height, :width]
+
+    def generate_at(self, size: tuple[int, int], *, to: str, seeds: list[int], **options: Any) -> Tensor:
+        """`generate` at any height and width: round up to what the network makes, generate, crop.
+
+        Options that are images of this size are padded, as `forward` does.
+        """
+        from i2izoo.nn.padding import valid_side
+
+        height, width = size
+        fit = (self.size_multiple(to), self.min_size(to))
+        valid = (valid_side(height, *fit), valid_side(width, *fit))
+        padded = self._padded(options, size, to)
+        return self.generate(to=to, seeds=seeds, size=valid, **padded)[..., :height, :width]
+
+    def _padded(self, options: dict[str, Any], size: tuple[int, int], to: str) -> dict[str, Any]:
+        """The options, those that are images of this size reflect-padded to what the generator needs."""
         from i2izoo.nn.padding import pad_to_valid
 
-        height, width = image.shape[-2:]
         fit = (self.size_multiple(to), self.min_size(to))
-        padded = {
-            k: pad_to_valid(v, *fit) if isinstance(v, Tensor) and v.ndim == 4 and v.shape[-2:] == (height, width) else v
+        return {
+            k: pad_to_valid(v, *fit) if isinstance(v, Tensor) and v.ndim == 4 and v.shape[-2:] == size else v
             for k, v in options.items()
         }
-        seeds = [0] * len(image) if seeds is None else seeds
-        return self.translate(pad_to_valid(image, *fit), to=to, seeds=seeds, **padded)[..., :height, :width]
 
     @abstractmethod
     def training_step(self, batch: Batch) -> Iterator[Update]:
@@ -214,6 +264,16 @@ class Method(Configurable, nn.Module, ABC):
     def translation(self) -> Callable[..., Tensor]:
         """The function whose options a translation takes: `translate`, or that of a method that this one wraps."""
         return self.translate
+
+    def generate_options(self) -> dict[str, Any]:
+        """The options that `generate` takes beyond `to`, `seeds` and `size`: name -> default."""
+        parameters = inspect.signature(self.generation).parameters
+        return {n: p.default for n, p in parameters.items() if n not in ("image", "to", "seeds", "size")}
+
+    @property
+    def generation(self) -> Callable[..., Tensor]:
+        """The function whose options a generation takes: `generate`, or one that it hands them to."""
+        return self.generate
 
     def inference_state(self) -> dict[str, Tensor]:
         """What `model.safetensors` holds: the parameters and buffers of `inference_parts`, prefixed by part."""

@@ -44,7 +44,7 @@ class Case:
 
     Attributes:
         name: unique among the cases.
-        source: what is translated, C x H x W in [-1, 1].
+        source: what is translated, C x H x W in [-1, 1]; 0 x H x W where an image of that size is made from nothing.
         target: the true image rounded to 8 bits, C x H x W; None for unpaired data.
         predictions: its translations, not yet rounded; several for methods that sample.
     """
@@ -60,7 +60,7 @@ class Cases:
 
     Args:
         data: at its images' own size.
-        source: domain that is translated.
+        source: domain that is translated; None: as many images of `to` as there are true ones are made from nothing.
         to: target domain.
         channels: of the true images; None keeps their own.
         size: height and width that sources and truths are resized to; None keeps their own.
@@ -74,7 +74,7 @@ class Cases:
     def __init__(
         self,
         data: Dataset,
-        source: str,
+        source: str | None,
         to: str,
         *,
         channels: int | None = None,
@@ -85,9 +85,12 @@ class Cases:
         _check_domains(data, source, to)
         self.data, self.source, self.to = data, source, to
         self.channels, self.size, self.filter = channels, size, filter
-        self.paired = data.kind == "paired" and to in data.domains
+        self.paired = data.kind == "paired" and to in data.domains and source is not None
         self.has_truths = to in data.domains
-        self.names_of_all = _unique([_name(data, source, i) for i in range(data.count(source))])
+        if source is None:  # and not named as the true images, which they do not stand beside
+            self.names_of_all = [f"{i:04d}" for i in range(data.count(to))]
+        else:
+            self.names_of_all = _unique([_name(data, source, i) for i in range(data.count(source))])
         self.names = self.names_of_all[:limit]
         self.limit = limit
 
@@ -96,6 +99,9 @@ class Cases:
 
     def load(self, index: int) -> Case:
         """Read one case."""
+        if self.source is None:
+            assert self.size is not None  # see `set_up`
+            return Case(self.names[index], torch.empty(0, *self.size), None)
         sample = self._sample(index)
         target = self._truth(sample[self.to]) if self.paired else None
         return Case(self.names[index], self._resized(sample[self.source]), target)
@@ -133,16 +139,17 @@ class Cases:
     @property
     def sha256(self) -> str:
         """SHA-256 over names and bytes of all images that are used."""
-        domains = dict.fromkeys([self.source, *([self.to] if self.has_truths else [])])
+        used = [*([self.source] if self.source else []), *([self.to] if self.has_truths else [])]
+        domains = dict.fromkeys(used)
         return hashlib.sha256("".join(self.hash(d) for d in domains).encode()).hexdigest()
 
 
-def _check_domains(data: Dataset, source: str, to: str) -> None:
-    for domain in (source,) if data.kind == "single" else (source, to):
+def _check_domains(data: Dataset, source: str | None, to: str) -> None:
+    for domain in (to,) if source is None else (source,) if data.kind == "single" else (source, to):
         if domain not in data.domains:
             halves = "; name the halves of its images with sides=(left, right)" * (sorted(data.domains) == ["A", "B"])
             raise EvaluationError(
-                f"{source!r} -> {to!r} is to be evaluated, but the data has no domain {domain!r}"
+                f"{source or 'nothing'!r} -> {to!r} is to be evaluated, but the data has no domain {domain!r}"
                 f"{suggest(domain, data.domains) or ';'} it has {listing(data.domains)}{halves}."
             )
 

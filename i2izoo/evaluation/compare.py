@@ -199,7 +199,7 @@ def _save_images(cases: Cases, place: Path) -> tuple[Path | None, Path | None]:
         try:
             case = cases.load(index)
             for folder, image in zip(folders.values(), (case.source, case.target), strict=True):
-                if image is not None:
+                if image is not None and len(image):  # of what is made from nothing there is no input
                     save(image, folder / f"{name}.png")
         except (I2IZooError, OSError):
             continue

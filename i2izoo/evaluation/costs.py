@@ -33,7 +33,8 @@ def measure(model: Translator, image: Any, to: str | None = None, options: Mappi
 
     Args:
         model: a translator.
-        image: what it takes as one image, such as a tensor C x H x W in [-1, 1].
+        image: what it takes as one image, such as a tensor C x H x W in [-1, 1]; of what is made from nothing only its
+            size counts.
         to: target domain; None: the model's first.
         options: the method's own options of translation.
 
@@ -45,6 +46,9 @@ def measure(model: Translator, image: Any, to: str | None = None, options: Mappi
     """
 
     def run() -> None:
+        if model.directions[model.target(to)] is None:
+            model.generate(1, to=to, size=(image.shape[-2], image.shape[-1]), **(options or {}))
+            return
         model(image, to=to, **(options or {}))
 
     run()

@@ -24,7 +24,7 @@ class Protocol:
     Attributes:
         data: name of the data: a dataset's name, or the last part of its path.
         data_sha256: hash over names and bytes of the images that were used.
-        source: domain that is translated.
+        source: domain that is translated; None: images are made from nothing.
         to: target domain.
         metrics: label -> the metric with all its options, `{"name": "fid", "features": "inception"}`.
         n: number of images that were translated.
@@ -45,7 +45,7 @@ class Protocol:
 
     data: str
     data_sha256: str
-    source: str
+    source: str | None
     to: str
     metrics: dict[str, dict[str, Any]]
     n: int
@@ -71,7 +71,8 @@ class Protocol:
     def __repr__(self) -> str:
         size = "native size" if self.size is None else f"{self.size[0]} x {self.size[1]}"
         where = self.data + (f"/{self.split}" if self.split else "")
-        return f"Protocol({where}, {self.source} -> {self.to}, {self.n} images, {size}, {', '.join(self.metrics)})"
+        direction = f"{self.source or 'nothing'} -> {self.to}"
+        return f"Protocol({where}, {direction}, {self.n} images, {size}, {', '.join(self.metrics)})"
 
     def to_json(self) -> str:
         """The text of protocol.json."""

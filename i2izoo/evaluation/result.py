@@ -80,7 +80,8 @@ class Result:
         """Model and protocol in a line."""
         p = self.protocol
         size = "" if p.size is None else f" at {p.size[1]} x {p.size[0]}"
-        return f"{self.model}: {p.source} -> {p.to}, {p.n} images of {p.data}{f' ({p.split})' * bool(p.split)}{size}"
+        source, where = p.source or "nothing", p.data + (f" ({p.split})" if p.split else "")
+        return f"{self.model}: {source} -> {p.to}, {p.n} images of {where}{size}"
 
     @property
     def remarks(self) -> list[str]:

@@ -17,7 +17,7 @@ from i2izoo.evaluation.measuring import Measurement
 from i2izoo.evaluation.references import add_references
 from i2izoo.evaluation.result import Costs, Result
 from i2izoo.evaluation.setup import Setup
-from i2izoo.evaluation.translations import ImageFolder, translate
+from i2izoo.evaluation.translations import ImageFolder, generate, translate
 from i2izoo.models.translator import Translator
 
 
@@ -98,6 +98,8 @@ class _Evaluation:
         p, model = self.protocol, self.setup.model
         if isinstance(model, ImageFolder):
             return iter(model)
+        if p.source is None:
+            return generate(model, self.setup.cases, seed=p.seed, batch_size=batch_size, options=dict(p.options))
         return translate(
             model, self.setup.cases, samples=p.samples, seed=p.seed, batch_size=self.batch_size, options=dict(p.options)
         )
@@ -157,6 +159,8 @@ def _lacking(m: Measurement, cases: Cases, model: Translator | ImageFolder, samp
         return "needs pairs: a true image for each translation"
     if isinstance(m.metric, SetMetric) and not cases.has_truths:
         return f"needs true images of {cases.to!r}, which the data does not have"
+    if {"source", "samples"} & set(kind.inputs) and cases.source is None:
+        return "needs images to translate, and this model makes its own from nothing"
     if {"model", "samples"} & set(kind.inputs) and elsewhere:
         return "needs a model, not images made elsewhere"
     if "samples" in kind.inputs and samples < 2:

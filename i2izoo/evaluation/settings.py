@@ -12,6 +12,7 @@ import torch
 from i2izoo.contracts.config import PartSpec
 from i2izoo.errors import EvaluationError, OptionTypeError
 from i2izoo.evaluation.protocol import Protocol
+from i2izoo.images.types import sides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +66,7 @@ class EvaluationSettings:
     def __post_init__(self) -> None:
         size: Any = self.size
         if size is not None:
-            size = [size, size] if isinstance(size, int) else list(size) if isinstance(size, (list, tuple)) else [size]
-            if len(size) != 2 or not all(type(side) is int and side > 0 for side in size):
-                raise OptionTypeError(
-                    f"size is a side, or height and width, in whole pixels from 1; found {self.size!r}."
-                )
+            size = list(sides(size))
         for name, least in (("samples", 1), ("limit", 1), ("seed", 0)):
             value = getattr(self, name)
             if not (value is None and name == "limit") and (type(value) is not int or value < least):

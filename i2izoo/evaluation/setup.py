@@ -72,20 +72,24 @@ def set_up(
     source, to = (None, asked["to"]) if translator is None else _direction(translator, asked["to"])
     opened = open_data(
         data if translator is None else with_task_dataset(translator.method.dataset, data),
-        domains=None if source is None else tuple(dict.fromkeys((source, to))),
+        domains=None if translator is None else tuple(dict.fromkeys([*([source] if source else []), to])),
         split=asked["split"],
         sides=asked["sides"],
     )
-    if source is None:
+    if translator is None:
         source, to = _direction_of_data(opened.data, to)
     limits = [n for n in (opened.limit, asked["limit"]) if n is not None]
     size, limit = asked["size"] or opened.size, min(limits) if limits else None
+    if source is None:  # all are made, and the true ones resized, to one size
+        assert translator is not None  # for the type checker
+        made = size or translator.native_size or opened.data.sample(0, None)[to].shape[-2:]
+        size = list(made)
     channels = None if translator is None else translator.method.channels[to]
     cases = Cases(opened.data, source, to, channels=channels, size=size, filter=asked["filter"], limit=limit)
     if not len(cases):
         raise EvaluationError("the data has no images to translate.")
     if translator is not None or given is None:  # to images that are made already a protocol's do no harm
-        _check_can(translator, settings)
+        _check_can(translator, to, settings)
     found = Protocol(
         data=opened.name if given is None else given.data,
         data_sha256=cases.sha256,
@@ -111,7 +115,7 @@ def _translator(model: Translator | str | os.PathLike[str], device: str | torch.
     return load(model, device=device)
 
 
-def _direction(model: Translator, to: str | None) -> tuple[str, str]:
+def _direction(model: Translator, to: str | None) -> tuple[str | None, str]:
     to = model.target(to)
     return model.directions[to], to
 
@@ -125,12 +129,16 @@ def _direction_of_data(data: Dataset, to: str | None) -> tuple[str, str]:
     return (others or [to])[0], to
 
 
-def _check_can(model: Translator | None, settings: EvaluationSettings) -> None:
+def _check_can(model: Translator | None, to: str, settings: EvaluationSettings) -> None:
     """Refuse samples and options that the model does not have; None: images made elsewhere."""
     if settings.samples > 1 and (model is None or not model.method.samples):
         what = "a folder of images" if model is None else f"method {model.name!r}"
         raise EvaluationError(f"{what} has one answer for each image; leave samples out.")
-    known = {} if model is None else model.method.translate_options()
+    from_nothing = model is not None and model.directions[to] is None
+    if settings.samples > 1 and from_nothing:
+        raise EvaluationError(f"{to!r} is made from nothing, so no image has several samples; leave samples out.")
+    method = None if model is None else model.method
+    known = {} if method is None else method.generate_options() if from_nothing else method.translate_options()
     own = ["out", "keep_images", *(one.name for one in fields(EvaluationSettings))]
     for name in settings.options:
         if name not in known:

@@ -57,6 +57,23 @@ def translate(
         raise failure[0]
 
 
+def generate(
+    model: Translator, cases: Cases, *, seed: int, batch_size: int | None, options: dict[str, Any]
+) -> Iterator[Case]:
+    """As many images from nothing as there are cases, all of the size of `cases`.
+
+    Raises:
+        EvaluationError: an image holds NaN or infinite values.
+    """
+    assert cases.size is not None  # see `set_up`
+    stream = model.generate_stream(
+        range(len(cases)), to=cases.to, size=cases.size, seed=seed, batch_size=batch_size,
+        output="tensor", **options,
+    )  # fmt: skip
+    for place, image in stream:
+        yield _checked(replace(cases.load(place), predictions=[image]))
+
+
 def _checked(case: Case) -> Case:
     for prediction in case.predictions:
         if not torch.isfinite(prediction).all():

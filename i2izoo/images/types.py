@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from i2izoo.errors import OptionTypeError
+
 if TYPE_CHECKING:
     import os
 
@@ -33,3 +35,18 @@ class Form:
     dtype: Any = "uint8"
     dims: int = 3
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+
+def sides(size: Any) -> tuple[int, int]:
+    """Height and width of a size that is one side, or both.
+
+    Raises:
+        OptionTypeError: it is neither.
+
+    >>> sides(64), sides([64, 48])
+    ((64, 64), (64, 48))
+    """
+    both = [size, size] if isinstance(size, int) else list(size) if isinstance(size, (list, tuple)) else [size]
+    if len(both) != 2 or not all(type(side) is int and side > 0 for side in both):
+        raise OptionTypeError(f"size is a side, or height and width, in whole pixels from 1; found {size!r}.")
+    return both[0], both[1]

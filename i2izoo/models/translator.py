@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,15 +14,19 @@ import torch
 from torch import Tensor
 
 from i2izoo.contracts.config import describe_type, function_options, matches
-from i2izoo.contracts.method import Method
+from i2izoo.contracts.method import Method, ways
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError, ImageError, OptionTypeError, UnknownNameError, listing, suggest
 from i2izoo.images.batching import Item, Row, in_batches
+from i2izoo.images.types import Form, sides
 from i2izoo.images.writing import find_images, give_back, read
 from i2izoo.models import storage
 from i2izoo.models.locate import locate
 from i2izoo.nn.device import find_device
 from i2izoo.nn.random import derive_seed
+
+FORMS = {"pil": Form("pil"), "array": Form("array", np.dtype(np.uint8)), "tensor": Form("tensor", torch.float32)}
+"""What `Translator.generate` gives, by `output`."""
 
 
 def load(
@@ -104,8 +108,7 @@ class Translator:
         self.config = config
 
     def __repr__(self) -> str:
-        ways = ", ".join(f"{source} -> {to}" for to, source in self.directions.items())
-        return f"Translator({self.name!r}, {ways}, {self.num_parameters:,} parameters, {self.device})"
+        return f"Translator({self.name!r}, {ways(self.directions)}, {self.num_parameters:,} parameters, {self.device})"
 
     @property
     def name(self) -> str:
@@ -113,14 +116,24 @@ class Translator:
         return str(self.config["method"])
 
     @property
-    def directions(self) -> dict[str, str]:
-        """Target domain -> the domain that it is translated from; the first is the default of `to`."""
+    def directions(self) -> Mapping[str, str | None]:
+        """Target domain -> the domain that it is translated from, or None where `generate` makes it from nothing.
+
+        The first is the default of `to`.
+        """
         return self.method.directions
 
     @property
     def domains(self) -> tuple[str, ...]:
         """All domains, sources first."""
         return self.method.domains
+
+    @property
+    def native_size(self) -> tuple[int, int] | None:
+        """Height and width that `generate` has by itself: the network's own, or those that it was trained at."""
+        facts = self.config.get("provenance") or {}
+        trained = facts.get("image_size") or facts.get("crop_size")
+        return self.method.native_size or (sides(trained) if trained else None)
 
     @property
     def num_parameters(self) -> int:
@@ -219,26 +232,19 @@ class Translator:
         """
         if isinstance(sources, (str, os.PathLike)):
             sources = find_images(sources)
-        target = self.target(to)
+        target = self._target(to, from_nothing=False)
         plain, images = self._options(options)
         if hasattr(sources, "__len__"):  # of others it is known when one is there that has no value
             count = len(sources)  # type: ignore[arg-type]
             for name, value in images.items():
                 if isinstance(value, (list, tuple)) and len(value) != count:
-                    raise ConfigError(
-                        f"option {name!r} has {len(value)} value{'s' * (len(value) != 1)} for {count} "
-                        f"image{'s' * (count != 1)}; give one for all, or a list with one for each."
-                    )
+                    raise _other_number(name, len(value), count)
         alone = isinstance(sources, (list, tuple)) and len(sources) == 1
         if progress and alone and "progress" in self.method.translate_options():
             plain["progress"], progress = True, False  # of the steps: one bar at a time, the one that moves
-        for name, value in (("samples", samples), ("batch_size", batch_size)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-                raise OptionTypeError(f"{name} wants a whole number from 1, found {value!r}.")
+        _check_numbers(seed, samples=samples, batch_size=batch_size)
         if samples is not None and not self.method.samples:
             raise ConfigError(f"method {self.name!r} has one answer for each image; leave samples out.")
-        if isinstance(seed, bool) or not isinstance(seed, int):
-            raise OptionTypeError(f"seed wants a whole number, found {seed!r}.")
         return self._stream(sources, target, samples, seed, batch_size, progress, on_error == "give", plain, images)
 
     def _stream(
@@ -262,24 +268,20 @@ class Translator:
             yield item.source, item.error or (results[0] if samples is None else results)
 
     def _read(self, sources: Iterable[Any], to: str, options: dict[str, Any], tolerant: bool) -> Iterator[Item]:
-        channels = self.method.channels[self.directions[to]]
+        channels = self.method.channels[str(self.directions[to])]
         alone = isinstance(sources, list) and len(sources) == 1
-        each = {k: v for k, v in options.items() if isinstance(v, (list, tuple))}
-        shared = {k: _read_option(v, f"option {k!r}") for k, v in options.items() if k not in each}
+        options_at = _option_reader(options)
         for index, source in enumerate(sources):
-            if short := [k for k, v in each.items() if len(v) <= index]:
-                raise ConfigError(f"option {short[0]!r} has {len(each[short[0]])} values, fewer than there are images.")
             try:
                 image, form = read(source, channels, name="the image" if alone else f"image {index}")
-                own = {k: _read_option(v[index], f"image {index} of option {k!r}") for k, v in each.items()}
-                yield Item(index, source, image, form, shared | own)
+                yield Item(index, source, image, form, options_at(index))
             except ImageError as error:
                 if not tolerant:
                     raise
                 yield Item(index, source, error=error)
 
     def _run(self, rows: list[Row], to: str, seed: int, plain: dict[str, Any]) -> list[Any]:
-        """Translate rows of one shape and give each back in its image's form."""
+        """Translate or generate rows of one shape and give each back in its image's form."""
         device, dtype = self.device, self.dtype
         image = torch.stack([p.image.to(device, dtype) for p, _ in rows])
         names = rows[0][0].options
@@ -289,13 +291,17 @@ class Translator:
         try:
             self.method.eval()
             with torch.inference_mode():
-                output = self.method(image, to=to, seeds=seeds, **plain, **options)
+                if self.directions[to] is None:
+                    size = (image.shape[-2], image.shape[-1])
+                    output = self.method.generate_at(size, to=to, seeds=seeds, **plain, **options)
+                else:
+                    output = self.method(image, to=to, seeds=seeds, **plain, **options)
         except RuntimeError as error:
             if isinstance(error, I2IZooError) or "memory" not in str(error):
                 raise
-            size = " x ".join(map(str, image.shape[-2:]))
+            pixels = " x ".join(map(str, image.shape[-2:]))
             raise ImageError(
-                f"{len(rows)} of {size} pixels, the first {_called(rows[0][0])}, do not fit into the memory of "
+                f"{len(rows)} of {pixels} pixels, the first {_called(rows[0][0])}, do not fit into the memory of "
                 f"{device}; use a smaller batch_size or image, or another device."
             ) from error
         finally:
@@ -321,34 +327,152 @@ class Translator:
         if to is None:
             return next(iter(self.directions))
         if to not in self.directions:
-            ways = listing(f"{to!r} (from {source!r})" for to, source in self.directions.items())
+            allowed = listing(f"{to!r} (from {source or 'nothing'!r})" for to, source in self.directions.items())
             raise UnknownNameError(
-                f"{self.name!r} does not translate to {to!r}{suggest(to, self.directions) or ';'} Allowed: {ways}."
+                f"{self.name!r} does not translate to {to!r}{suggest(to, self.directions) or ';'} Allowed: {allowed}."
             )
         return to
 
-    def _options(self, options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _target(self, to: str | None, *, from_nothing: bool) -> str:
+        """`target`, of the directions with a source or of those without.
+
+        Raises:
+            ConfigError: it has none of these, and the other call is meant.
+        """
+        can = [target for target, source in self.directions.items() if (source is None) == from_nothing]
+        target = can[0] if to is None and can else self.target(to)
+        if target in can:
+            return target
+        if from_nothing:
+            raise ConfigError(
+                f"{self.name!r} makes {target!r} of an image of {self.directions[target]!r}, and nothing from nothing: "
+                "call model(image), or `i2izoo translate`."
+            )
+        raise ConfigError(
+            f"{self.name!r} makes {target!r} from nothing and translates no image: call model.generate(4), or "
+            "`i2izoo generate`; an image to start from, where the method can, is an option of that."
+        )
+
+    def _options(self, options: dict[str, Any], *, from_nothing: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
         """Check the method's own options, and tell plain values from what may be one for each image."""
-        allowed = self.method.translate_options()
+        allowed = self.method.generate_options() if from_nothing else self.method.translate_options()
+        function = self.method.generation if from_nothing else self.method.translation
         for name in options:
             if name not in allowed:
+                known = ["to", "size" if from_nothing else "samples", "seed", "batch_size", "progress", *allowed]
                 raise ConfigError(
-                    f"translating with {self.name!r} has no option {name!r}{suggest(name, allowed) or ';'} "
-                    f"Allowed: {listing(['to', 'samples', 'seed', 'batch_size', 'progress', *allowed])}."
+                    f"{'generating' if from_nothing else 'translating'} with {self.name!r} has no option {name!r}"
+                    f"{suggest(name, allowed) or ';'} Allowed: {listing(known)}."
                 )
-        annotations = {n: str(p.annotation) for n, p in inspect.signature(self.method.translation).parameters.items()}
+        annotations = {n: str(p.annotation) for n, p in inspect.signature(function).parameters.items()}
         given = {k: v for k, v in options.items() if v is not None}
         latents = {k: _latents(k, v) for k, v in given.items() if "Latent" in annotations.get(k, "")}
         texts = {k: _texts(k, v) for k, v in given.items() if "Text" in annotations.get(k, "")}
         each = {k: v for k, v in given.items() if "Tensor" in annotations.get(k, "")} | latents | texts
         plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items() if k not in each}
-        types = {n: p.annotation for n, p in function_options(self.method.translation).items()}
+        types = {n: p.annotation for n, p in function_options(function).items()}
         for name, value in plain.items():
             if value is not allowed[name] and not matches(value, types.get(name, Any)):
                 raise OptionTypeError(
                     f"option {name!r} of {self.name!r} wants {describe_type(types[name])}, found {value!r}."
                 )
         return plain, each
+
+    # --------------------------------------------------------------------------------------------------- generating
+
+    def generate(
+        self,
+        count: int = 1,
+        *,
+        to: str | None = None,
+        size: int | Sequence[int] | None = None,
+        seed: int = 0,
+        batch_size: int | None = None,
+        progress: bool = False,
+        output: Literal["pil", "array", "tensor"] = "pil",
+        **options: Any,
+    ) -> Any:
+        """Make images from nothing, by a model that `directions` names no source for.
+
+        Args:
+            count: how many.
+            to: target domain; None: the first that has no source.
+            size: side, or height and width, in pixels; None: that of an image among the options (`start=`), otherwise
+                the network's own, otherwise the one that the model was trained at. Any size works that the memory
+                holds; the network makes the next larger that it can, which is cropped.
+            seed: image i is a function of (seed, i), never of `count` or the batch.
+            batch_size: images that are made together; None: as many as make about a megapixel, at most 16.
+            progress: show a progress bar on stderr.
+            output: "pil" gives a list of PIL images, "array" N x H x W x C uint8, "tensor" N x C x H x W in [-1, 1].
+            options: the method's own (`steps=20`), as of a call: an image (`start=`), latent, label or text is one for
+                all, or a list with one for each.
+
+        Raises:
+            ConfigError: the model translates, has no such option, or no size of its own.
+            UnknownNameError: `to` is no target domain.
+
+        >>> import i2izoo
+        >>> unet = {"name": "unet2d", "channels": [8, 16], "attention": [1], "layers": 1, "norm_groups": 4}
+        >>> model = i2izoo.create("ddim", task="generation", domains=["photo"], generator=unet)
+        >>> [image.size for image in model.generate(2, size=(16, 24), steps=2)]
+        [(24, 16), (24, 16)]
+        """
+        _check_numbers(seed, count=count)
+        stream = self.generate_stream(
+            range(count), to=to, size=size, seed=seed, batch_size=batch_size, progress=progress, output=output,
+            **options,
+        )  # fmt: skip
+        made = [image for _, image in stream]
+        return made if output == "pil" else np.stack(made) if output == "array" else torch.stack(made)
+
+    def generate_stream(
+        self,
+        places: Iterable[int],
+        *,
+        to: str | None = None,
+        size: int | Sequence[int] | None = None,
+        seed: int = 0,
+        batch_size: int | None = None,
+        progress: bool = False,
+        output: Literal["pil", "array", "tensor"] = "pil",
+        **options: Any,
+    ) -> Iterator[tuple[int, Any]]:
+        """Generate thousands of images in flat memory: an iterator of (place, image), in order.
+
+        Args:
+            places: which of the images of this seed: `range(1000)` are those of `generate(1000)`, and `[7]` is the
+                eighth of them.
+
+        The other arguments, results and errors are those of `generate`; mistakes in them are raised here, at once.
+        """
+        target = self._target(to, from_nothing=True)
+        plain, each = self._options(options, from_nothing=True)
+        _check_numbers(seed, batch_size=batch_size)
+        if output not in FORMS:
+            raise OptionTypeError(f"output is one of {listing(FORMS)}; found {output!r}.")
+        if isinstance(places, range):
+            for name, value in each.items():
+                if isinstance(value, list) and len(value) != len(places):
+                    raise _other_number(name, len(value), len(places))
+        own = self.native_size
+        images = [k for k, v in each.items() if not isinstance(v[0] if isinstance(v, list) else v, (_Vector, _Text))]
+        if size is None and own is None and not images:
+            raise ConfigError(
+                f"{self.name!r} was not trained and has no size of its own; give size=64, or size=(height, width)."
+            )
+        if progress and isinstance(places, range) and len(places) == 1 and "progress" in self.method.generate_options():
+            plain["progress"], progress = True, False
+        given, at = None if size is None else sides(size), _option_reader(each)
+
+        def canvas(place: int) -> Item:
+            options = at(place)
+            of_images = [v.shape[-2:] for k in images if isinstance(v := options[k], Tensor)]
+            height, width = given or (of_images[0] if of_images else own)  # type: ignore[misc]  # one of them is there
+            return Item(place, place, torch.empty(0, height, width), FORMS[output], options)
+
+        done = in_batches(map(canvas, places), 1, batch_size, lambda rows: self._run(rows, target, seed, plain))
+        results = _tracked(done, places, "generating") if progress else done
+        return ((item.index, images[0]) for item, images in results)
 
     # ------------------------------------------------------------------------------------------------------ keeping
 
@@ -411,6 +535,21 @@ class Translator:
         return storage.save_folder(self.method, folder, name=self.name, card=card, dtype=dtype, **facts)
 
 
+def _check_numbers(seed: Any, **counts: Any) -> None:
+    for name, value in counts.items():
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            raise OptionTypeError(f"{name} wants a whole number from 1, found {value!r}.")
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise OptionTypeError(f"seed wants a whole number, found {seed!r}.")
+
+
+def _other_number(name: str, found: int, count: int) -> ConfigError:
+    return ConfigError(
+        f"option {name!r} has {found} value{'s' * (found != 1)} for {count} image{'s' * (count != 1)}; give one for "
+        "all, or a list with one for each."
+    )
+
+
 class _Vector(Tensor):
     """A latent, told from images by its class."""
 
@@ -443,6 +582,19 @@ def _texts(name: str, value: Any) -> _Text | list[_Text]:
     return [_Text(text) for text in value]
 
 
+def _option_reader(options: dict[str, Any]) -> Callable[[int], dict[str, Tensor | str]]:
+    """A function that reads the options of image i: those that are lists have one for each image."""
+    each = {k: v for k, v in options.items() if isinstance(v, (list, tuple))}
+    shared = {k: _read_option(v, f"option {k!r}") for k, v in options.items() if k not in each}
+
+    def at(index: int) -> dict[str, Tensor | str]:
+        if short := [k for k, v in each.items() if len(v) <= index]:
+            raise ConfigError(f"option {short[0]!r} has {len(each[short[0]])} values, fewer than there are images.")
+        return shared | {k: _read_option(v[index], f"image {index} of option {k!r}") for k, v in each.items()}
+
+    return at
+
+
 def _read_option(value: Any, name: str) -> Tensor | str:
     if isinstance(value, _Text):
         return str(value)
@@ -465,9 +617,9 @@ def _give_back(image: Tensor, item: Item) -> Any:
         raise ImageError(f"the translation of {_called(item)} cannot be given back: {error}") from error
 
 
-def _tracked(results: Iterator[Any], sources: Iterable[Any]) -> Iterator[Any]:
+def _tracked(results: Iterator[Any], sources: Iterable[Any], doing: str = "translating") -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import track
 
     total = len(sources) if hasattr(sources, "__len__") else None  # type: ignore[arg-type]
-    yield from track(results, "translating", total=total, console=Console(stderr=True))
+    yield from track(results, doing, total=total, console=Console(stderr=True))

@@ -21,6 +21,16 @@ def reflect_index(size: int, padded: int, device: torch.device | None = None) ->
     return torch.minimum(phase, period - phase)
 
 
+def valid_side(side: int, multiple: int, minimum: int = 1) -> int:
+    """The least multiple of `multiple` that reaches `side` and `minimum`, in pixels.
+
+    >>> valid_side(5, 4), valid_side(5, 4, 32)
+    (8, 32)
+    """
+    side = max(side, minimum)
+    return side + -side % multiple
+
+
 def pad_to_valid(image: Tensor, multiple: int, minimum: int = 1) -> Tensor:
     """Reflect-pad N x C x H x W on the right and bottom until both sides are multiples of `multiple`.
 
@@ -33,7 +43,7 @@ def pad_to_valid(image: Tensor, multiple: int, minimum: int = 1) -> Tensor:
     torch.Size([1, 3, 8, 12])
     """
     height, width = image.shape[-2:]
-    tall, wide = (max(side, minimum) + -max(side, minimum) % multiple for side in (height, width))
+    tall, wide = valid_side(height, multiple, minimum), valid_side(width, multiple, minimum)
     if tall != height:
         image = image.index_select(-2, reflect_index(height, tall, image.device))
     if wide != width:

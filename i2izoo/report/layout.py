@@ -207,7 +207,7 @@ def _title(comparison: Comparison) -> str:
     where = f"{p.data} ({p.split})" if p.split else p.data
     size = "" if p.size is None else f" at {p.size[1]} x {p.size[0]}"
     several = f", {p.samples} samples each" if p.samples > 1 else ""
-    return f"{p.source} → {p.to}: {p.n} image{'s' * (p.n != 1)} of {where}{size}{several}, seed {p.seed}"
+    return f"{p.source or 'nothing'} → {p.to}: {p.n} image{'s' * (p.n != 1)} of {where}{size}{several}, seed {p.seed}"
 
 
 class _Footnotes:

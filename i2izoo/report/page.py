@@ -117,7 +117,7 @@ def _version(comparison: Comparison) -> str:
 
 def _title(comparison: Comparison) -> str:
     protocol = comparison.protocol
-    return f"{protocol.source} to {protocol.to} on {protocol.data}"
+    return f"{protocol.source or 'nothing'} to {protocol.to} on {protocol.data}"
 
 
 def _lead(comparison: Comparison) -> str:

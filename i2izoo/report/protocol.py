@@ -17,7 +17,7 @@ def definition_list(protocol: Protocol) -> str:
         kept = f"{' x '.join(map(str, protocol.size))} px, {protocol.filter}"
     items = {
         "data": protocol.data + (f", {protocol.split}" if protocol.split else ""),
-        "direction": f"{protocol.source} → {protocol.to}",
+        "direction": f"{protocol.source or 'nothing'} → {protocol.to}",
         "images": images,
         "size": kept,
         "samples": f"{protocol.samples} of each image",

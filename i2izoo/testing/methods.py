@@ -18,16 +18,21 @@ from i2izoo.testing.subject import Subject, require
 from i2izoo.training.config import TrainingOptions
 
 
-def translate(method: Method, image: Tensor, to: str, seeds: list[int], noise: int = 0) -> Tensor:
-    """What the translator does with a batch, under a global random state that should not matter."""
+def answer(method: Method, image: Tensor, to: str, seeds: list[int], noise: int = 0) -> Tensor:
+    """What the translator does with a batch, under a global random state that should not matter.
+
+    A direction without a source is asked for images of the size of `image`.
+    """
     with seeded(noise), torch.inference_mode():
+        if method.directions[to] is None:
+            return method.eval().generate_at((image.shape[-2], image.shape[-1]), to=to, seeds=seeds)
         return method.eval()(image, to=to, seeds=seeds)
 
 
 def images(method: Method, to: str, count: int, height: int, width: int) -> Tensor:
-    """Random images of the domain that `to` is translated from."""
+    """Random images of the domain that `to` is translated from; without one, of `to` itself."""
     with seeded(11):
-        return torch.rand(count, method.channels[method.directions[to]], height, width) * 2 - 1
+        return torch.rand(count, method.channels[method.directions[to] or to], height, width) * 2 - 1
 
 
 def describes_itself(subject: Subject) -> None:
@@ -63,7 +68,7 @@ def any_size_translates(subject: Subject) -> None:
     method: Method = subject.build()
     for to in method.directions:
         for size in ((1, 1), (33, 65)):
-            output = translate(method, images(method, to, 2, *size), to, [0, 1])
+            output = answer(method, images(method, to, 2, *size), to, [0, 1])
             wanted = (2, method.channels[to], *size)
             require(tuple(output.shape) == wanted, f"to {to!r}: found {tuple(output.shape)}, not {wanted}")
             require(output.is_floating_point() and torch.isfinite(output).all(), f"to {to!r}: values are not finite")
@@ -74,11 +79,11 @@ def seeds_decide_everything(subject: Subject) -> None:
     method: Method = subject.build()
     for to in method.directions:
         image = images(method, to, 2, 16, 16)
-        first = translate(method, image, to, [3, 4], noise=1)
-        again = translate(method, image, to, [3, 4], noise=2)
+        first = answer(method, image, to, [3, 4], noise=1)
+        again = answer(method, image, to, [3, 4], noise=2)
         require(gap([first], [again]) == 0, f"to {to!r}: the same seeds give another image; draw from seeds alone")
         if method.samples:
-            other = translate(method, image, to, [5, 6])
+            other = answer(method, image, to, [5, 6])
             require(gap([first], [other]) > 0, f"to {to!r}: it says that it samples, but seeds change nothing")
 
 
@@ -87,8 +92,8 @@ def rows_are_independent(subject: Subject) -> None:
     method: Method = subject.build()
     for to in method.directions:
         image = images(method, to, 3, 16, 16)
-        together = translate(method, image, to, [3, 4, 5])[1:2]
-        alone = translate(method, image[1:2], to, [4])
+        together = answer(method, image, to, [3, 4, 5])[1:2]
+        alone = answer(method, image[1:2], to, [4])
         difference = gap([together], [alone])
         require(difference <= TOLERANCE, f"to {to!r}: it differs from itself alone by {difference:.2g}")
 
@@ -105,7 +110,7 @@ def saved_is_loaded(subject: Subject) -> None:
     require(loaded.config == method.config, f"config {method.config} came back as {loaded.config}")
     for to in method.directions:
         image = images(method, to, 2, 16, 16)
-        difference = gap([translate(loaded, image, to, [0, 1])], [translate(method, image, to, [0, 1])])
+        difference = gap([answer(loaded, image, to, [0, 1])], [answer(method, image, to, [0, 1])])
         require(difference == 0, f"to {to!r}: the loaded method differs by {difference:.2g}")
 
 

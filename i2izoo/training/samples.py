@@ -12,6 +12,8 @@ from i2izoo.models.translator import Translator
 def sample_grid(model: Translator, data: Dataset, rows: int, path: Path | None) -> None:
     """Write a PNG: for each direction and image the input, the translation and, for paired data, the truth.
 
+    A direction without a source has one row of images, always of the same seeds.
+
     Args:
         model: with the weights that are to be seen.
         data: its first items are translated, without jitter.
@@ -21,6 +23,10 @@ def sample_grid(model: Translator, data: Dataset, rows: int, path: Path | None) 
     items = [data.sample(index, None) for index in range(min(rows, len(data)))]
     grid = []
     for to, source in model.directions.items():
+        if source is None:
+            size = (items[0][to].shape[-2], items[0][to].shape[-1])
+            grid.append(list(model.generate(len(items), to=to, size=size, batch_size=1, output="tensor")))
+            continue
         translated = model([item[source] for item in items], to=to, batch_size=1)
         for item, image in zip(items, translated, strict=True):
             grid.append([item[source], image.float(), *([item[to]] if data.kind == "paired" else [])])

@@ -99,6 +99,7 @@ class Trainer:
         self.rank, self.world = self.processes.process_index, self.processes.num_processes
         if self.world > 1:
             self.device = self.processes.device
+        self._trained_at: tuple[int, int] | None = None
         self.layout = choose_layout(o.channels_last, self.device)
 
         self.loader = Loader(self.data, o.batch_size, seed=o.seed, rank=self.rank, world_size=self.world)
@@ -199,6 +200,8 @@ class Trainer:
         for _ in range(o.gradient_accumulation):
             batch = next(self.loader)
             check_images(self.method, self.name, batch)
+            height, width = next(iter(batch.values())).shape[-2:]
+            self._trained_at = (height, width)
             images = {domain: image.to(self.device, memory_format=self.layout) for domain, image in batch.items()}
             batches.append(Batch(images, self.step, self.schedule.progress(self.step)))
         self.rate = self.schedule.factor(self.step) * self.method.lr_scale(self.step)
@@ -245,6 +248,7 @@ class Trainer:
             "images_seen": self.step * o.batch_size * o.gradient_accumulation * self.world,
             "batch_size": o.batch_size * o.gradient_accumulation * self.world,
             "crop_size": self.data.option("crop_size"),
+            **({"image_size": list(self._trained_at)} if self._trained_at else {}),
             "seed": o.seed,
             "precision": o.precision,
             "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else self.device.type.upper(),

@@ -174,7 +174,8 @@ class Validation:
         on = self.data.option("split") or Path(self.data.option("root") or "held-out images").name
         facts: dict[str, dict[str, Any]] = {}
         for to, source in self.model.directions.items():
-            n = min(self.data.count(source), self.limit or self.data.count(source))
+            count = self.data.count(source or to)
+            n = min(count, self.limit or count)
             values = {column: v for column, v in self.log.values(row, to).items() if math.isfinite(v)}
             facts |= {column: {"value": value, "on": on, "n": n} for column, value in values.items()}
         return facts

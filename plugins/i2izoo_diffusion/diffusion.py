@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -52,9 +52,8 @@ class Diffusion(Method):
     weight_decay: float
 
     @property
-    def directions(self) -> dict[str, str]:
-        # an unconditional model "translates" an image to one of its size
-        return {self.target: self.source or self.target}
+    def directions(self) -> Mapping[str, str | None]:
+        return {self.target: self.source}
 
     @property
     def channels(self) -> dict[str, int]:
@@ -218,7 +217,8 @@ class Diffusion(Method):
         """N x in x H x W to N x out x H x W.
 
         Args:
-            image: the batch; of an unconditional model only its size counts, unless `strength` or a hook looks at it.
+            image: the batch; of an unconditional model, whose `generate` calls this, only its size counts, unless
+                `strength` or a hook looks at it.
             to: the target domain.
             seeds: one for each row: all noise of a row is a function of its seed.
             steps: of sampling; None: the method's own.
@@ -264,6 +264,20 @@ class Diffusion(Method):
             hook.pad(pad)
             hook.check(image, self.config["out_channels"])
         return run.run(eta=eta, hooks=hooks, preview=preview, progress=progress).clamp(-1, 1)
+
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int], **options: Any) -> Tensor:
+        """N x out x H x W from noise, or by the options of `translate` from the image `start`."""
+        if self.source is not None:
+            return super().generate(to=to, seeds=seeds, size=size)
+        given = [name for name in ("strength", "ilvr", "mask") if options.get(name) is not None]
+        if given and options.get("start") is None:
+            raise ConfigError(f"{given[0]} is about an image that is there already; give it, too: start=.")
+        canvas = next(self.parameters()).new_zeros(len(seeds), self.channels[to], *size)
+        return self.translate(canvas, to=to, seeds=seeds, **options)
+
+    @property
+    def generation(self) -> Callable[..., Tensor]:
+        return self.translate
 
     def _with_options(
         self, hooks: Sequence[Hook], image: Tensor, strength: float | None, ilvr: int | None, mask: Tensor | None

@@ -154,8 +154,10 @@ def reconstruct(
     noise = invert(model, images, source, to=to, steps=steps, guidance=guidance, iterations=iterations)
     target = model.target(to)
     truth = _read(model, images, target).float().cpu()
-    conditions = truth if source is None else _read(model, source, model.directions[target]).float().cpu()
-    made = _translate(model, conditions, noise, target, steps=steps, guidance=guidance)
+    domain, conditions = model.directions[target], None
+    if domain is not None and source is not None:  # of which `invert` has made sure
+        conditions = _read(model, source, domain).float().cpu()
+    made = _made(model, conditions, noise, target, truth.shape[-2:], steps=steps, guidance=guidance)
     mse = (made - truth).square().mean(dim=(1, 2, 3))
     return Reconstruction(noise, made, mse, 10 * torch.log10(4 / mse))
 
@@ -176,7 +178,7 @@ def interpolate(
     Args:
         model: a translator of a diffusion method.
         first, second: source images of one size; give the same twice to vary only the noise. For an unconditional
-            model only their size counts.
+            model two images of that size, of which nothing else counts.
         count: images on the way, both ends included.
         noise: where the ends start from, each 1 x C x H x W, such as `invert` finds; None: drawn, two of the seed.
         to: the target domain; None: the first.
@@ -197,7 +199,7 @@ def interpolate(
     if wrong := [name for name in ("scheduler", "samples") if name in options]:
         raise ConfigError(f"the way has one image at each place, by the scheduler 'ddim'; leave {wrong[0]} out.")
     target = model.target(to)
-    a, b = (_read(model, end, method.directions[target]) for end in (first, second))
+    a, b = (_read(model, end, method.source or target) for end in (first, second))
     if a.shape != b.shape or len(a) != 1:
         raise ConfigError(f"the ends are two images of one size; found {tuple(a.shape)} and {tuple(b.shape)}.")
     if noise is None:
@@ -210,13 +212,18 @@ def interpolate(
         raise ConfigError(f"noise is a pair, each 1 x C x H x W, for the two ends; found {found}.")
     share = torch.linspace(0, 1, count)[:, None]
     way = slerp(start.flatten(1), end.flatten(1), share).view(count, *start.shape[1:])
-    sources = lerp(a.float().cpu(), b.float().cpu(), share[:, :, None, None])
-    return _translate(model, sources, way, target, seed=seed, **options)
+    sources = None if method.source is None else lerp(a.float().cpu(), b.float().cpu(), share[:, :, None, None])
+    return _made(model, sources, way, target, a.shape[-2:], seed=seed, **options)
 
 
-def _translate(model: Translator, sources: Tensor, noise: Tensor, to: str, **options: Any) -> Tensor:
-    made = model(list(sources), to=to, noise=noise, scheduler="ddim", **options)
-    return torch.stack(made)
+def _made(
+    model: Translator, sources: Tensor | None, noise: Tensor, to: str, size: Sequence[int], **options: Any
+) -> Tensor:
+    """What the model makes of each noise, and its source image where it has one."""
+    options |= {"to": to, "noise": noise, "scheduler": "ddim"}
+    if sources is None:
+        return model.generate(len(noise), size=size, output="tensor", **options)
+    return torch.stack(model(list(sources), **options))
 
 
 def _read(model: Translator, images: Any, domain: str) -> Tensor:

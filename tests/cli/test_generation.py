@@ -58,8 +58,8 @@ def test_a_folder_a_half_or_a_data_set_is_learned(data, capsys, words, domain):
         return
     assert train(*words, "--out", "run") == 0, capsys.readouterr().err
     model = i2izoo.load("run/model")
-    assert model.directions == {domain: domain}
-    assert model(np.zeros((9, 17, 3), np.uint8)).shape == (9, 17, 3)
+    assert model.directions == {domain: None}
+    assert model.generate(size=(9, 17), output="array").shape == (1, 9, 17, 3)
 
 
 def test_the_right_half_is_learned(data):
@@ -102,10 +102,11 @@ def test_guidance_from_the_command_line(data, capsys):
     mask = np.zeros((16, 16), np.uint8)
     mask[:, 8:] = 255
     Image.fromarray(mask).save("mask.png")
-    assert main(["translate", "run/model", "plain/0.png", "-o", "out.png", "mask=mask.png"]) == 0
-    out, known = (np.array(Image.open(name)) for name in ("out.png", "plain/0.png"))
+    generate = ["generate", "run/model", "-n", "1", "start=plain/0.png"]
+    assert main([*generate, "-o", "out", "mask=mask.png"]) == 0
+    out, known = (np.array(Image.open(name)) for name in ("out/0000.png", "plain/0.png"))
     assert (out[:, :8] == known[:, :8]).all()
     assert (out[:, 8:] != known[:, 8:]).any()
-    assert main(["translate", "run/model", "plain/0.png", "-o", "a.png", "ilvr=8", "start=plain/1.png"]) == 0
-    assert main(["translate", "run/model", "plain/0.png", "-o", "b.png", "ilvr=99"]) == 2
+    assert main([*generate, "-o", "a", "ilvr=8"]) == 0
+    assert main([*generate, "-o", "b", "ilvr=99"]) == 2
     assert "factor of ILVR" in capsys.readouterr().err

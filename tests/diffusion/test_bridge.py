@@ -6,6 +6,7 @@ What is expected is what diffusers itself gives, called with the same images, wo
 import importlib
 import json
 import shutil
+from functools import partial
 
 import diffusers
 import numpy as np
@@ -225,16 +226,20 @@ def test_repaint_fills_what_is_white_as_others_do(model_of, folder_of):
     assert model_of("repaint")(ODD, mask=MASK[:30, :33], steps=2, **jumps).shape == ODD.shape
 
 
-def test_a_model_of_images_alone_samples_at_the_size_of_the_input(model_of, folder_of):
+def test_a_model_of_images_alone_generates_at_its_own_size_and_others(model_of, folder_of):
     """DDIM with eta 0 draws its first noise and no other."""
     noise = torch.Generator().manual_seed(derive_seed(derive_seed(0, 0, 0), "noise"))
-    found = model_of("ddim")(IMAGE[:16, :16], steps=5)
+    assert model_of("ddim").directions == {"image": None}
+    (found,) = model_of("ddim").generate(steps=5, output="array")
     assert same(found, directly("DDIMPipeline", folder_of("ddim"), num_inference_steps=5, generator=noise))
-    assert model_of("ddpm")(ODD, steps=3).shape == ODD.shape
+    assert model_of("ddpm").generate(size=ODD.shape[:2], steps=3, output="array").shape == (1, *ODD.shape)
 
 
-def test_strength_starts_a_model_of_images_from_the_input(model_of):
-    near, far = (model_of("ddpm")(IMAGE, steps=50, strength=s).astype(float) for s in (0.02, 1.0))
+def test_strength_starts_a_model_of_images_from_one(model_of):
+    near, far = (
+        model_of("ddpm").generate(start=IMAGE, steps=50, strength=s, output="array")[0].astype(float)
+        for s in (0.02, 1.0)
+    )
     assert np.abs(near - IMAGE).mean() < 0.3 * np.abs(far - IMAGE).mean()
 
 
@@ -255,11 +260,16 @@ def test_rows_have_their_own_generator_prompt_and_mask(model_of):
 
 @pytest.mark.parametrize("kind", ["controlnet", "qwen-edit", "ddpm"])
 def test_samples_differ_and_repeat(small_qwen, model_of, kind):
-    words = {} if kind == "ddpm" else {"prompt": PROMPT}
-    first, second = model_of(kind)(IMAGE, samples=2, steps=2, seed=1, **words)
+    model = model_of(kind)
+
+    def two():
+        if kind == "ddpm":
+            return model.generate(2, size=IMAGE.shape[:2], steps=2, seed=1, output="array")
+        return model(IMAGE, samples=2, steps=2, seed=1, prompt=PROMPT)
+
+    first, second = two()
     assert (first != second).any()
-    again = model_of(kind)(IMAGE, samples=2, steps=2, seed=1, **words)
-    assert (again[1] == second).all()
+    assert (two()[1] == second).all()
 
 
 @pytest.mark.parametrize("kind", ["text-to-image", "sd3", "instruct", "controlnet", "inpainting"])
@@ -273,7 +283,7 @@ def test_any_size_comes_back_at_its_size(model_of, kind):
 def test_dtype_and_device_are_those_of_load(folder_of):
     model = i2izoo.load(folder_of("ddim"), dtype=torch.bfloat16, device="cpu")
     assert {p.dtype for p in model.method.parameters()} == {torch.bfloat16}
-    assert model(IMAGE, steps=1).dtype == np.uint8
+    assert model.generate(steps=1, output="array").dtype == np.uint8
     with pytest.raises(ConfigError, match="dtype"):
         i2izoo.load(folder_of("ddim"), dtype=torch.int32)
 
@@ -297,12 +307,15 @@ def test_dtype_and_device_are_those_of_load(folder_of):
         ("text-to-image", {"prompt": "", "mask": MASK[:9]}, ConfigError, "mask is 9 x 48 pixels .* image 32 x 48"),
         ("text-to-image", {"prompt": "", "mask": "no.png"}, ImageError, "no.png"),
         ("ddpm", {"prompt": "x"}, ConfigError, "no option 'prompt'"),
-        ("ddpm", {"strength": 0.0}, ConfigError, "strength is above 0"),
+        ("ddpm", {"start": IMAGE, "strength": 0.0}, ConfigError, "strength is above 0"),
+        ("ddpm", {"strength": 0.5}, ConfigError, "give both of them"),
+        ("ddpm", {"start": IMAGE}, ConfigError, "give both of them"),
     ],
 )
 def test_mistakes_in_a_call(model_of, kind, options, error, words):
+    call = model_of(kind).generate if kind == "ddpm" else partial(model_of(kind), IMAGE)
     with pytest.raises(error, match=words) as caught:
-        model_of(kind)(IMAGE, **options)
+        call(**options)
     assert "\n" not in str(caught.value)
 
 
@@ -493,7 +506,7 @@ def test_half_precision_copies_serve_where_there_are_no_others(folder_of, tmp_pa
     pipeline = diffusers.DDIMPipeline.from_pretrained(folder_of("ddim"))
     pipeline.save_pretrained(tmp_path / "fp16", variant="fp16")
     assert (tmp_path / "fp16/unet/diffusion_pytorch_model.fp16.safetensors").is_file()
-    assert i2izoo.load(tmp_path / "fp16")(IMAGE, steps=1).shape == IMAGE.shape
+    assert i2izoo.load(tmp_path / "fp16").generate(size=IMAGE.shape[:2], steps=1)[0].size == IMAGE.shape[1::-1]
 
 
 @pytest.mark.parametrize("kind", ["text-to-image", "two-controlnets", "qwen-edit"])
@@ -583,7 +596,8 @@ def test_push_and_load_again(hub, model_of, tmp_path):
     tree = hub.repos["alice/mine"].commits[hub.repos["alice/mine"].refs["main"]]
     assert {"model_index.json", "README.md", "unet/diffusion_pytorch_model.safetensors"} <= tree.keys()
     again = i2izoo.load("alice/mine", cache_dir=tmp_path)
-    assert (again(IMAGE, steps=2) == model_of("ddim")(IMAGE, steps=2)).all()
+    made = (model.generate(size=16, steps=2, output="array") for model in (again, model_of("ddim")))
+    assert (next(made) == next(made)).all()
 
 
 # --------------------------------------------------------------------------------------------------- the command line
@@ -624,6 +638,9 @@ class Worded(torch.nn.Module):
         words = {"prompt": [PROMPT] * len(image), "mask": torch.ones(len(image), 1, *image.shape[-2:])}
         given = {name: words[name] for name in self.words["rows"]} | {"steps": 2}
         return self.method(image, to=to, seeds=seeds, **given)
+
+    def generate_at(self, size, *, to, seeds):
+        return self.method.generate_at(size, to=to, seeds=seeds, steps=2)
 
 
 class Loaded(Subject):

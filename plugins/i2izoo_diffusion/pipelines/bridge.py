@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NoReturn
 
@@ -58,11 +58,19 @@ class Diffusers(Method):
             self.filling = None if inpainting is None else Call(inpainting)
 
     @property
-    def directions(self) -> dict[str, str]:
-        """A ControlNet's input is a drawing of what is to be seen; else an image becomes an image."""
-        options = self.call.options if isinstance(self.call, Call) else None
-        control = options and "Control" in self.name and not options.mask and "control_image" not in options.images
+    def directions(self) -> Mapping[str, str | None]:
+        """A ControlNet's input is a drawing of what is to be seen; else an image becomes an image, or is the first."""
+        if isinstance(self.call, Unconditional):
+            return {"image": None}
+        options = self.call.options
+        control = "Control" in self.name and not options.mask and "control_image" not in options.images
         return {"image": "control" if control else "image"}
+
+    @property
+    def native_size(self) -> tuple[int, int] | None:
+        """That of the network, where it has one."""
+        size = self.pipeline.unet.config.sample_size if isinstance(self.call, Unconditional) else None
+        return (size, size) if isinstance(size, int) else tuple(size) if size else None
 
     @property
     def channels(self) -> dict[str, int]:
@@ -97,15 +105,30 @@ class Diffusers(Method):
         def translation(image: Tensor, **options: Any) -> Tensor:
             return self.translate(image, **options)
 
-        if isinstance(self.call, Call):
-            options = self.call.options.parameters()
-            if self.filling is not None:  # with a mask, it is that pipeline which takes the options
-                options = self.filling.options.parameters() | options
-        else:
-            options = self.call.parameters()
+        options = self.call.options.parameters() if isinstance(self.call, Call) else {}
+        if self.filling is not None:  # with a mask, it is that pipeline which takes the options
+            options = self.filling.options.parameters() | options
         first = inspect.Parameter("image", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         translation.__signature__ = inspect.Signature([first, *options.values()])  # type: ignore[attr-defined]
         return translation
+
+    @property
+    def generation(self) -> Callable[..., Tensor]:
+        """`generate` with the options of this pipeline in its signature."""
+
+        def generation(**options: Any) -> Tensor:
+            return self.generate(**options)
+
+        options = self.call.parameters() if isinstance(self.call, Unconditional) else {}
+        first = inspect.Parameter("to", inspect.Parameter.KEYWORD_ONLY)
+        generation.__signature__ = inspect.Signature([first, *options.values()])  # type: ignore[attr-defined]
+        return generation
+
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int], **options: Any) -> Tensor:
+        """What an unconditional pipeline makes; see `generate_options` and docs/methods/diffusers.md."""
+        if not isinstance(self.call, Unconditional):
+            return super().generate(to=to, seeds=seeds, size=size)
+        return self.call(size, seeds, **options)
 
     def forward(self, image: Tensor, *, to: str, seeds: list[int] | None = None, **options: Any) -> Tensor:
         """As `translate`, at any size. A pipeline that chooses its own size has its result scaled to the input's."""
@@ -140,7 +163,7 @@ class Diffusers(Method):
             ConfigError: prompt or mask is missing, or a value is out of range.
         """
         if isinstance(self.call, Unconditional):
-            return self.call(image, seeds, **options)
+            return super().translate(image, to=to, seeds=seeds)
         progress = bool(options.pop("progress", False))
         call = self.call if self.filling is None or options.get("mask") is None else self.filling
         return call(image, seeds, options, progress=progress)

@@ -1,4 +1,4 @@
-"""Pipelines of diffusers without a source (unconditional): run by the loop of this package, so from an image, too."""
+"""Unconditional pipelines of diffusers: run by the loop of this package, so from an image, too (SDEdit)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.contracts.config import function_options
+from i2izoo.errors import ConfigError
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_diffusion.guidance.sdedit import SDEdit
 from i2izoo_diffusion.sampling import Sampling
@@ -17,7 +18,7 @@ from i2izoo_diffusion.schedulers import sampler
 
 
 class Unconditional:
-    """`DDPMPipeline` or `DDIMPipeline` as a function of images, seeds and options, at any size.
+    """`DDPMPipeline` or `DDIMPipeline` as a function of size, seeds and options.
 
     Attributes:
         pipeline: of diffusers; its U-Net and its scheduler do the work.
@@ -31,6 +32,7 @@ class Unconditional:
         """Name -> parameter, as of a translation."""
         options: dict[str, tuple[Any, Any]] = {
             "steps": (int, self.steps),
+            "start": (Tensor | None, None),
             "strength": (float | None, None),
             "progress": (bool, False),
         }
@@ -43,17 +45,26 @@ class Unconditional:
 
     def __call__(
         self,
-        image: Tensor,
+        size: tuple[int, int],
         seeds: Sequence[int],
         *,
         steps: int | None = None,
+        start: Tensor | None = None,
         strength: float | None = None,
         eta: float = 0.0,
         progress: bool = False,
     ) -> Tensor:
-        """N x C x H x W in [-1, 1] to the same; of `image` only the size counts, unless `strength` is given."""
+        """N x C x H x W in [-1, 1], from noise, or with `strength` from the image `start`.
+
+        Raises:
+            ConfigError: only one of the two is given.
+        """
+        if (start is None) != (strength is None):
+            raise ConfigError("start is the image that strength makes noisy; give both of them, or neither.")
         unet = self.pipeline.unet
-        noise = randn(image.shape[1:], [derive_seed(seed, "noise") for seed in seeds], image.device).to(image.dtype)
+        like = next(unet.parameters())
+        shape = (unet.config.in_channels, *size)
+        noise = randn(shape, [derive_seed(seed, "noise") for seed in seeds], like.device).to(like.dtype)
 
         def denoise(noisy: Tensor, run: Sampling) -> Tensor:
             return unet(noisy, run.timestep).sample
@@ -62,6 +73,6 @@ class Unconditional:
             denoise, sampler(self.pipeline.scheduler, None), noise, steps=self.steps if steps is None else steps,
             seeds=seeds,
         )  # fmt: skip
-        hooks = [] if strength is None else [SDEdit(image, strength)]
+        hooks = [] if start is None or strength is None else [SDEdit(start, strength)]
         with torch.no_grad():
             return run.run(eta=eta, hooks=hooks, progress=progress).clamp(-1, 1)
