@@ -99,7 +99,7 @@ class _Evaluation:
         if isinstance(model, ImageFolder):
             return iter(model)
         if p.source is None:
-            return generate(model, self.setup.cases, seed=p.seed, batch_size=batch_size, options=dict(p.options))
+            return generate(model, self.setup.cases, seed=p.seed, batch_size=self.batch_size, options=dict(p.options))
         return translate(
             model, self.setup.cases, samples=p.samples, seed=p.seed, batch_size=self.batch_size, options=dict(p.options)
         )
