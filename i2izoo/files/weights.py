@@ -26,7 +26,7 @@ TIMEOUT = 10.0
 
 
 @dataclass
-class _Evaluation:
+class _Search:
     """Where the running evaluation looks first, and which addresses failed it: metrics that share one try it once."""
 
     folder: Path | None
@@ -34,7 +34,7 @@ class _Evaluation:
     failed: dict[str, str] = field(default_factory=dict)
 
 
-_running: ContextVar[_Evaluation | None] = ContextVar("i2izoo_weights", default=None)
+_running: ContextVar[_Search | None] = ContextVar("i2izoo_weights", default=None)
 _checked: dict[tuple[str, int, int], str] = {}
 """Path, size and time of change -> SHA-256: a file is read once in a process."""
 
@@ -53,7 +53,7 @@ def weights_in(folder: str | os.PathLike[str] | None, *, fetch: bool = True) -> 
     path = None if folder is None else Path(folder).expanduser()
     if path is not None and not path.is_dir():
         raise EvaluationError(f"there is no folder {str(path)!r} to take weights from; name one that holds the files.")
-    token = _running.set(_Evaluation(path, fetch))
+    token = _running.set(_Search(path, fetch))
     try:
         yield
     finally:

@@ -23,7 +23,7 @@ POINTS = 4000
 
 
 @dataclass
-class Cases:
+class Gallery:
     """What `gather` found.
 
     Attributes:
@@ -45,7 +45,7 @@ def gather(
     count: int,
     chosen: Sequence[str],
     small: tuple[int, int] | None = None,
-) -> Cases:
+) -> Gallery:
     """Choose the cases and embed their images: chosen ones always, the worst and best while the page stays small.
 
     Args:
@@ -62,7 +62,7 @@ def gather(
     spread(every, count, chosen)  # refuses names that were not evaluated
     picked = spread(kept or every, count, chosen)
     lists = extremes(columns)
-    gathered = Cases()
+    gathered = Gallery()
     embedded: dict[str, list[Embedded | None]] = {}
     if shown and picked:
         longest, quality = small or (longest_side(shown, picked), QUALITY)

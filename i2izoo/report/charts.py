@@ -64,7 +64,7 @@ def _line(a: float, b: float, y: float, y2: float | None = None, kind: str = "wh
     return f'<line class="{kind}" x1="{a:.2f}%" x2="{b:.2f}%" y1="{y}" y2="{y if y2 is None else y2}"/>'
 
 
-def differences(comparison: Comparison, columns: list[Column]) -> str:
+def difference_charts(comparison: Comparison, columns: list[Column]) -> str:
     """Every paired test, by metric: the mean difference with its interval around zero, and who is better."""
     tests = comparison.differences
     if not tests:

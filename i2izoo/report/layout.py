@@ -79,7 +79,7 @@ def lay_out(found: Result | Comparison) -> Layout:
     legend = ["[low, high]: bootstrap 95 % confidence interval of the mean."] * any(c.interval for r in rows for c in r)
     if any(c.tie for row in rows for c in row):
         legend.append(f"{TIE}: not significantly different from the best (paired permutation test, Holm, p >= 0.05).")
-    return Layout(_title(comparison), headers, rows, notes.all(), legend, differences(comparison))
+    return Layout(_title(comparison), headers, rows, notes.all(), legend, differences_in_words(comparison))
 
 
 def lay_out_scores(result: Result) -> Layout:
@@ -103,7 +103,7 @@ def lay_out_scores(result: Result) -> Layout:
     return Layout(result.title, headers, rows, [], [], result.remarks)
 
 
-def differences(comparison: Comparison) -> list[str]:
+def differences_in_words(comparison: Comparison) -> list[str]:
     """The paired tests in words, in the order of the metrics; of many only those with a best model."""
     sentences = []
     for column in columns(comparison):

@@ -12,8 +12,8 @@ from string import Template
 from i2izoo.errors import EvaluationError
 from i2izoo.evaluation.result import Comparison
 from i2izoo.files.writing import write_text
-from i2izoo.report.cases import Cases, gather, script_json
-from i2izoo.report.charts import bars, differences
+from i2izoo.report.cases import Gallery, gather, script_json
+from i2izoo.report.charts import bars, difference_charts
 from i2izoo.report.images import STEPS
 from i2izoo.report.protocol import definition_list, folded
 from i2izoo.report.table import table
@@ -90,7 +90,7 @@ def page(
         "folded": folded(comparison.protocol),
         "table": table(comparison, metrics),
         "bars": _section("Scores", f'<div class="panels">{bars(comparison, metrics)}</div>') if metrics else "",
-        "differences": _section("Which differences are real", differences(comparison, metrics)),
+        "differences": _section("Which differences are real", difference_charts(comparison, metrics)),
         "scatter": _scatter(comparison, metrics),
         "images": _images(gathered),
         "data": script_json(gathered.data),
@@ -144,7 +144,7 @@ def _scatter(comparison: Comparison, metrics: list[Column]) -> str:
     )
 
 
-def _images(gathered: Cases) -> str:
+def _images(gathered: Gallery) -> str:
     if not gathered.shown:
         return ""
     return _section(

@@ -15,7 +15,7 @@ from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.evaluation.measuring import build as build_metrics
 from i2izoo.sweeps.layers import Given, resolve
-from i2izoo.sweeps.spec import Cell, Sweep, folder_of
+from i2izoo.sweeps.spec import Combination, Sweep, folder_of
 from i2izoo.training.config import TrainingOptions
 from i2izoo.training.held_out import open_held_out
 from i2izoo.training.prepare import fitted, with_domains
@@ -84,7 +84,7 @@ class _Planner:
     def __init__(self, sweep: Sweep, data: Any) -> None:
         self.sweep, self.data = sweep, data
 
-    def of_cell(self, cell: Cell, where: str) -> Iterator[Run]:
+    def of_cell(self, cell: Combination, where: str) -> Iterator[Run]:
         for seed in self.sweep.seeds or (None,):
             given = [*cell.given, *([] if seed is None else [Given("seeds", "seed", seed)])]
             try:

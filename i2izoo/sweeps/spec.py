@@ -78,7 +78,7 @@ class Sweep(Configurable):
         """
         return EvaluationSettings(**{name: self.config[name] for name in ("metrics", "to", "size", "limit", "samples")})
 
-    def cells(self) -> Iterator[Cell]:
+    def cells(self) -> Iterator[Combination]:
         """Every run of `runs` in every combination of `grid`, in that order."""
         common = [Given(f"options.{key}", key, value) for key, value in flat(self.options, "options")]
         if self.method is not None:
@@ -93,7 +93,7 @@ class Sweep(Configurable):
                 crossed = [
                     Given(f"grid.{key}", inner, v) for key, value in chosen.items() for inner, v in flat({key: value})
                 ]
-                yield Cell(",".join(words) or self.method or "run", [*common, *named, *crossed], bool(row))
+                yield Combination(",".join(words) or self.method or "run", [*common, *named, *crossed], bool(row))
 
     @property
     def varied(self) -> list[str]:
@@ -104,7 +104,7 @@ class Sweep(Configurable):
 
 
 @dataclass(frozen=True)
-class Cell:
+class Combination:
     """One row of the table: options that are trained once with each seed.
 
     Attributes:

@@ -24,7 +24,7 @@ from i2izoo.report.page import REPORT, write_report
 from i2izoo.sweeps.plan import Run, plan
 from i2izoo.sweeps.spec import Sweep, read
 from i2izoo.sweeps.table import Row, files, make_rows, show
-from i2izoo.training.resume import differences
+from i2izoo.training.resume import changed_options
 from i2izoo.training.trainer import Trainer
 
 SWEEP = "sweep.json"
@@ -120,7 +120,7 @@ def sweep(
 def _check_folder(runs: list[Run], out: Path) -> None:
     for run in runs:
         place = out / RUNS / run.folder
-        if (before := _facts(place)) is not None and (different := differences(before, run.facts)):
+        if (before := _facts(place)) is not None and (different := changed_options(before, run.facts)):
             raise TrainingError(
                 f"{place} holds a run with other options: {listing(different, 5)}. Name another folder for the sweep, "
                 "or remove that one."

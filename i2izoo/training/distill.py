@@ -16,7 +16,7 @@ from i2izoo.files.writing import write_text
 from i2izoo.models.storage import method_config
 from i2izoo.models.translator import Translator, create, load
 from i2izoo.training.config import TrainingOptions
-from i2izoo.training.resume import differences
+from i2izoo.training.resume import changed_options
 from i2izoo.training.trainer import Trainer
 
 PLAN = "distillation.json"
@@ -159,7 +159,7 @@ def _claim(folder: Path, facts: dict[str, Any], resume: str | None) -> None:
                 "folder."
             )
         before = json.loads(place.read_text(encoding="utf-8"))
-        if different := differences(before, facts):
+        if different := changed_options(before, facts):
             raise TrainingError(f"{folder} holds another distillation: {listing(different, 5)}. Name another folder.")
     elif (folder / "run.json").is_file():
         raise TrainingError(f"{folder} holds the run of a training; name another folder.")

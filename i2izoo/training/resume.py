@@ -64,7 +64,7 @@ def check_same_run(place: Path, saved: Mapping[str, Any], now: Mapping[str, Any]
     Raises:
         TrainingError: they differ in more than `FREE`; names each difference.
     """
-    different = differences(saved, now)
+    different = changed_options(saved, now)
     if different:
         raise TrainingError(
             f"{place} belongs to a run with other options: {listing(different, 5)}. Give the same, or change them on "
@@ -72,7 +72,7 @@ def check_same_run(place: Path, saved: Mapping[str, Any], now: Mapping[str, Any]
         )
 
 
-def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def changed_options(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between two runs in more than `FREE`, in words."""
     before, after = _flat(saved), _flat(now)
     return [

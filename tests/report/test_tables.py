@@ -15,7 +15,7 @@ from i2izoo.evaluation.comparison import from_dict
 from i2izoo.evaluation.protocol import Protocol
 from i2izoo.evaluation.result import Comparison, Costs, Difference, Result
 from i2izoo.interfaces import Score
-from i2izoo.report.layout import differences, lay_out
+from i2izoo.report.layout import differences_in_words, lay_out
 from i2izoo.report.tables import render
 
 PROTOCOL = Protocol(
@@ -198,7 +198,7 @@ def test_a_failed_model_is_neither_best_nor_tied(comparison):
 def test_lower_is_better_in_words():
     d = Difference("fid", "a", "b", -2.0, -3.0, -1.0, 0.001, 0.002, "a")
     results = [Result(name, PROTOCOL, {"fid": fid(value)}) for name, value in (("a", 1.0), ("b", 3.0))]
-    assert differences(Comparison(PROTOCOL, results, [d])) == [
+    assert differences_in_words(Comparison(PROTOCOL, results, [d])) == [
         "a is better than b on fid by 2.0 [1.0, 3.0], p = 0.0020"
     ]
 
@@ -207,7 +207,7 @@ def test_of_many_tests_only_those_with_the_best_are_said():
     names = [f"m{i}" for i in range(10)]
     results = [Result(n, PROTOCOL, {"psnr": psnr(10.0 + i, 0.3)}) for i, n in enumerate(names)]
     tests = [Difference("psnr", a, b, -1, -2, -0.5, 0.01, 0.01, b) for i, a in enumerate(names) for b in names[i + 1 :]]
-    said = differences(Comparison(PROTOCOL, results, tests))
+    said = differences_in_words(Comparison(PROTOCOL, results, tests))
     assert len(tests) == 45
     assert len(said) == 9
     assert all("m9" in sentence for sentence in said)
