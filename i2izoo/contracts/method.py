@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from abc import ABC, abstractmethod
@@ -54,21 +55,37 @@ class Batch:
 class Update:
     """One step of the method's optimisation, yielded by `Method.training_step`.
 
-    The trainer sums `losses`, accumulates the gradient into the parameters of the named optimisers *and no others*
+    The trainer sums the losses, accumulates the gradient into the parameters of the named optimisers *and no others*
     (a generator update never touches the discriminator it looks through), and steps.
 
     Attributes:
         optimizers: name or names from `Method.optimizers()`: where the gradient goes.
-        losses: weighted terms by name; their sum is minimised. They are logged under these names.
+        terms: weighted losses by name; their sum is minimised. They are logged under these names. Or a function that
+            gives them: it is called when the update is due, and before the method goes on.
         step: which optimisers step now. True: those of `optimizers`; False: none, the gradient is kept for a later
             update; names: these. BicycleGAN lets encoder and generator step after a second, generator-only gradient.
         retain_graph: keep the graph for another update from the same forward pass.
+        every: it is due in every so many steps of the run, the last of them; else it is passed over.
     """
 
     optimizers: str | tuple[str, ...]
-    losses: dict[str, Tensor]
+    terms: dict[str, Tensor] | Callable[[], dict[str, Tensor]]
     step: bool | tuple[str, ...] = True
     retain_graph: bool = False
+    every: int = 1
+
+    @functools.cached_property
+    def losses(self) -> dict[str, Tensor]:
+        """The terms, computed now if they have not been."""
+        return self.terms() if callable(self.terms) else self.terms
+
+    def due(self, step: int) -> bool:
+        """Is it one of step number `step`, counted from 0?
+
+        >>> [Update("generator", {}, every=3).due(step) for step in range(6)]
+        [False, False, True, False, False, True]
+        """
+        return (step + 1) % self.every == 0
 
     @property
     def receivers(self) -> tuple[str, ...]:

@@ -90,6 +90,25 @@ class AdversarialLoss(Loss):
         """A regulariser of the discriminator at (or between) the images, weighted; None where the loss has none."""
         return None
 
+    def discriminator_losses(
+        self, discriminator: nn.Module, real: Tensor, fake: Tensor, *, weight: float = 1.0, of: str | None = None
+    ) -> dict[str, Tensor]:
+        """All that the discriminator minimises, by name: `d_gan`, and `d_penalty` where the loss has one.
+
+        Args:
+            discriminator: judges real and fake images, in this order.
+            real: N x C x H x W.
+            fake: N x C x H x W; no gradient goes back through it.
+            weight: of the loss and of the penalty, whose own weight so stays relative to the loss.
+            of: what is judged, where there are several discriminators: `d_<of>` and `d_penalty_<of>`.
+        """
+        fake = fake.detach()
+        losses = {f"d_{of or 'gan'}": weight * self.discriminator(discriminator(real), discriminator(fake))}
+        penalty = self.penalty(discriminator, real, fake)
+        if penalty is not None:
+            losses[f"d_penalty_{of}" if of else "d_penalty"] = weight * penalty
+        return losses
+
 
 class FeatureExtractor(Configurable, nn.Module, ABC):
     """RGB image in, feature vector out: what metrics that compare sets of images look at, such as FID.

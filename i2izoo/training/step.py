@@ -65,10 +65,13 @@ class Stepper:
             seed(micro)
             updates = iter(self.method.training_step(batch))
             while True:
-                with self.autocast():  # the method's code runs between the yields
+                with self.autocast():  # the method's code runs between the yields, and in the losses
                     update = next(updates, None)
-                if update is None:
-                    break
+                    if update is None:
+                        break
+                    if not update.due(batch.step):
+                        continue
+                    _ = update.losses
                 self._backward(update, len(batches))
                 for name, loss in update.losses.items():
                     logged[name] = logged.get(name, 0) + loss.detach().float() / len(batches)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import abc
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
@@ -27,6 +28,7 @@ from i2izoo.interfaces import (
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import check_choice, draw_latent, kl_divergence, reparameterise, style_image
 from i2izoo.nn.optim import adam
+from i2izoo_gan.conditional import seen, seen_channels
 from i2izoo_gan.import_bicyclegan import options_and_weights
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "all"}
@@ -127,7 +129,7 @@ class BicycleGAN(OneWayMethod):
         self.encoder = self.part("encoder", in_channels=out_channels, latent=latent)
         self.discriminator = nn.ModuleDict()
         for way, weight in (("encoded", gan_weight), ("random", random_gan_weight)):
-            judged = out_channels + (in_channels if conditional else 0)
+            judged = seen_channels(in_channels, out_channels, conditional)
             built = self.part("discriminator", in_channels=judged)
             if weight:
                 self.discriminator[way] = built
@@ -145,52 +147,62 @@ class BicycleGAN(OneWayMethod):
     # ---------------------------------------------------------------------------------------------------- learning
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        G, E, D = self.generator, self.encoder, self.discriminator
         x, y = batch[self.source], batch[self.target]
         split = self.half_batch and self.encodes and self.draws and len(x) > 1  # one pair serves both ways
         half = len(x) // 2 if split else len(x)
-        (a, b), (other_a, other_b) = (x[:half], y[:half]), (x[-half:], y[-half:])
+        (a, b), other = (x[:half], y[:half]), (x[-half:], y[-half:])
 
-        fakes, losses = {}, {}
+        fakes: dict[str, Tensor] = {}
         if self.encodes:
-            mean, log_variance = E(b)
-            fakes["encoded"] = G(a, reparameterise(mean, log_variance))
+            fakes["encoded"] = yield from self._encoded(a, b)
         if self.draws:
-            z = torch.randn(len(a), self.latent_size, device=a.device, dtype=a.dtype)
-            fakes["random"] = G(a, z)
+            fakes["random"] = yield from self._drawn(a)
 
-        if (batch.step + 1) % self.discriminator_steps == 0:
-            for way in D:
-                gan = self.gan_loss.generator(D[way](self._judged(a, fakes[way])))
-                losses[f"gan_{way}"] = self.gan_weight[way] * gan
-            if self.encodes and self.reconstruction_weight:
-                losses["reconstruction"] = self.reconstruction_weight * self.reconstruction_loss(fakes["encoded"], b)
-            if self.encodes and self.kl_weight:
-                losses["kl"] = self.kl_weight * kl_divergence(mean, log_variance)
-            if not self.latent_weight:
-                yield Update(("encoder", "generator"), losses)
-            else:
-                latent = {"latent": self.latent_weight * F.l1_loss(E(fakes["random"])[0].to(z.dtype), z)}
-                if self.encodes:  # the latent term goes to the generator only; then both step
-                    yield Update(("encoder", "generator"), losses, step=False, retain_graph=True)
-                    yield Update("generator", latent, step=("encoder", "generator"))
-                else:  # cLR-GAN, whose encoder nothing else trains
-                    yield Update(("encoder", "generator"), losses | latent)
-
-        losses = {}
-        for way, pair in (("encoded", (a, b)), ("random", (other_a, other_b))):
-            if way in D:
-                real, fake = self._judged(*pair), self._judged(a, fakes[way].detach())
-                losses[f"d_{way}"] = self.gan_loss.discriminator(D[way](real), D[way](fake))
-                penalty = self.gan_loss.penalty(D[way], real, fake)
-                if penalty is not None:
-                    losses[f"d_penalty_{way}"] = penalty
+        losses: dict[str, Tensor] = {}
+        for way, real in (("encoded", (a, b)), ("random", other)):
+            if way in self.discriminator:
+                pairs = seen(*real, self.conditional), seen(a, fakes[way], self.conditional)
+                losses |= self.gan_loss.discriminator_losses(self.discriminator[way], *pairs, of=way)
         if losses:
             yield Update("discriminator", losses)
 
-    def _judged(self, x: Tensor, y: Tensor) -> Tensor:
-        """What a discriminator sees."""
-        return torch.cat([x, y.to(x.dtype)], dim=1) if self.conditional else y
+    def _encoded(self, a: Tensor, b: Tensor) -> abc.Generator[Update, None, Tensor]:
+        """B -> z -> B', cVAE-GAN (eq. 5); gives B'. With the other way, its gradient waits for that one's."""
+        mean, log_variance = self.encoder(b)
+        fake = self.generator(a, reparameterise(mean, log_variance))
+
+        def losses() -> dict[str, Tensor]:
+            terms = self._fooled("encoded", a, fake)
+            if self.reconstruction_weight:
+                terms["reconstruction"] = self.reconstruction_weight * self.reconstruction_loss(fake, b)
+            if self.kl_weight:
+                terms["kl"] = self.kl_weight * kl_divergence(mean, log_variance)
+            return terms
+
+        yield Update(("encoder", "generator"), losses, step=not self.draws, every=self.discriminator_steps)
+        return fake
+
+    def _drawn(self, a: Tensor) -> abc.Generator[Update, None, Tensor]:
+        """z -> B' -> z', cLR-GAN (eq. 7); gives B'. It trains the encoder only where nothing else does."""
+        z = torch.randn(len(a), self.latent_size, device=a.device, dtype=a.dtype)
+        fake = self.generator(a, z)
+
+        def losses() -> dict[str, Tensor]:
+            terms = self._fooled("random", a, fake)
+            if self.latent_weight:
+                terms["latent"] = self.latent_weight * F.l1_loss(self.encoder(fake)[0].to(z.dtype), z)
+            return terms
+
+        learners = "generator" if self.encodes else ("encoder", "generator")
+        yield Update(learners, losses, step=("encoder", "generator"), every=self.discriminator_steps)
+        return fake
+
+    def _fooled(self, way: str, a: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """The generator's adversarial term of a way, if that has a discriminator."""
+        if way not in self.discriminator:
+            return {}
+        logits = self.discriminator[way](seen(a, fake, self.conditional))
+        return {f"gan_{way}": self.gan_weight[way] * self.gan_loss.generator(logits)}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"encoder": self.encoder, "generator": self.generator, "discriminator": self.discriminator}

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Latent, Part, PartSpec, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import draw_latent
+from i2izoo.nn.modes import dropouts, dropping, row_by_row
 from i2izoo.nn.optim import adam
-from i2izoo.nn.random import derive_seed, seeded
+from i2izoo_gan.conditional import seen, seen_channels
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "input"}
 """Of batches of one, the paper's batch size in pix2pix, instance norm is batch norm with the image's statistics."""
@@ -90,7 +90,7 @@ class CGAN(OneWayMethod):
             raise ConfigError(
                 "noise='dropout' needs a generator with dropout, and this one has none; set generator.dropout=0.5."
             )
-        judged = out_channels + (in_channels if conditional else 0)
+        judged = seen_channels(in_channels, out_channels, conditional)
         self.discriminator = self.part("discriminator", in_channels=judged)
         self.gan_loss = self.part("gan_loss")
         self.conditional, self.discriminator_steps = conditional, discriminator_steps
@@ -103,21 +103,14 @@ class CGAN(OneWayMethod):
         noise = [torch.randn(len(x), self.latent_size, device=x.device, dtype=x.dtype)] if self.latent_size else []
         fake = self.generator(x, *noise)
 
-        real_pair, fake_pair = self._judged(x, y), self._judged(x, fake.detach())
-        losses = {
-            "d_gan": 0.5 * self.gan_loss.discriminator(self.discriminator(real_pair), self.discriminator(fake_pair))
-        }
-        penalty = self.gan_loss.penalty(self.discriminator, real_pair, fake_pair)
-        if penalty is not None:  # halved with the rest, so that its weight stays relative to the loss
-            losses["d_penalty"] = 0.5 * penalty
-        yield Update("discriminator", losses)
+        pairs = seen(x, y, self.conditional), seen(x, fake, self.conditional)
+        # halved, as pix2pix does
+        yield Update("discriminator", self.gan_loss.discriminator_losses(self.discriminator, *pairs, weight=0.5))
 
-        if (batch.step + 1) % self.discriminator_steps == 0:
-            yield Update("generator", {"gan": self.gan_loss.generator(self.discriminator(self._judged(x, fake)))})
+        def losses() -> dict[str, Tensor]:
+            return {"gan": self.gan_loss.generator(self.discriminator(seen(x, fake, self.conditional)))}
 
-    def _judged(self, x: Tensor, y: Tensor) -> Tensor:
-        """What the discriminator sees."""
-        return torch.cat([x, y.to(x.dtype)], dim=1) if self.conditional else y
+        yield Update("generator", losses, every=self.discriminator_steps)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"generator": self.generator, "discriminator": self.discriminator}
@@ -141,28 +134,5 @@ class CGAN(OneWayMethod):
             return self.generator(image, latent)
         if latent is not None:
             raise ConfigError("this cgan has dropout as its noise and no latent; leave latent out.")
-        rows = []
         with dropping(self.generator):
-            for row, seed in zip(image, seeds, strict=True):
-                with seeded(derive_seed(seed, "dropout")):
-                    rows.append(self.generator(row[None]))
-        return torch.cat(rows)
-
-
-def dropouts(network: nn.Module) -> list[nn.Module]:
-    """Its layers that drop something in training."""
-    return [m for m in network.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p]
-
-
-@contextmanager
-def dropping(network: nn.Module) -> Iterator[None]:
-    """Dropout on inside; all other layers as they are."""
-    layers = dropouts(network)
-    was = [layer.training for layer in layers]
-    for layer in layers:
-        layer.train()
-    try:
-        yield
-    finally:
-        for layer, training in zip(layers, was, strict=True):
-            layer.train(training)
+            return row_by_row(self.generator, image, seeds)

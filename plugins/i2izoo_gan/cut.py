@@ -13,6 +13,7 @@ from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Part, PartSpec, Update
 from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.optim import adam
 from i2izoo_gan.import_cut import cut_from_original
 from i2izoo_gan.patchnce import Negatives, PatchSampler, patch_nce, random_positions
@@ -124,24 +125,22 @@ class CUT(OneWayMethod):
         fake = G(x.flip(3) if mirrored else x)
 
         if self.gan_weight:
-            d_loss = self.gan_loss.discriminator(D(y), D(fake.detach()))
-            losses = {"d_gan": 0.5 * self.gan_weight * d_loss}
-            penalty = self.gan_loss.penalty(D, y, fake.detach())
-            if penalty is not None:  # halved with the rest, so that its weight stays relative to the loss
-                losses["d_penalty"] = 0.5 * self.gan_weight * penalty
-            yield Update("discriminator", losses)
-            if (batch.step + 1) % self.discriminator_steps:
-                return
+            weight = 0.5 * self.gan_weight
+            yield Update("discriminator", self.gan_loss.discriminator_losses(D, y, fake, weight=weight))
 
-        losses = {}
-        if self.gan_weight:
-            losses["gan"] = self.gan_weight * self.gan_loss.generator(D(fake))
-        if self.nce_weight:
-            losses["nce"] = self.nce_weight * self._patch_nce(fake, x, mirrored)
-        if self.identity_weight:
-            same = G(y.flip(3) if mirrored else y)
-            losses["identity"] = self.identity_weight * self._patch_nce(same, y, mirrored)
-        yield Update(("generator", "sampler") if self._contrasts else "generator", losses)
+        def losses() -> dict[str, Tensor]:
+            terms = {}
+            if self.gan_weight:
+                terms["gan"] = self.gan_weight * self.gan_loss.generator(D(fake))
+            if self.nce_weight:
+                terms["nce"] = self.nce_weight * self._patch_nce(fake, x, mirrored)
+            if self.identity_weight:
+                same = G(y.flip(3) if mirrored else y)
+                terms["identity"] = self.identity_weight * self._patch_nce(same, y, mirrored)
+            return terms
+
+        learners = ("generator", "sampler") if self._contrasts else "generator"
+        yield Update(learners, losses, every=self.discriminator_steps if self.gan_weight else 1)
 
     def _patch_nce(self, translation: Tensor, source: Tensor, mirrored: bool) -> Tensor:
         """L_PatchNCE (eq. 4): the mean over layers and positions, a scalar."""
@@ -202,8 +201,6 @@ def _feature_channels(generator: Generator, layers: list[str], channels: int) ->
             "features(image, names); take 'resnet_9blocks', or give it one."
         )
     side = generator.min_size + -generator.min_size % generator.size_multiple
-    training = generator.training
-    with torch.no_grad():
+    with modes_kept(generator), torch.no_grad():
         features = generator.eval().features(torch.zeros(1, channels, side, side), layers)  # type: ignore[operator]
-    generator.train(training)
     return [features[name].shape[1] for name in layers]

@@ -110,28 +110,27 @@ class CycleGAN(Method):
         x, y = batch[self.x], batch[self.y]
         fake_y, fake_x = G(x), F(y)
 
-        if (batch.step + 1) % self.discriminator_steps == 0:
-            losses = {
+        def losses() -> dict[str, Tensor]:
+            terms = {
                 f"gan_{self.y}": self.gan_loss.generator(D_Y(fake_y)),
                 f"gan_{self.x}": self.gan_loss.generator(D_X(fake_x)),
             }
             if self.cycle_weight:
-                losses[f"cycle_{self.x}"] = self.cycle_weight * self.cycle_loss(F(fake_y), x)
-                losses[f"cycle_{self.y}"] = self.cycle_weight * self.cycle_loss(G(fake_x), y)
+                terms[f"cycle_{self.x}"] = self.cycle_weight * self.cycle_loss(F(fake_y), x)
+                terms[f"cycle_{self.y}"] = self.cycle_weight * self.cycle_loss(G(fake_x), y)
             if self.identity_weight:
                 weight = self.identity_weight * (self.cycle_weight or 1.0)
-                losses[f"identity_{self.y}"] = weight * self.cycle_loss(G(y), y)
-                losses[f"identity_{self.x}"] = weight * self.cycle_loss(F(x), x)
-            yield Update("generator", losses)
+                terms[f"identity_{self.y}"] = weight * self.cycle_loss(G(y), y)
+                terms[f"identity_{self.x}"] = weight * self.cycle_loss(F(x), x)
+            return terms
 
-        losses = {}
+        yield Update("generator", losses, every=self.discriminator_steps)
+
+        d_losses: dict[str, Tensor] = {}
         for domain, discriminator, real, fake in ((self.y, D_Y, y, fake_y), (self.x, D_X, x, fake_x)):
-            fake = self.pool[f"of_{domain}"](fake)
-            losses[f"d_{domain}"] = 0.5 * self.gan_loss.discriminator(discriminator(real), discriminator(fake))
-            penalty = self.gan_loss.penalty(discriminator, real, fake)
-            if penalty is not None:  # halved with the rest, so that its weight stays relative to the loss
-                losses[f"d_penalty_{domain}"] = 0.5 * penalty
-        yield Update("discriminator", losses)
+            pooled = self.pool[f"of_{domain}"](fake)
+            d_losses |= self.gan_loss.discriminator_losses(discriminator, real, pooled, weight=0.5, of=domain)
+        yield Update("discriminator", d_losses)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {

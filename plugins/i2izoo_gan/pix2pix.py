@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from i2izoo.contracts.config import merge
 from i2izoo.contracts.one_way import OneWayMethod
@@ -22,8 +22,9 @@ from i2izoo.interfaces import (
     Update,
 )
 from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.modes import as_in_training, row_by_row
 from i2izoo.nn.optim import adam
-from i2izoo.nn.random import derive_seed, seeded
+from i2izoo_gan.conditional import seen, seen_channels
 from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
 
 PATCHGAN_BATCH: PartSpec = {"name": "patchgan", "norm": "batch"}
@@ -92,7 +93,7 @@ class Pix2Pix(OneWayMethod):
             raise ConfigError(f"discriminator_steps is at least 1; found {discriminator_steps}.")
         if not gan_weight and not reconstruction_weight:
             raise ConfigError("gan_weight and reconstruction_weight are both 0: there is nothing to learn from.")
-        judged = out_channels + (in_channels if conditional else 0)
+        judged = seen_channels(in_channels, out_channels, conditional)
         self.generator = self.part("generator", in_channels=in_channels, out_channels=out_channels)
         self.discriminator = self.part("discriminator", in_channels=judged)
         self.gan_loss = self.part("gan_loss")
@@ -108,27 +109,21 @@ class Pix2Pix(OneWayMethod):
         fake = self.generator(x)
 
         if self.gan_weight:
-            real_pair, fake_pair = self._judged(x, y), self._judged(x, fake.detach())
-            d_loss = self.gan_loss.discriminator(self.discriminator(real_pair), self.discriminator(fake_pair))
+            pairs = seen(x, y, self.conditional), seen(x, fake, self.conditional)
             # halved, as the paper does to slow the discriminator down (section 3.3)
-            losses = {"d_gan": 0.5 * self.gan_weight * d_loss}
-            penalty = self.gan_loss.penalty(self.discriminator, real_pair, fake_pair)
-            if penalty is not None:  # halved with the rest, so that its weight stays relative to the loss
-                losses["d_penalty"] = 0.5 * self.gan_weight * penalty
-            yield Update("discriminator", losses)
-            if (batch.step + 1) % self.discriminator_steps:
-                return
+            weight = 0.5 * self.gan_weight
+            yield Update("discriminator", self.gan_loss.discriminator_losses(self.discriminator, *pairs, weight=weight))
 
-        losses = {}
-        if self.gan_weight:
-            losses["gan"] = self.gan_weight * self.gan_loss.generator(self.discriminator(self._judged(x, fake)))
-        if self.reconstruction_weight:
-            losses["reconstruction"] = self.reconstruction_weight * self.reconstruction_loss(fake, y)
-        yield Update("generator", losses)
+        def losses() -> dict[str, Tensor]:
+            terms = {}
+            if self.gan_weight:
+                judged = self.discriminator(seen(x, fake, self.conditional))
+                terms["gan"] = self.gan_weight * self.gan_loss.generator(judged)
+            if self.reconstruction_weight:
+                terms["reconstruction"] = self.reconstruction_weight * self.reconstruction_loss(fake, y)
+            return terms
 
-    def _judged(self, x: Tensor, y: Tensor) -> Tensor:
-        """What the discriminator sees."""
-        return torch.cat([x, y.to(x.dtype)], dim=1) if self.conditional else y
+        yield Update("generator", losses, every=self.discriminator_steps if self.gan_weight else 1)
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"generator": self.generator, "discriminator": self.discriminator}
@@ -152,12 +147,8 @@ class Pix2Pix(OneWayMethod):
             return self.generator(image)
         if mode != "paper":
             raise ConfigError(f"mode is 'deterministic' or 'paper'; found {mode!r}.")
-        with _training_mode(self.generator):
-            rows = []
-            for row, seed in zip(image, seeds, strict=True):
-                with seeded(derive_seed(seed, "dropout")):
-                    rows.append(self.generator(row[None]))
-        return torch.cat(rows)
+        with as_in_training(self.generator):
+            return row_by_row(self.generator, image, seeds)
 
     @classmethod
     def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> Pix2Pix:
@@ -181,20 +172,3 @@ class Pix2Pix(OneWayMethod):
         if judged:
             method.discriminator.load_state_dict(judged)
         return method
-
-
-class _training_mode:
-    """Batch statistics and dropout inside, without touching the running statistics."""
-
-    def __init__(self, network: nn.Module) -> None:
-        self.network = network
-
-    def __enter__(self) -> None:
-        self.was = self.network.training
-        self.kept = {k: v.clone() for k, v in self.network.named_buffers()}
-        self.network.train()
-
-    def __exit__(self, *_: object) -> None:
-        self.network.train(self.was)
-        for name, buffer in self.network.named_buffers():
-            buffer.copy_(self.kept[name])

@@ -145,18 +145,17 @@ class UNIT(Method):
         with torch.no_grad():
             code = {domain: _sample(self.encode(image, domain)) for domain, image in real.items()}
             fake = {to: self.decode(code[source], to) for to, source in self.directions.items()}
-        losses = {}
+        d_losses: dict[str, Tensor] = {}
         for domain in self.domains:
             discriminator = self.discriminator[f"of_{domain}"]
-            loss = self.gan_loss.discriminator(discriminator(real[domain]), discriminator(fake[domain]))
-            losses[f"d_{domain}"] = self.gan_weight * loss
-            penalty = self.gan_loss.penalty(discriminator, real[domain], fake[domain])
-            if penalty is not None:
-                losses[f"d_penalty_{domain}"] = self.gan_weight * penalty
-        yield Update("discriminator", losses)
-        if (batch.step + 1) % self.discriminator_steps:
-            return
+            d_losses |= self.gan_loss.discriminator_losses(
+                discriminator, real[domain], fake[domain], weight=self.gan_weight, of=domain
+            )
+        yield Update("discriminator", d_losses)
+        yield Update("generator", lambda: self._generator_losses(real), every=self.discriminator_steps)
 
+    def _generator_losses(self, real: dict[str, Tensor]) -> dict[str, Tensor]:
+        """L_VAE, L_GAN and L_CC of both domains."""
         mean = {domain: self.encode(image, domain) for domain, image in real.items()}
         code = {domain: _sample(m) for domain, m in mean.items()}
         losses = {}
@@ -175,7 +174,7 @@ class UNIT(Method):
             losses[f"cycle_{source}"] = self.cycle_weight * self.reconstruction_loss(
                 self.decode(_sample(back), source), real[source]
             )
-        yield Update("generator", losses)
+        return losses
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"generator": (self.generator, self.shared), "discriminator": (self.discriminator,)}

@@ -11,6 +11,7 @@ from torch import Tensor
 from i2izoo.errors import ConfigError, MetricError, listing, suggest
 from i2izoo.interfaces import ImageMetric, Weights
 from i2izoo.nn.latent import slerp
+from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_metrics.perceptual_nets import LEAST_SIDE, TRUNKS, open_lpips
 from i2izoo_metrics.rgb import at_least, rgb
@@ -89,14 +90,9 @@ class PerceptualPathLength(ImageMetric):
 
     def _translate(self, source: Tensor, model: Any, to: str, seeds: list[int], latent: Tensor) -> Tensor:
         method = model.method
-        modes = [(module, module.training) for module in method.modules()]
-        method.eval()
-        try:
+        with modes_kept(method):
             image, latent = (x.to(model.dtype).to(model.device) for x in (source, latent))
-            return method(image, to=to, seeds=seeds, latent=latent)
-        finally:
-            for module, training in modes:
-                module.training = training
+            return method.eval()(image, to=to, seeds=seeds, latent=latent)
 
     def _checked(self, model: Any) -> str:
         """The target domain, if `model` can be measured."""

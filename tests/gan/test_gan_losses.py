@@ -148,3 +148,26 @@ def test_penalty_in_half_precision_and_switched_off():
         torch.testing.assert_close(WGANGP().penalty(discriminator, *images), plain)
     assert WGANGP(penalty_weight=0.0).penalty(discriminator, *images) is None
     assert LSGAN().penalty(discriminator, *images) is None
+
+
+def test_one_call_gives_the_loss_of_a_discriminator_and_its_penalty():
+    """As by hand, in the same order of draws; no gradient goes to what made the fakes."""
+    discriminator = nn.Conv2d(2, 1, 3)
+    real, fake = torch.randn(3, 2, 8, 8), torch.randn(3, 2, 8, 8, requires_grad=True)
+
+    def judge(image):
+        return [discriminator(image)]
+
+    judge.forward = judge
+    loss = WGANGP(penalty_weight=3.0)
+    torch.manual_seed(5)
+    found = loss.discriminator_losses(judge, real, fake, weight=0.5)
+    torch.manual_seed(5)
+    plain = discriminator(fake.detach()).mean() - discriminator(real).mean()
+    assert torch.equal(found["d_gan"], 0.5 * plain)
+    assert torch.equal(found["d_penalty"], 0.5 * loss.penalty(judge, real, fake.detach()))
+    sum(found.values()).backward()
+    assert fake.grad is None
+    assert discriminator.weight.grad is not None
+    assert list(loss.discriminator_losses(judge, real, fake, of="photo")) == ["d_photo", "d_penalty_photo"]
+    assert list(LSGAN().discriminator_losses(judge, real, fake)) == ["d_gan"]

@@ -90,6 +90,23 @@ def test_a_kept_gradient_steps_later_and_never_in_the_next_step():
     assert (method.a[0].item(), method.b[0].item()) == pytest.approx((0.9, 0.9))
 
 
+def test_an_update_that_is_not_due_is_passed_over_and_costs_nothing():
+    computed = []
+
+    def losses(m, b):
+        computed.append(b.step)
+        return {"loss": m.a[0] * 1.0}
+
+    method, stepper = toy(
+        lambda m, b: Update("a", lambda: losses(m, b), every=3), lambda m, b: Update("b", {"each": m.b[0] * 1.0})
+    )
+    logged = [list(stepper.run([Batch({"x": torch.zeros(1, 1, 1, 1)}, step)])) for step in range(6)]
+    assert computed == [2, 5]
+    assert logged == [["each"], ["each"], ["loss", "each"]] * 2
+    assert method.a[0].item() == pytest.approx(1 - 2 * 0.1)
+    assert method.b[0].item() == pytest.approx(1 - 6 * 0.1)
+
+
 def test_accumulation_averages_and_clipping_follows_it():
     loss = lambda m, b: Update("a", {"loss": m.a[0] * value(b)})  # noqa: E731
     method, stepper = toy(loss)
