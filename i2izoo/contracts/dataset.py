@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
@@ -13,7 +14,7 @@ from i2izoo.contracts.config import Configurable
 GIVEN = MappingProxyType(
     {
         "domains": None, "split": None, "kind": None, "sides": None, "load_size": None, "crop_size": None, "flip": True,
-        "channels": None, "seed": 0, "limit": None,
+        "channels": None, "seed": 0, "limit": None, "jitter_until": None,
     }
 )  # fmt: skip
 """The options that every caller may give a data set, with the values that say nothing; see `Dataset`."""
@@ -31,17 +32,20 @@ class Dataset(Configurable, ABC):
     * sides (list[str]): domains of the left and the right half of side-by-side images;
     * load_size, crop_size (int): sides in pixels before and after the random crop;
     * flip (bool): mirror half of the training samples;
+    * jitter_until (float): share of the training after which images are no longer cropped at random;
     * channels (int or dict[str, int]): of all images, or by domain;
     * seed (int): of the images of a procedural data set; limit (int): use only the first so many items.
 
     Attributes:
         domains: names of the domains, e.g. `("photo", "label")`.
         kind: "paired" (item i of every domain shows the same thing), "unpaired" or "single" (one domain).
+        classes: names of the classes, if its images have labels.
         wraps: the option that says which data set this one is made of, as `open_dataset` takes it; that one is given
             the options which this one does not declare. None: it wraps none.
     """
 
     wraps: ClassVar[str | None] = None
+    classes: Sequence[str] = ()
     domains: tuple[str, ...]
     kind: Literal["paired", "unpaired", "single"]
 
@@ -68,6 +72,21 @@ class Dataset(Configurable, ABC):
     def count(self, domain: str) -> int:
         """Number of images of a domain, which are in the first so many items; unpaired domains may differ."""
         return len(self)
+
+    def label(self, index: int) -> int | None:
+        """Number in `classes` of the class of item `index`; None where there are no classes."""
+        return None
+
+    def text(self, index: int) -> str | None:
+        """A text that describes item `index`; None where there are no texts."""
+        return None
+
+    def at(self, progress: float) -> Dataset:
+        """The data set as it is when a share of the training, in [0, 1), is done: itself, unless it changes on the way.
+
+        A function of `progress` alone, and cheap: the loader calls it for each batch.
+        """
+        return self
 
     def option(self, name: str) -> Any:
         """The value of an option, None if there is no such option; a data set that wraps another asks that one."""

@@ -33,13 +33,17 @@ class Batch:
         images: domain -> N x C x H x W in [-1, 1]. Paired data: row i of every domain belongs together.
         step: number of optimiser steps done before this one, from 0.
         progress: share of the planned run that is done, in [0, 1).
-        extras: other tensors that a dataset gives (masks, labels), by name, first dimension N.
+        extras: other tensors (masks), by name, first dimension N.
+        labels: N int64 numbers of classes, where the data has classes (`Dataset.classes`).
+        texts: N texts, where the data has texts.
     """
 
     images: dict[str, Tensor]
     step: int = 0
     progress: float = 0.0
     extras: dict[str, Tensor] = field(default_factory=dict)
+    labels: Tensor | None = None
+    texts: list[str] | None = None
 
     def __getitem__(self, domain: str) -> Tensor:
         try:

@@ -26,12 +26,16 @@ class Report:
         counts: images by domain, prefixed by the split where the data is divided (`train/label`).
         sizes: (width, height) -> how many images of a domain have it.
         channels: channels -> how many images of a domain have them.
+        classes: class -> how many items have it as their label.
+        texts: how many items have a text.
     """
 
     problems: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     channels: Counter[int] = field(default_factory=Counter)
+    classes: Counter[str] = field(default_factory=Counter)
+    texts: int = 0
 
     @property
     def ok(self) -> bool:
@@ -43,6 +47,10 @@ class Report:
         if self.sizes:
             lines.append("sizes: " + listing((f"{w} x {h} ({n})" for (w, h), n in self.sizes.most_common()), 6))
             lines.append("channels: " + ", ".join(f"{c} ({n})" for c, n in sorted(self.channels.items())))
+        if self.classes:
+            lines.append("classes: " + listing((f"{name} {n}" for name, n in self.classes.items()), 12))
+        if self.texts:
+            lines.append(f"texts: {self.texts}")
         if self.ok:
             return "\n".join([*lines, "no problems"])
         return "\n".join(
@@ -85,6 +93,9 @@ def check_dataset(
             report.problems.append(str(error))
             continue
         report.problems += layout.problems
+        report.classes.update(dict.fromkeys(layout.classes, 0))
+        report.classes.update(layout.labels or ())
+        report.texts += sum(text != "" for text in layout.texts or ())
         _check_images(report, layout, prefix, crop_size if load_size is None else None)
     return report
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -94,6 +95,24 @@ class DerivedDataset(Dataset):
 
     def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
         return self.made_of(self.images.sample(index, seed), index, seed)
+
+    @property
+    def classes(self) -> Sequence[str]:  # type: ignore[override]
+        return self.images.classes
+
+    def label(self, index: int) -> int | None:
+        return self.images.label(index)
+
+    def text(self, index: int) -> str | None:
+        return self.images.text(index)
+
+    def at(self, progress: float) -> DerivedDataset:
+        images = self.images.at(progress)
+        if images is self.images:
+            return self
+        other = copy.copy(self)
+        other.images = images
+        return other
 
     def option(self, name: str) -> Any:
         own = name in self.config and name != self.wraps

@@ -11,12 +11,12 @@ from i2izoo.data.jittered import JitteredDataset, check_sizes
 from i2izoo.data.layout import find_layout
 from i2izoo.errors import DataError, listing
 
-READING = {"load_size", "crop_size", "flip", "channels", "cache_bytes"}
+READING = {"load_size", "crop_size", "flip", "jitter_until", "channels", "cache_bytes"}
 """The options that say how images are read, and not which."""
 
 
 class ImageDataset(JitteredDataset):
-    """Images in files: side by side, in a folder for each domain, or named by a CSV.
+    """Images in files: side by side, in a folder for each domain or class, or named by a CSV or by metadata.
 
     Args:
         root: a folder or a CSV file.
@@ -28,6 +28,7 @@ class ImageDataset(JitteredDataset):
         load_size: side in pixels before the crop; None keeps the images' own size.
         crop_size: side in pixels of a sample; None does not crop.
         flip: flip half of the training samples.
+        jitter_until: share of the training after which images are resized to crop_size and no longer cropped.
         channels: 1 or 3 for all, or by domain; None keeps what each file has.
         limit: use only the first `limit` items.
         cache_bytes: memory for decoded images; None: a quarter of what is available, 0: none.
@@ -47,6 +48,7 @@ class ImageDataset(JitteredDataset):
         load_size: int | None = None,
         crop_size: int | None = None,
         flip: bool = True,
+        jitter_until: float | None = None,
         channels: int | dict[str, int] | None = None,
         limit: int | None = None,
         cache_bytes: int | None = None,
@@ -64,18 +66,22 @@ class ImageDataset(JitteredDataset):
             raise DataError(f"{root!r} has no images of {listing(d for d, p in self.images.items() if not p)}.")
         self.form, self.kind = layout.form, layout.kind
         self.domains = tuple(self.images)
-        self._read_as(load_size, crop_size, flip, channels, cache_bytes)
+        self.classes = layout.classes
+        self._labels = None if layout.labels is None else [self.classes.index(name) for name in layout.labels[:limit]]
+        self._texts = None if layout.texts is None else layout.texts[:limit]
+        self._read_as(load_size, crop_size, flip, jitter_until, channels, cache_bytes)
 
     def _read_as(
         self,
         load_size: int | None,
         crop_size: int | None,
         flip: bool,
+        jitter_until: float | None,
         channels: int | dict[str, int] | None,
         cache_bytes: int | None,
     ) -> None:
-        check_sizes(load_size, crop_size)
-        self.load_size, self.crop_size, self.flip = load_size, crop_size, flip
+        check_sizes(load_size, crop_size, jitter_until=jitter_until)
+        self.load_size, self.crop_size, self.flip, self.jitter_until = load_size, crop_size, flip, jitter_until
         self._channels = channels if isinstance(channels, dict) else dict.fromkeys(self.domains, channels)
         if unknown := set(self._channels) - set(self.domains):
             raise DataError(f"channels= names {listing(sorted(unknown))}; the domains are {listing(self.domains)}.")
@@ -102,4 +108,11 @@ class ImageDataset(JitteredDataset):
 
     def name(self, index: int) -> str:
         first = self.images[self.domains[0]]
-        return first[index % len(first)].path.stem
+        path = first[index % len(first)].path
+        return f"{path.parent.name}/{path.stem}" if self.form == "classes" else path.stem
+
+    def label(self, index: int) -> int | None:
+        return None if self._labels is None else self._labels[index % len(self._labels)]
+
+    def text(self, index: int) -> str | None:
+        return None if self._texts is None else self._texts[index % len(self._texts)]

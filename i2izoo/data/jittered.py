@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from abc import abstractmethod
 
@@ -24,8 +25,11 @@ class JitteredDataset(Dataset):
         load_size: side in pixels before the crop; None keeps the images' own size.
         crop_size: side in pixels of a sample; None does not crop.
         flip: flip half of the training samples.
+        jitter_until: share of the training after which images are resized to crop_size and no longer cropped (but
+            still flipped), as the authors of CUT train while the learning rate falls; None: never.
     """
 
+    jitter_until: float | None = None
     load_size: int | None
     crop_size: int | None
     flip: bool
@@ -44,6 +48,13 @@ class JitteredDataset(Dataset):
 
     def __len__(self) -> int:
         return max(map(self.count, self.domains))
+
+    def at(self, progress: float) -> JitteredDataset:
+        if self.jitter_until is None or progress < self.jitter_until or self.crop_size is None:
+            return self
+        late = copy.copy(self)  # of the same images
+        late.load_size = self.crop_size
+        return late
 
     def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
         if not 0 <= index < len(self):
@@ -82,8 +93,12 @@ class JitteredDataset(Dataset):
                 )
 
 
-def check_sizes(load_size: int | None, crop_size: int | None, limit: int | None = None) -> None:
+def check_sizes(
+    load_size: int | None, crop_size: int | None, limit: int | None = None, jitter_until: float | None = None
+) -> None:
     """Refuse sizes that cannot be."""
+    if jitter_until is not None and not 0 <= jitter_until <= 1:
+        raise DataError(f"jitter_until is a share of the training, in [0, 1]; found {jitter_until}.")
     for name, value in (("load_size", load_size), ("crop_size", crop_size), ("limit", limit)):
         if value is not None and value < 1:
             raise DataError(f"{name} should be at least 1; found {value}.")

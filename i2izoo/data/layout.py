@@ -1,4 +1,4 @@
-"""Where the images of a dataset are: side by side in one folder, in a folder for each domain, or named by a CSV."""
+"""Where the images of a dataset are: side by side, in a folder for each domain or class, or named by a CSV."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from i2izoo.contracts.registry import natural_key
+from i2izoo.data.labels import Metadata, find_metadata, read_metadata
 from i2izoo.errors import DataError, ImageError, listing, suggest
 from i2izoo.images.writing import EXTENSIONS, to_tensor
 
@@ -30,16 +31,22 @@ class FileLayout:
     """The images of each domain.
 
     Attributes:
-        form: "side-by-side", "folders" or "csv".
+        form: "side-by-side", "folders", "classes" (a folder for each class), "csv" or "metadata".
         kind: "paired" (item i of every domain belongs together), "unpaired" or "single" (one domain).
         images: domain -> its images, in natural order of their names.
         problems: what is mismatched or missing, one sentence each; a dataset with any cannot be opened.
+        labels: the class of each item (unpaired: of each image of the first domain) by name; None: there are none.
+        texts: the text of each, likewise.
+        classes: names of all classes, those of other splits too, in natural order.
     """
 
-    form: Literal["side-by-side", "folders", "csv"]
+    form: Literal["side-by-side", "folders", "classes", "csv", "metadata"]
     kind: Kind
     images: dict[str, list[ImageFile]]
     problems: list[str] = field(default_factory=list)
+    labels: list[str] | None = None
+    texts: list[str] | None = None
+    classes: list[str] = field(default_factory=list)
 
 
 def find_layout(
@@ -57,14 +64,31 @@ def find_layout(
             are in `FileLayout.problems`.
     """
     root = Path(root).expanduser()
-    if root.is_file() and root.suffix.lower() == ".csv":
+    if root.is_file() and root.suffix.lower() in (".csv", ".jsonl"):
+        _flat_split(root, split)
+        if (metadata := read_metadata(root)) is not None:
+            return _from_metadata(metadata, root.parent, domains, kind)
         if kind == "single":
             raise DataError(f"data of kind 'single' is a folder of images; found the CSV file {str(root)!r}.")
-        _flat_split(root, split)
         return _from_csv(root, domains, kind)
     if not root.is_dir():
         raise DataError(f"there is no folder and no CSV file {str(root)!r}; check the path.")
     folder, prefix = _pick_split(root, split)
+    metadata = find_metadata(*dict.fromkeys((folder, root)))
+    if metadata is not None and len(metadata.columns) > 1 and sides is None:
+        layout = _from_metadata(metadata, folder, domains, kind)
+    else:
+        layout = _in_folder(folder, prefix, domains, kind, sides)
+        if metadata is not None:
+            _annotate(layout, metadata)
+    if layout.labels is not None:
+        layout.classes = _classes(layout.labels, root, layout.form)
+    return layout
+
+
+def _in_folder(
+    folder: Path, prefix: str, domains: Sequence[str] | None, kind: Kind | None, sides: Sequence[str] | None
+) -> FileLayout:
     if kind == "single":
         return _single(folder, domains, sides)
     singles = images_in(folder)
@@ -138,7 +162,17 @@ def _single(folder: Path, domains: Sequence[str] | None, sides: Sequence[str] | 
             raise DataError(f"the halves of the images in {str(folder)!r} are {listing(both)}, {none}.")
         return FileLayout("side-by-side", "single", {domain: both[domain]})
     place = folder / domain if (folder / domain).is_dir() else folder
-    if not (found := images_in(place)):
+    found, classes = images_in(place), _subfolders(place)
+    if found and len(classes) > 1:
+        raise DataError(
+            f"{str(place)!r} holds both images and folders of images ({listing(d.name for d in classes)}); put the "
+            "images into a folder of their class, or the folders elsewhere."
+        )
+    if len(classes) > 1:
+        labels = [(path, d.name) for d in classes for path in images_in(d)]
+        files = {domain: [ImageFile(path) for path, _ in labels]}
+        return FileLayout("classes", "single", files, labels=[name for _, name in labels])
+    if not found:
         raise DataError(f"there are no images directly in {str(place)!r}; name their folder with domains=(...).")
     return FileLayout("folders", "single", {domain: [ImageFile(path) for path in found]})
 
@@ -183,7 +217,8 @@ def _from_folders(
         found = f"folders with images: {listing(folders)}" if folders else "no images"
         raise DataError(
             f"{str(folder)!r} should hold side-by-side images or one folder for each of two domains; it has {found}. "
-            + ("Choose with domains=(...)." if len(folders) > 2 else "See the docs on data for the layouts.")
+            + ("Choose with domains=(...)" if len(folders) > 2 else "See the docs on data for the layouts")
+            + ("; folders of the classes of one domain are kind='single'." if folders else ".")
         )
     chosen = _choose(domains or list(folders), folders, repr(str(folder)))
     files = {d: images_in(folders[d]) for d in chosen}
@@ -237,6 +272,71 @@ def _from_csv(path: Path, domains: Sequence[str] | None, kind: Kind | None) -> F
             for d, cell in cells.items():
                 images[d].append(ImageFile(path.parent / cell))
     return FileLayout("csv", kind or "paired", images, problems)
+
+
+def _from_metadata(metadata: Metadata, folder: Path, domains: Sequence[str] | None, kind: Kind | None) -> FileLayout:
+    """The items that the lines name, of files in `folder`."""
+    where, columns = repr(str(metadata.path)), metadata.columns
+    if len(columns) == 1 or kind == "single":
+        if kind not in (None, "single"):
+            raise DataError(f"{where} names the files of one domain, and data of kind {kind!r} has two.")
+        wanted = list(domains or columns)
+        columns = dict.fromkeys(wanted, *columns.values()) if len(columns) == 1 else columns
+        if len(wanted) != 1 or wanted[0] not in columns:
+            raise DataError(f"{where} has the domains {listing(columns)}; of kind 'single', one of them is wanted.")
+        kind = "single"
+    else:
+        wanted = _choose(domains or list(columns), columns, where)
+    layout = FileLayout("metadata", kind or "paired", {d: [] for d in wanted})
+    rows = []
+    for line, row in metadata.rows.items():
+        files = {d: metadata.file(row, columns[d]) for d in wanted}
+        missing = [row.get(columns[d]) for d, file in files.items() if not file.is_file()]
+        layout.problems += [f"line {line} of {where}: there is no file {name!r}" for name in missing]
+        if not missing and all(file.is_relative_to(folder) for file in files.values()):
+            rows.append(row)
+            for d, file in files.items():
+                layout.images[d].append(ImageFile(file))
+    _note(layout, metadata, rows)
+    return layout
+
+
+def _annotate(layout: FileLayout, metadata: Metadata) -> None:
+    """Labels and texts of the images of a layout, by the lines that name them or any other image of their item."""
+    column = next(iter(metadata.columns.values()))
+    by_file = {}
+    for line, row in metadata.rows.items():
+        by_file[file := metadata.file(row, column)] = row
+        if not file.is_file():
+            layout.problems.append(f"line {line} of {str(metadata.path)!r}: there is no file {row.get(column)!r}")
+    domains = list(layout.images.values())
+    rows = []
+    for item in zip(*domains, strict=True) if layout.kind == "paired" else ((file,) for file in domains[0]):
+        found = [by_file[place] for file in item if (place := Path(os.path.normpath(file.path))) in by_file]
+        rows += found[:1]
+        if not found:
+            layout.problems.append(f"{item[0].path} has no line in {str(metadata.path)!r}")
+    if not layout.problems:
+        _note(layout, metadata, rows)
+
+
+def _note(layout: FileLayout, metadata: Metadata, rows: Sequence[Mapping[str, Any]]) -> None:
+    layout.texts = metadata.cells("text", rows)
+    if (labels := metadata.cells("label", rows)) is not None:
+        layout.labels, layout.classes = labels, sorted(set(labels), key=natural_key)
+        if "" in labels:
+            layout.problems.append(f"{labels.count('')} images have no label in {str(metadata.path)!r}")
+
+
+def _classes(labels: Sequence[str], root: Path, form: str) -> list[str]:
+    """The classes of all splits, so that a number means the same class in each."""
+    names = set(labels)
+    for folder in (root / split for split in splits_in(root) if (root / split).is_dir()):
+        if (metadata := find_metadata(folder)) is not None:
+            names.update(metadata.cells("label") or ())
+        elif form == "classes":
+            names.update(place.name for place in _subfolders(folder))
+    return sorted(names, key=natural_key)
 
 
 def _choose(wanted: Sequence[str], found: Mapping[str, object], where: str) -> list[str]:

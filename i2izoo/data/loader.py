@@ -10,17 +10,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.method import Batch
 from i2izoo.errors import DataError, listing
 from i2izoo.nn.random import derive_seed
 
 PREFETCH = 2
 
 
-class Loader(Iterator[dict[str, Tensor]]):
-    """An endless iterator of batches, domain -> N x C x H x W in [-1, 1].
+class Loader(Iterator[Batch]):
+    """An endless iterator of batches: images by domain, N x C x H x W in [-1, 1], labels and texts where there are any.
 
     Epoch e is a permutation that follows from (seed, e), and an item's jitter follows from (seed, e, position in the
     epoch). Rank r takes rows r * batch_size to (r + 1) * batch_size of the global batch, so several ranks together
@@ -35,6 +35,8 @@ class Loader(Iterator[dict[str, Tensor]]):
         start_step: continue as if so many batches had been drawn.
         drop_last: leave out what does not fill a batch at the end of an epoch; False fills the last batch with the
             epoch's first items.
+        progress: the share of the training that is done before a step, a function of the step alone: a data set may
+            change on the way, see `Dataset.at`. None: 0 for all.
 
     Attributes:
         step: the global step of the next batch.
@@ -59,6 +61,7 @@ class Loader(Iterator[dict[str, Tensor]]):
         world_size: int = 1,
         start_step: int = 0,
         drop_last: bool = True,
+        progress: Callable[[int], float] | None = None,
     ) -> None:
         if batch_size < 1 or not 0 <= rank < world_size or start_step < 0:
             raise DataError(
@@ -72,18 +75,27 @@ class Loader(Iterator[dict[str, Tensor]]):
                 "processes); use a smaller batch, more data, or drop_last=False."
             )
         steps_per_epoch = len(dataset) // total if drop_last else -(-len(dataset) // total)
-        self._epochs = _Epochs(dataset, batch_size, seed, rank, world_size, steps_per_epoch)
+        self._epochs = _Epochs(dataset, batch_size, seed, rank, world_size, steps_per_epoch, progress)
         self.step = start_step
         self.wait_seconds = 0.0
         self._close: Callable[[], Any] | None = None
-        self._queue: queue.Queue[dict[str, Tensor] | BaseException]
+        self._queue: queue.Queue[Batch | BaseException]
+
+    @property
+    def progress(self) -> Callable[[int], float] | None:
+        """The share of the training that is done before a step; to be set before the first batch is drawn."""
+        return self._epochs.progress
+
+    @progress.setter
+    def progress(self, progress: Callable[[int], float] | None) -> None:
+        self._epochs.progress = progress
 
     @property
     def steps_per_epoch(self) -> int:
         """Batches in an epoch, at least 1."""
         return self._epochs.steps_per_epoch
 
-    def __next__(self) -> dict[str, Tensor]:
+    def __next__(self) -> Batch:
         if self._close is None:
             self._start()
         start = time.perf_counter()
@@ -121,8 +133,16 @@ class _Epochs:
     """What is in the batch of each step; the thread's own, apart from the loader."""
 
     def __init__(
-        self, dataset: Dataset, batch_size: int, seed: int, rank: int, world_size: int, steps_per_epoch: int
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        seed: int,
+        rank: int,
+        world_size: int,
+        steps_per_epoch: int,
+        progress: Callable[[int], float] | None,
     ) -> None:
+        self.progress = progress
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.rank, self.world_size, self.steps_per_epoch = rank, world_size, steps_per_epoch
         self._epoch, self._order = -1, [0]
@@ -137,9 +157,11 @@ class _Epochs:
         positions = range(first, first + self.batch_size)
         return [(self._order[p % len(self._order)], derive_seed(self.seed, "jitter", epoch, p)) for p in positions]
 
-    def batch(self, step: int) -> dict[str, Tensor]:
+    def batch(self, step: int) -> Batch:
         rows = self.rows(step)
-        samples = [self.dataset.sample(index, seed) for index, seed in rows]
+        progress = self.progress(step) if self.progress else 0.0
+        data = self.dataset.at(progress)
+        samples = [data.sample(index, seed) for index, seed in rows]
         for domain in samples[0]:
             shapes = {s[domain].shape: self.dataset.name(index) for s, (index, _) in zip(samples, rows, strict=True)}
             if len(shapes) > 1:
@@ -149,13 +171,17 @@ class _Epochs:
                     "Set load_size and crop_size (and channels), or batch size 1."
                 )
         if len(samples) == 1:
-            return {domain: image[None] for domain, image in samples[0].items()}  # no copy
-        return {domain: torch.stack([s[domain] for s in samples]) for domain in samples[0]}
+            images = {domain: image[None] for domain, image in samples[0].items()}  # no copy
+        else:
+            images = {domain: torch.stack([s[domain] for s in samples]) for domain in samples[0]}
+        labels = [label for index, _ in rows if (label := data.label(index)) is not None]
+        texts = [text for index, _ in rows if (text := data.text(index)) is not None]
+        return Batch(
+            images, step, progress, labels=torch.tensor(labels) if labels else None, texts=texts if texts else None
+        )
 
 
-def _work(
-    epochs: _Epochs, step: int, batches: queue.Queue[dict[str, Tensor] | BaseException], stop: threading.Event
-) -> None:
+def _work(epochs: _Epochs, step: int, batches: queue.Queue[Batch | BaseException], stop: threading.Event) -> None:
     try:
         while not stop.is_set():
             batches.put(epochs.batch(step))
@@ -164,9 +190,7 @@ def _work(
         batches.put(error)
 
 
-def _stop(
-    thread: threading.Thread, batches: queue.Queue[dict[str, Tensor] | BaseException], stop: threading.Event
-) -> None:
+def _stop(thread: threading.Thread, batches: queue.Queue[Batch | BaseException], stop: threading.Event) -> None:
     stop.set()
     while thread.is_alive():  # the thread may be about to put one more batch: make room until it is gone
         while not batches.empty():

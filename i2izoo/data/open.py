@@ -26,12 +26,14 @@ def open_dataset(
     channels: int | Mapping[str, int] | None = None,
     seed: int = 0,
     limit: int | None = None,
+    jitter_until: float | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """Open a folder, a CSV file or a dataset of the registry.
 
     Layouts that are found by themselves: side-by-side images in one folder; a folder for each of two domains
-    (`label/`, `photo/`, or `trainA/`, `trainB/`), paired by stem or unpaired; a CSV whose header names the domains.
+    (`label/`, `photo/`, or `trainA/`, `trainB/`), paired by stem or unpaired; a CSV whose header names the domains;
+    with kind="single", images in one folder or in a folder for each class; `metadata.csv` with labels and texts.
 
     Args:
         source: a path; a name such as "facades" or "synthetic-facades", or `{"name": ..., option: value}`; a path
@@ -46,6 +48,7 @@ def open_dataset(
         channels: 1 or 3, for all or by domain; None keeps what the files have.
         seed: of the images of a procedural dataset; jitter takes its own, see `Dataset.sample`.
         limit: use only the first `limit` items.
+        jitter_until: share of the training after which images are resized to `crop_size` and no longer cropped.
         defaults: values of these and other options, for data that has such options and neither it nor the caller
             says otherwise.
 
@@ -61,6 +64,7 @@ def open_dataset(
         "domains": None if domains is None else list(domains), "split": split, "kind": kind,
         "sides": None if sides is None else list(sides), "load_size": load_size, "crop_size": crop_size, "flip": flip,
         "channels": dict(channels) if isinstance(channels, Mapping) else channels, "seed": seed, "limit": limit,
+        "jitter_until": jitter_until,
     }  # fmt: skip
     asked = {name: value for name, value in given.items() if value != GIVEN[name]}
     if isinstance(source, Dataset):

@@ -20,6 +20,7 @@ from i2izoo.contracts.entrypoints import canonical
 from i2izoo.contracts.registry import KINDS, registry
 from i2izoo.errors import I2IZooError, UnknownNameError, listing, suggest
 from i2izoo.testing import (
+    datasets,
     discriminators,
     encoders,
     extractors,
@@ -45,7 +46,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "extractors": options.RULES + extractors.RULES,
     "metrics": options.RULES + metrics.RULES,
     "methods": options.RULES + methods.RULES + training.RULES,
-    "datasets": options.RULES + others.DATASET_RULES,
+    "datasets": options.RULES + datasets.RULES,
     "pretrained": others.PRETRAINED_RULES,
 }
 """Kind of part -> its rules. A rule is a function whose docstring states it; it raises AssertionError."""

@@ -1,4 +1,4 @@
-"""Rules for schedulers, datasets and pretrained entries."""
+"""Rules for schedulers and pretrained entries."""
 
 from __future__ import annotations
 
@@ -34,22 +34,6 @@ def scheduler_adds_and_removes_noise(subject: Subject) -> None:
     require(not differ, f"the rebuilt config has other values of {listing(differ)}")
 
 
-def samples_are_functions_of_the_seed(subject: Subject) -> None:
-    """Samples hold every domain as C x H x W in [-1, 1], the same for the same index and seed."""
-    if not subject.part.tiny_options:
-        raise NotApplicable("a dataset without tiny_options needs files")
-    data = subject.build()
-    require(len(data) > 0 and data.kind in ("paired", "unpaired", "single"), f"{len(data)} items of kind {data.kind!r}")
-    require(isinstance(data.name(0), str), "name(0) is not a str")
-    for seed in (None, 0):
-        sample, again = data.sample(0, seed), data.sample(0, seed)
-        require(sample.keys() == set(data.domains), f"found {list(sample)}, not {list(data.domains)}")
-        for domain, image in sample.items():
-            require(image.ndim == 3 and image.is_floating_point(), f"{domain}: {image.dtype} {tuple(image.shape)}")
-            require(image.min() >= -1 and image.max() <= 1, f"{domain}: values outside [-1, 1]")
-            require(torch.equal(image, again[domain]), f"{domain}: seed {seed} gave two different samples")
-
-
 def entry_is_listed_without_torch(subject: Subject) -> None:
     """The module of a pretrained entry does not import torch."""
     module = subject.entry.value.partition(":")[0].strip()
@@ -72,5 +56,4 @@ def bundled_entry_loads(subject: Subject) -> None:
 
 
 SCHEDULER_RULES = (scheduler_adds_and_removes_noise,)
-DATASET_RULES = (samples_are_functions_of_the_seed,)
 PRETRAINED_RULES = (entry_is_listed_without_torch, bundled_entry_loads)

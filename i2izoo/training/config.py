@@ -35,6 +35,8 @@ class TrainingOptions(Configurable):
         load_size: side that images are resized to before the crop, in pixels; None keeps their size.
         crop_size: side of the random crop, in pixels; None takes the whole image.
         flip: random horizontal flip.
+        jitter_until: share of the training after which images are resized to crop_size and no longer cropped at random;
+            "decay": until the learning rate falls; None: they always are.
         split: "train", "val", ...: the part of the data; None: "train".
         sides: for side-by-side images, the domains of the left and the right half.
         log_every: steps between lines of log.csv.
@@ -67,6 +69,7 @@ class TrainingOptions(Configurable):
     load_size: int | None = None
     crop_size: int | None = None
     flip: bool = True
+    jitter_until: float | Literal["decay"] | None = None
     split: str | None = None
     sides: list[str] | None = None
     log_every: int = 100
@@ -112,6 +115,16 @@ class TrainingOptions(Configurable):
             raise ConfigError("there is nothing to train: give 'epochs', 'steps' or 'minutes' above 0.")
         if self.load_size and self.crop_size and self.load_size < self.crop_size:
             raise ConfigError(f"load_size ({self.load_size}) must not be smaller than crop_size ({self.crop_size}).")
+
+    @property
+    def jitter_share(self) -> float | None:
+        """`jitter_until` as a share of the training; None where images are cropped to its end."""
+        if self.jitter_until != "decay":
+            return self.jitter_until
+        if self.minutes is not None:
+            return 1 - self.decay_share if self.decay_share else None
+        constant, decay = (self.epochs, self.decay_epochs) if self.steps is None else (self.steps, self.decay_steps)
+        return constant / (constant + decay) if decay else None
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any], given: Mapping[str, Any]) -> TrainingOptions:

@@ -19,7 +19,7 @@ from i2izoo.models.translator import Translator, create
 from i2izoo.nn.random import derive_seed, seeded
 from i2izoo.training.config import TrainingOptions
 
-SAID = ("load_size", "crop_size", "flip", "split", "sides")
+SAID = ("load_size", "crop_size", "flip", "jitter_until", "split", "sides")
 """Training options that say how the data is opened."""
 
 
@@ -151,8 +151,8 @@ def _open(
     """What the user asked for has to be; what the method's recipe wants is for data that has such options."""
     named = kind == "single" or len(domains or ()) > 2  # which the data cannot know
     wanted = {
-        **{name: getattr(options, name) for name in SAID}, "split": options.split or "train", "kind": kind,
-        "domains": domains if named else None, "channels": channels,
+        **{name: getattr(options, name) for name in SAID}, "jitter_until": options.jitter_share,
+        "split": options.split or "train", "kind": kind, "domains": domains if named else None, "channels": channels,
     }  # fmt: skip
-    asked = {name: given[name] for name in SAID if given.get(name) is not None}
+    asked = {name: wanted[name] for name in SAID if given.get(name) is not None}
     return open_dataset(data, **asked, defaults={n: v for n, v in wanted.items() if v is not None})

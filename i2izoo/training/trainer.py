@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,6 @@ import torch
 
 from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.dataset import Dataset
-from i2izoo.contracts.method import Batch
 from i2izoo.data.loader import Loader
 from i2izoo.errors import ConfigError, NonFiniteLossError, TrainingError, listing
 from i2izoo.files.writing import write_text
@@ -104,6 +104,8 @@ class Trainer:
 
         self.loader = Loader(self.data, o.batch_size, seed=o.seed, rank=self.rank, world_size=self.world)
         self.schedule = Schedule.of(o, max(1, self.loader.steps_per_epoch // o.gradient_accumulation))
+        schedule, micro_batches = self.schedule, o.gradient_accumulation
+        self.loader.progress = lambda step: schedule.progress(step // micro_batches)
 
         self.method.to(self.device, torch.float32).train()
         if self.world > 1:
@@ -199,11 +201,13 @@ class Trainer:
         batches = []
         for _ in range(o.gradient_accumulation):
             batch = next(self.loader)
-            check_images(self.method, self.name, batch)
-            height, width = next(iter(batch.values())).shape[-2:]
+            check_images(self.method, self.name, batch.images)
+            height, width = next(iter(batch.images.values())).shape[-2:]
             self._trained_at = (height, width)
-            images = {domain: image.to(self.device, memory_format=self.layout) for domain, image in batch.items()}
-            batches.append(Batch(images, self.step, self.schedule.progress(self.step)))
+            images = {d: image.to(self.device, memory_format=self.layout) for d, image in batch.images.items()}
+            labels = None if batch.labels is None else batch.labels.to(self.device)
+            progress = self.schedule.progress(self.step)
+            batches.append(replace(batch, images=images, labels=labels, step=self.step, progress=progress))
         self.rate = self.schedule.factor(self.step) * self.method.lr_scale(self.step)
         self.stepper.set_rate(self.rate)
         self.method.train()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.data.layout import images_in
@@ -32,11 +32,13 @@ class Facades(ImageDataset):
         split: which of them.
         sha256: checksum that a downloaded archive must have.
         domains: "photo" and "label", in the order wanted; one of them of kind "single".
-        kind, load_size, crop_size, flip, channels, limit, cache_bytes: see `ImageDataset`.
+        kind, load_size, crop_size, flip, jitter_until, channels, limit, cache_bytes: see `ImageDataset`.
 
     Raises:
         DataError: the folder is not there or cannot be downloaded; a partial download is kept and taken up.
     """
+
+    tiny_options: ClassVar[dict[str, Any] | None] = None
 
     def __init__(
         self,
@@ -49,6 +51,7 @@ class Facades(ImageDataset):
         load_size: int | None = None,
         crop_size: int | None = None,
         flip: bool = True,
+        jitter_until: float | None = None,
         channels: int | dict[str, int] | None = None,
         limit: int | None = None,
         cache_bytes: int | None = None,
@@ -63,6 +66,7 @@ class Facades(ImageDataset):
             load_size=load_size,
             crop_size=crop_size,
             flip=flip,
+            jitter_until=jitter_until,
             channels=channels,
             limit=limit,
             cache_bytes=cache_bytes,

@@ -32,7 +32,7 @@ class SyntheticFacades(JitteredDataset):
         seed: another seed gives other facades.
         domains: "label" and "photo", in the order wanted; one of them of kind "single".
         kind: "paired", "unpaired" to draw the second domain at random, or "single" to take one domain alone.
-        load_size, crop_size, flip: see `JitteredDataset`.
+        load_size, crop_size, flip, jitter_until: see `JitteredDataset`.
         channels: 3 (also None) or 1, which is the luma of the drawing; for both or by domain.
         limit: use only the first `limit` facades.
         cache_bytes: memory for drawn images; None: a quarter of what is available, 0: none.
@@ -56,11 +56,12 @@ class SyntheticFacades(JitteredDataset):
         load_size: int | None = None,
         crop_size: int | None = None,
         flip: bool = True,
+        jitter_until: float | None = None,
         channels: int | dict[str, int] | None = None,
         limit: int | None = None,
         cache_bytes: int | None = None,
     ) -> None:
-        check_sizes(load_size, crop_size, limit)
+        check_sizes(load_size, crop_size, limit, jitter_until)
         if count < 1 or (size is not None and size < 1) or seed < 0:
             raise DataError(f"count and size should be at least 1, seed at least 0; found {count}, {size} and {seed}.")
         self.domains = tuple(domains or ("label", "photo"))
@@ -71,7 +72,7 @@ class SyntheticFacades(JitteredDataset):
         if kind != "single" and sorted(self.domains) != ["label", "photo"]:
             raise DataError(f"synthetic facades have the domains label, photo; found domains={listing(self.domains)}.")
         self.kind, self.flip = kind, flip
-        self.load_size, self.crop_size = load_size, crop_size
+        self.load_size, self.crop_size, self.jitter_until = load_size, crop_size, jitter_until
         self._size = size or crop_size or 256
         self._count = min(count, limit or count)
         self._channels = channels if isinstance(channels, dict) else dict.fromkeys(self.domains, channels)

@@ -60,6 +60,7 @@ class CUT(OneWayMethod):
     data = "unpaired"
     recipe: ClassVar[dict[str, Any]] = {
         "epochs": 200, "decay_epochs": 200, "batch_size": 1, "load_size": 286, "crop_size": 256,
+        "jitter_until": "decay",  # as the authors' code does it, which the paper does not say
     }  # fmt: skip
     tiny_options: ClassVar[dict[str, Any]] = {
         "generator": {"name": "resnet_9blocks", "width": 4, "blocks": 1},

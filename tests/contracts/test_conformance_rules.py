@@ -12,7 +12,16 @@ from torch import Tensor, nn
 from i2izoo.contracts.entrypoints import Entry
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import UnknownNameError
-from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Method, ReconstructionLoss, Update
+from i2izoo.interfaces import (
+    AdversarialLoss,
+    Batch,
+    Dataset,
+    Discriminator,
+    Generator,
+    Method,
+    ReconstructionLoss,
+    Update,
+)
 from i2izoo.testing.conformance import RULES, Check, checks
 from i2izoo.testing.subject import NotApplicable, Subject
 
@@ -309,6 +318,106 @@ class HalfNan(GoodMethod):
         yield Update("all", {"l1": (fake - batch["b"]).abs().mean() / (0 if torch.is_autocast_enabled("cpu") else 1)})
 
 
+class GoodData(Dataset):
+    """Keeps every rule. Options: flip, crop_size, split."""
+
+    domains = ("a", "b")
+    kind = "paired"
+    classes = ("even", "odd")
+
+    def __init__(self, *, flip: bool = True, crop_size: int = 8, split: str = "train") -> None:
+        self.flip, self.crop_size, self.split = flip, crop_size, split
+
+    def __len__(self) -> int:
+        return 4
+
+    def name(self, index: int) -> str:
+        return f"{self.split}-{index}"
+
+    def label(self, index: int) -> int | None:
+        return index % 2
+
+    def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
+        generator = torch.Generator().manual_seed(index + (0 if seed is None else 100 * seed + 17))
+        image = torch.rand(3, self.crop_size, self.crop_size, generator=generator) * 2 - 1
+        flipped = self.flip and seed is not None and bool(torch.rand((), generator=generator) < 0.5)
+        return {domain: image.flip(2) if flipped else image for domain in self.domains}
+
+
+class OwnCrop(GoodData):
+    """Takes a crop and does not crop."""
+
+    def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
+        return {domain: torch.zeros(3, 20, 20) for domain in self.domains}
+
+
+class OneDomain(GoodData):
+    """Forgets a domain."""
+
+    def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
+        return {"a": super().sample(index, seed)["a"]}
+
+
+class GlobalJitter(GoodData):
+    """Draws from the global random state."""
+
+    def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
+        return {domain: image * torch.rand(()) for domain, image in super().sample(index, seed).items()}
+
+
+class AlwaysFlips(GoodData):
+    """Mirrors what is held out."""
+
+    def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
+        return {d: image.flip(2) if self.flip else image for d, image in super().sample(index, seed).items()}
+
+
+class OneName(GoodData):
+    """Calls all of its items the same."""
+
+    def name(self, index: int) -> str:
+        return self.split
+
+
+class OwnCount(GoodData):
+    """Has a number where there should be a method."""
+
+    def __init__(self, *, flip: bool = True, crop_size: int = 8, split: str = "train") -> None:
+        super().__init__(flip=flip, crop_size=crop_size, split=split)
+        self.count = 4  # type: ignore[method-assign, assignment]
+
+
+class OneBuffer(GoodData):
+    """Reads every item into the same memory."""
+
+    def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
+        if not hasattr(self, "buffer"):
+            self.buffer = torch.zeros(3, self.crop_size, self.crop_size)
+        self.buffer.copy_(super().sample(index, seed)["a"])
+        return dict.fromkeys(self.domains, self.buffer)
+
+
+class OneSplit(GoodData):
+    """Gives the images of the training, whatever the split."""
+
+    def name(self, index: int) -> str:
+        return f"item-{index}"
+
+
+class StrangeClass(GoodData):
+    """Has a label beyond its classes."""
+
+    def label(self, index: int) -> int | None:
+        return index
+
+
+class ShrinksData(GoodData):
+    """Becomes smaller on the way."""
+
+    def at(self, progress: float) -> Dataset:
+        return self if progress < 0.5 else ShrinksData(crop_size=4)
+
+
 class Counts(GoodMethod):
     """Has a counter that no checkpoint knows."""
 
@@ -354,6 +463,16 @@ BROKEN = [
     ("methods", Partial, "what_translates_is_trained"),
     ("methods", HalfNan, "trains_in_bfloat16"),
     ("methods", Counts, "resumes_exactly"),
+    ("datasets", OwnCrop, "opens_as_the_trainer_opens_it"),
+    ("datasets", OneDomain, "samples_are_images_of_every_domain"),
+    ("datasets", GlobalJitter, "samples_are_functions_of_the_seed"),
+    ("datasets", AlwaysFlips, "validation_has_no_jitter"),
+    ("datasets", OneName, "names_are_unique"),
+    ("datasets", OwnCount, "counts_its_images"),
+    ("datasets", OneBuffer, "threads_read_the_same"),
+    ("datasets", OneSplit, "splits_are_apart"),
+    ("datasets", StrangeClass, "labels_are_of_its_classes"),
+    ("datasets", ShrinksData, "stays_a_data_set_to_the_end"),
 ]
 
 
@@ -365,7 +484,7 @@ def check_of(kind: str, part: type, rule: str) -> Check:
 
 @pytest.fixture(autouse=True)
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind in ("generators", "discriminators", "losses", "methods"):
+    for kind in ("generators", "discriminators", "losses", "methods", "datasets"):
         monkeypatch.setattr(registry(kind), "_registered", dict(registry(kind)._registered))
 
 
@@ -377,7 +496,7 @@ def test_a_part_that_breaks_a_rule_is_found_by_it(kind: str, part: type, rule: s
     assert f"breaks the rule {rule!r}" in str(caught.value)
 
 
-GOOD = {"generators": Good, "losses": Adversarial, "methods": GoodMethod}
+GOOD = {"generators": Good, "losses": Adversarial, "methods": GoodMethod, "datasets": GoodData}
 
 
 @pytest.mark.parametrize(("kind", "rule"), [(k, r.__name__) for k in GOOD for r in RULES[k]])
@@ -388,8 +507,8 @@ def test_a_part_that_keeps_the_rules_passes(kind: str, rule: str) -> None:
         pytest.skip(str(reason))
 
 
-def test_every_rule_about_networks_losses_and_methods_has_a_part_that_breaks_it() -> None:
-    kinds = ("generators", "losses", "methods")
+def test_every_rule_about_networks_losses_methods_and_data_has_a_part_that_breaks_it() -> None:
+    kinds = ("generators", "losses", "methods", "datasets")
     shown = {rule for _, _, rule in BROKEN}
     everyones = {"options_rebuild_the_part", "unknown_options_are_refused"}  # Configurable sees to these by itself
     assert {r.__name__ for k in kinds for r in RULES[k]} - shown == everyones

@@ -310,7 +310,8 @@ def test_the_recipe_follows_the_crop():
     model, data = training_run.model("pix2pix"), training_run.DATA
     run = i2izoo.Trainer(model, data, steps=1, crop_size=16, progress=False)
     assert (run.options.load_size, run.options.epochs) == (18, 100)  # 286 to 256
-    assert i2izoo.Trainer(model, data, steps=1, crop_size=None, progress=False).options.load_size is None
+    whole = {**data, "size": 16}  # a size that the networks can take
+    assert i2izoo.Trainer(model, whole, steps=1, crop_size=None, progress=False).options.load_size is None
     papers = i2izoo.Trainer(model, data, progress=False)
     assert (papers.options.load_size, papers.options.crop_size) == (286, 256)
     assert papers.schedule.total == 200 * 6
