@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{name}: {singular(kind)} of plugin {registry(kind).find(name).plugin}")
         part = registry(kind).get(name)
         if kind == "pretrained":
-            _entry(part)
+            _entry(name, part)
         elif kind == "metrics":
             _metric(name, part, None if missing_options(part, {}) else part())
         elif kind == "extractors":
@@ -62,13 +62,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _entry(entry: PretrainedEntry) -> None:
+def _entry(name: str, entry: PretrainedEntry) -> None:
     _table({
         "about": entry.description,
         "method": entry.method,
         "licence": entry.licence,
         "translates to": ", ".join(entry.domains),
         "repository": f"{entry.repo}@{entry.revision}" if entry.repo else None,
+        "recipe": f"i2izoo train --recipe {name} --data PATH --out runs/{name}" if entry.recipe_file() else None,
     })  # fmt: skip
     if entry.bundled:  # one on the Hub is not fetched only to be described
         _folder(entry.folder())

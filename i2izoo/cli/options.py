@@ -6,16 +6,16 @@ import argparse
 import inspect
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.contracts.config import function_options, matches, merge, part_interface
-from i2izoo.errors import ConfigError, listing, suggest
+from i2izoo.contracts.config import function_options, matches
+from i2izoo.contracts.options import Schema, sort_options
+from i2izoo.errors import ConfigError
 
 if TYPE_CHECKING:
     from i2izoo.contracts.method import Method
 
-Schema = Mapping[str, inspect.Parameter]
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\.\w+)*=", re.ASCII)
 WORDS = {"True": True, "False": False, "None": None}
 
@@ -61,48 +61,42 @@ def parse_options(
 
     Args:
         words: what the user typed.
+        schemas, where, parser: see `parse_words`.
+
+    Raises:
+        ConfigError: a word has no `=`, or an option is unknown or given twice.
+    """
+    return sort_options(parse_words(words, *schemas, where=where, parser=parser).items(), *schemas, where=where)
+
+
+def parse_words(
+    words: Sequence[str], *schemas: Schema, where: str, parser: argparse.ArgumentParser | None = None
+) -> dict[str, Any]:
+    """The values of `option=value` words by their dotted keys, each read as its option wants it.
+
+    Args:
+        words: what the user typed.
         schemas: option name -> parameter, as `contracts.config.schema` has them; the first that knows a name gets it.
         where: what the options belong to, for messages.
         parser: of the command, whose own options are written with two dashes: who writes `seed=3` is told so.
 
     Raises:
-        ConfigError: a word has no `=`, or an option is unknown or given twice.
+        ConfigError: a word has no `=`, or an option is given twice, or belongs to the command.
     """
-    found: list[dict[str, Any]] = [{} for _ in schemas]
-    nested: list[dict[str, dict[str, Any]]] = [{} for _ in schemas]
-    seen: set[str] = set()
+    known = {name: option for schema in reversed(schemas) for name, option in schema.items()}
+    given: dict[str, Any] = {}
     for word in words:
         key, equals, text = word.partition("=")
         name, *path = key.split(".")
         if not equals or not is_assignment(word):
             raise ConfigError(f"expected option=value, found {word!r}.")
-        owner = next((i for i, schema in enumerate(schemas) if name in schema), None)
-        if owner is None:
-            known = [n for schema in schemas for n in schema]
-            flag = f"--{name.replace('_', '-')}"
-            if parser is not None and flag in re.split(r"[\s\[\]]+", parser.format_usage()):
-                raise ConfigError(f"{name!r} is an option of the command: write {flag} {text or 'VALUE'}.")
-            raise ConfigError(f"{where} has no option {name!r}{suggest(name, known) or '.'} Options: {listing(known)}.")
-        if key in seen:
+        flag = f"--{name.replace('_', '-')}"
+        if name not in known and parser is not None and flag in re.split(r"[\s\[\]]+", parser.format_usage()):
+            raise ConfigError(f"{name!r} is an option of the command: write {flag} {text or 'VALUE'}.")
+        if key in given:
             raise ConfigError(f"option {key!r} is given twice.")
-        seen.add(key)
-        if path:
-            value = parse_value(text, Any)
-            for step in reversed(path):
-                value = {step: value}
-            nested[owner] = merge(nested[owner], {name: value})
-        else:
-            found[owner][name] = parse_value(text, schemas[owner][name].annotation)
-    for schema, options, inner in zip(schemas, found, nested, strict=True):
-        for name, values in inner.items():
-            base = options.get(name, schema[name].default)
-            if isinstance(base, str) and part_interface(schema[name].annotation):
-                base = {"name": base}
-            base = {} if base is None else base
-            if not isinstance(base, dict):
-                raise ConfigError(f"option {name!r} of {where} is one value and has no {listing(values)} inside.")
-            options[name] = merge(base, values)
-    return found
+        given[key] = parse_value(text, Any if path or name not in known else known[name].annotation)
+    return given
 
 
 def parse_value(text: str, annotation: Any) -> Any:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from i2izoo.cli.options import parse_options
+from i2izoo.cli.options import parse_options, parse_words
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from i2izoo.training.recipe import Recipe
 
 EXAMPLES = """
   i2izoo train pix2pix --data ./facades --sides photo,label --to photo --out runs/facades
@@ -19,6 +22,8 @@ EXAMPLES = """
   i2izoo train pix2pix --data synthetic-facades --to photo --out runs/try steps=100 crop_size=64
   i2izoo train pix2pix --task colorization --data ./colour-images --out runs/colour degrade=light
   i2izoo train pix2pix --task inpainting --data ./images --out runs/fill
+  i2izoo train --recipe pix2pix-facades --data ./facades --out runs/again minutes=12
+  i2izoo train --recipe ./recipe.yaml --dry-run
 """
 
 
@@ -30,10 +35,14 @@ def add_to(commands: Any) -> None:
         epilog=f"examples:{EXAMPLES}\n`i2izoo info METHOD` names the options of the method and of the training.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("method", metavar="METHOD")
+    parser.add_argument("method", nargs="?", metavar="METHOD", help="or --recipe")
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the method, its parts and the training")
-    parser.add_argument("--data", required=True, metavar="PATH", help="a folder, a CSV file or the name of a dataset")
-    parser.add_argument("--out", required=True, metavar="DIR", help="folder of the run")
+    parser.add_argument(
+        "--recipe", metavar="NAME", help="all of it, as a pretrained entry was made, or from a YAML file"
+    )
+    parser.add_argument("--data", metavar="PATH", help="a folder, a CSV file or the name of a dataset")
+    parser.add_argument("--out", metavar="DIR", help="folder of the run")
+    parser.add_argument("--dry-run", action="store_true", help="check everything, say what would be trained, and stop")
     parser.add_argument("--task", metavar="NAME", help="what METHOD learns: colorization, inpainting, uncropping ...")
     parser.add_argument("--to", metavar="DOMAIN", help="target domain")
     parser.add_argument("--resume", metavar="WHERE", help="'auto', or the folder of a checkpoint")
@@ -47,55 +56,82 @@ def add_to(commands: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train to the end; the trained model is in DIR/model."""
-    method = registry("methods").get(args.method)
+    """Train to the end; the trained model is in DIR/model, with its recipe."""
+    if args.recipe is not None and args.method is not None:  # the word after the flags is no method
+        args.words, args.method = [args.method, *args.words], None
+    needed = {"METHOD or --recipe": args.method or args.recipe, "--data": args.data or args.recipe}
+    needed |= {} if args.dry_run else {"--out": args.out}
+    if lacking := [name for name, value in needed.items() if value is None]:
+        args.parser.error(f"the following arguments are required: {', '.join(lacking)}")
+    recipe = _recipe(args)
 
-    from i2izoo.contracts.method import ways
     from i2izoo.files.weights import weights_in
-    from i2izoo.training.config import TrainingOptions
-    from i2izoo.training.trainer import Trainer
+    from i2izoo.training.recipe import dry_run, train
 
-    asked, where = args.method, repr(args.method)
-    if args.task is None:
-        options, training = parse_options(
-            args.words, schema(method), schema(TrainingOptions), where=where, parser=args.parser
-        )
-    else:  # a method that has another one learn
-        inside, asked, method = schema(method), args.task, registry("methods").get(args.task)
-        if "base" not in schema(method):
-            raise ConfigError(f"{asked!r} is no task that another method can be given; train it as a method.")
-        own = {option: parameter for option, parameter in schema(method).items() if option != "base"}
-        options, inner, training = parse_options(
-            args.words, own, inside, schema(TrainingOptions), where=where, parser=args.parser
-        )
-        options["base"] = {"name": args.method, **inner}
-    if args.split:
-        training.setdefault("split", args.split)
-    if args.sides:
-        training["sides"] = sides = args.sides.split(",")
-        if len(sides) != 2:
-            raise ConfigError(f"--sides names two domains, left and right, such as photo,label; found {args.sides!r}.")
-    for name, flag, value in (
-        ("metrics", "--metrics", args.metrics.split(",") if args.metrics else None),
-        ("evaluate_every", "--every", args.every),
-    ):
-        if value is not None and training.setdefault(name, value) != value:
-            raise ConfigError(f"{flag} and {name}= disagree; give one of them.")
     with weights_in(args.weights):
-        trainer = Trainer(
-            {"name": asked, **options}, args.data, to=args.to, val=args.val, out=args.out, resume=args.resume,
-            **training,
-        )  # fmt: skip
-        directions = trainer.model.directions
-        print("training", ways(directions))
-        trainer.fit()
-    if trainer.main:
-        use = "generate {0} -n 8 -o OUT" if None in directions.values() else "translate {0} INPUT -o OUT"
+        if args.dry_run:
+            for line in dry_run(recipe, args.data, val=args.val):
+                print(line)
+            return 0
+        model = train(recipe, args.data, val=args.val, out=args.out, resume=args.resume)
+    if int(os.environ.get("RANK", "0")) == 0:
+        use = "generate {0} -n 8 -o OUT" if None in model.directions.values() else "translate {0} INPUT -o OUT"
         use = use.format(f"{args.out}/model")
         print(f"the trained model is in {args.out}/model: i2izoo {use}")
-    if trainer.world > 1:
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         # seen once in some thirty runs: gloo's threads abort the interpreter's shutdown, and a run that has written
         # everything (fit ends in a barrier) would count as failed
         sys.stdout.flush()
         os._exit(0)
     return 0
+
+
+def _recipe(args: argparse.Namespace) -> Recipe:
+    """What the command line asks for, as a recipe."""
+    from i2izoo.training.config import TrainingOptions
+    from i2izoo.training.recipe import Recipe, read_recipe
+
+    training = _flags(args)
+    if args.recipe is not None:
+        for flag, value in (("--task", args.task), ("--to", args.to)):
+            if value is not None:
+                raise ConfigError(f"a recipe says itself what {flag} says; change it in a copy of the recipe.")
+        recipe = read_recipe(args.recipe)
+        known = (schema(recipe.kind), schema(TrainingOptions))
+        words = parse_words(args.words, *known, where=f"the recipe {args.recipe!r}", parser=args.parser)
+        return recipe.changed(_agreed(words, training))
+    method, where = registry("methods").get(args.method), repr(args.method)
+    if args.task is None:
+        options, words = parse_options(
+            args.words, schema(method), schema(TrainingOptions), where=where, parser=args.parser
+        )
+        return Recipe(method=args.method, options=options, to=args.to, training=_agreed(words, training))
+    task = registry("methods").get(args.task)  # a method that has another one learn
+    if "base" not in schema(task):
+        raise ConfigError(f"{args.task!r} is no task that another method can be given; train it as a method.")
+    own = {option: parameter for option, parameter in schema(task).items() if option != "base"}
+    options, inner, words = parse_options(
+        args.words, own, schema(method), schema(TrainingOptions), where=where, parser=args.parser
+    )
+    options["base"] = {"name": args.method, **inner}
+    return Recipe(method=args.task, options=options, to=args.to, training=_agreed(words, training))
+
+
+def _flags(args: argparse.Namespace) -> dict[str, tuple[str, Any]]:
+    """Training options that have flags of their own: option -> flag and value."""
+    sides = args.sides.split(",") if args.sides else None
+    if sides and len(sides) != 2:
+        raise ConfigError(f"--sides names two domains, left and right, such as photo,label; found {args.sides!r}.")
+    given = {
+        "split": ("--split", args.split), "sides": ("--sides", sides), "evaluate_every": ("--every", args.every),
+        "metrics": ("--metrics", args.metrics.split(",") if args.metrics else None),
+    }  # fmt: skip
+    return {name: both for name, both in given.items() if both[1] is not None}
+
+
+def _agreed(words: dict[str, Any], flags: dict[str, tuple[str, Any]]) -> dict[str, Any]:
+    """Options by words and by flags; one of both kinds has one value."""
+    for name, (flag, value) in flags.items():
+        if words.setdefault(name, value) != value:
+            raise ConfigError(f"{flag} and {name}= disagree; give one of them.")
+    return words

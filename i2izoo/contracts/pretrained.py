@@ -24,6 +24,7 @@ class PretrainedEntry:
         repo: `"owner/name"` on the Hub.
         revision: 40-hex commit of `repo`; names that can move (`main`) are refused.
         domains: target domains that it translates to.
+        recipe: `"package/path.yaml"` of what made it; None: `recipe.yaml` in the folder of a bundled entry.
 
     Raises:
         ConfigError: neither or both places are given, or the revision is not a commit.
@@ -36,6 +37,7 @@ class PretrainedEntry:
     repo: str | None = None
     revision: str | None = None
     domains: tuple[str, ...] = field(default=())
+    recipe: str | None = None
 
     def __post_init__(self) -> None:
         if (self.bundled is None) == (self.repo is None):
@@ -57,13 +59,31 @@ class PretrainedEntry:
         """
         if self.bundled is None:
             raise StorageError(f"{self.repo!r} lies on the Hub, not in an installed package.")
-        package, _, rest = self.bundled.partition("/")
-        try:
-            spec = importlib.util.find_spec(package)
-        except (ImportError, ValueError):  # a dotted package whose parent is absent
-            spec = None
-        places = [Path(p) / rest for p in (spec.submodule_search_locations or [])] if spec else []
-        for place in places:
+        for place in _installed(self.bundled):
             if (place / "config.json").is_file():
                 return place
+        package = self.bundled.partition("/")[0]
         raise StorageError(f"bundled entry {self.bundled!r} is not in the installed package; reinstall {package!r}.")
+
+    def recipe_file(self) -> Path | None:
+        """The recipe that made it; None: it has none.
+
+        Raises:
+            StorageError: the entry names one, or is bundled, and its package is not installed.
+        """
+        if self.recipe is None:
+            beside = self.folder() / "recipe.yaml" if self.bundled else None
+            return beside if beside and beside.is_file() else None
+        if found := [place for place in _installed(self.recipe) if place.is_file()]:
+            return found[0]
+        raise StorageError(f"the recipe {self.recipe!r} is not in the installed package.")
+
+
+def _installed(place: str) -> list[Path]:
+    """Where `"package/path"` may lie."""
+    package, _, rest = place.partition("/")
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # a dotted package whose parent is absent
+        spec = None
+    return [Path(p) / rest for p in (spec.submodule_search_locations or [])] if spec else []

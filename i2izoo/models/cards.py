@@ -40,7 +40,7 @@ def render_card(config: Mapping[str, Any], *, name: str | None = None) -> str:
 
     Args:
         config: what config.json holds. Of `config["provenance"]` these are used, each optional: data, data_url, split,
-            steps, minutes, epochs, batch_size, hardware, seed, command, date, licence, citation, notes, limitations and
+            steps, minutes, epochs, batch_size, hardware, seed, recipe, date, licence, citation, notes, limitations and
             metrics, `{name: {"value": ..., "on": ..., "n": ..., further columns}}`, and call, further arguments of the
             example, as Python has them.
         name: how the model is loaded: a pretrained entry, a repository or a folder.
@@ -61,7 +61,7 @@ def render_card(config: Mapping[str, Any], *, name: str | None = None) -> str:
         _introduction(config, facts, method),
         "## How to use",
         _fence("python", _example(config, title, facts.get("call"))),
-        *_training(facts),
+        *_training(facts, title),
         *_metrics(facts),
         *_prose("Limitations", facts.get("limitations")),
         *_prose("Notes", facts.get("notes")),
@@ -153,13 +153,14 @@ def _example(config: Mapping[str, Any], title: str, call: str | None = None) -> 
     )
 
 
-def _training(facts: Mapping[str, Any]) -> list[str]:
+def _training(facts: Mapping[str, Any], title: str) -> list[str]:
     rows = [f"| {label} | {_cell(facts[key])} |" for key, label in TRAINING_FACTS.items() if _there(facts.get(key))]
-    command = facts.get("command")
-    if not rows and not command:
+    recipe = facts.get("recipe")
+    if not rows and not recipe:
         return []
     table = ["\n".join(["| | |", "|---|---|", *rows])] if rows else []
-    return ["## Training", *table, *(["Reproduce it with", _fence("bash", str(command))] if command else [])]
+    command = f"i2izoo train --recipe {recipe} --data PATH --out runs/{title.rstrip('/').rpartition('/')[2]}"
+    return ["## Training", *table, *(["Reproduce it with", _fence("bash", command)] if recipe else [])]
 
 
 def _metric_rows(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

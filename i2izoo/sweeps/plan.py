@@ -11,11 +11,11 @@ import torch
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.method import Method
+from i2izoo.contracts.options import sort_options
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.evaluation.measuring import build as build_metrics
-from i2izoo.sweeps.layers import Given, resolve
-from i2izoo.sweeps.spec import Combination, Sweep, folder_of
+from i2izoo.sweeps.spec import Combination, Given, Sweep, folder_of
 from i2izoo.training.config import TrainingOptions
 from i2izoo.training.held_out import open_held_out
 from i2izoo.training.prepare import fitted, with_domains
@@ -109,7 +109,9 @@ class _Planner:
             raise ConfigError(f"a sweep needs 'method: NAME', beside its options, in its grid or runs; found {method}.")
         kind: type[Method] = registry("methods").get(method)
         own = [g for g in given if g.key != "method"]
-        options, training = resolve(own, kind, TrainingOptions, repr(method))
+        options, training = sort_options(
+            ((g.key, g.value) for g in own), schema(kind), schema(TrainingOptions), where=repr(method)
+        )
         to = self.sweep.to if "domains" in schema(kind) else None
         spec, data = with_domains({"name": method, **options}, self.data, training, to)
         options = {option: value for option, value in spec.items() if option != "name"}

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.contracts.config import Configurable
+from i2izoo.contracts.options import flat
 from i2izoo.errors import ConfigError
 from i2izoo.evaluation.settings import EvaluationSettings
-from i2izoo.sweeps.layers import Given, flat
+from i2izoo.files.yaml import read_yaml
 
 KEY = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
 
@@ -104,6 +105,21 @@ class Sweep(Configurable):
 
 
 @dataclass(frozen=True)
+class Given:
+    """One option as the user gave it.
+
+    Attributes:
+        place: where, for messages: "grid.generator.width".
+        key: the option: "generator.width".
+        value: of it.
+    """
+
+    place: str
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True)
 class Combination:
     """One row of the table: options that are trained once with each seed.
 
@@ -128,35 +144,13 @@ def read(source: str | os.PathLike[str] | Mapping[str, Any]) -> tuple[Sweep, str
         where, content = "the sweep", dict(source)
     else:
         where = os.fspath(source)
-        content = _yaml(Path(source).expanduser(), where)
+        content = read_yaml(Path(source).expanduser(), where)
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
         raise ConfigError(f"{where}: a sweep is a mapping with keys such as method, options and grid.")
     try:
         return Sweep(**content), where
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-
-
-def _yaml(path: Path, where: str) -> Any:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """YAML where a key is there once, and 1e-4 is a number as in YAML 1.2 and JSON."""
-
-        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            if twice := [key for place, key in enumerate(keys) if key in keys[:place]]:
-                raise ConfigError(f"{where}: line {node.start_mark.line + 1}: the key {twice[0]!r} is there twice.")
-            return super().construct_mapping(node, deep)
-
-    number = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader)  # a SafeLoader
-    except OSError as error:
-        raise ConfigError(f"{where}: cannot be read ({(error.strerror or str(error)).lower()}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{where}: this is not YAML: {' '.join(str(error).split())}.") from error
 
 
 def label(value: Any) -> str:

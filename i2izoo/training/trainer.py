@@ -119,6 +119,8 @@ class Trainer:
         self.ema = EMA(self.method, o.ema) if o.ema else None
 
         self.step, self.rate = 0, 0.0
+        self.facts: dict[str, Any] = {}
+        """Further facts for the card."""
         if self.out is not None and (place := start_from(self.out, resume)) is not None:
             self._load(place, same_run=resume == "auto")
         self.loader.step = self.step * o.gradient_accumulation
@@ -257,6 +259,7 @@ class Trainer:
             "precision": o.precision,
             "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else self.device.type.upper(),
             "torch": torch.__version__,
+            **self.facts,
             **({"metrics": metrics} if metrics else {}),
             **({"call": self.method.required_options} if self.method.required_options else {}),
         }

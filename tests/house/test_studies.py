@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from i2izoo.contracts.config import schema
+from i2izoo.contracts.options import flat, sort_options
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss
 from i2izoo.nn.random import seeded
-from i2izoo.sweeps.layers import Given, flat, resolve
 from i2izoo.testing.training import batches, stepper_of
 from i2izoo.training.config import TrainingOptions
 
@@ -42,9 +42,8 @@ def having(*options: str) -> list[str]:
 def build(name: str, *, tiny: bool = True, **line: object):
     """A method with one more line of options, as the command line and a sweep take them: generator__width=8."""
     method = METHODS[name]
-    given = [Given("", key, value) for key, value in flat(method.tiny_options if tiny else {})]
-    given += [Given("", key, value) for key, value in flat({k.replace("__", "."): v for k, v in line.items()})]
-    options, _ = resolve(given, method, TrainingOptions, name)
+    given = [*flat(method.tiny_options if tiny else {}), *flat({k.replace("__", "."): v for k, v in line.items()})]
+    options, _ = sort_options(given, schema(method), schema(TrainingOptions), where=name)
     with seeded(0):
         return method(**options)
 
@@ -118,7 +117,7 @@ def test_unet_or_resnet(name: str, family: str) -> None:
     assert paper.config["generator"]["name"] == family
     tiny = {k: v for k, v in METHODS[name].tiny_options.items() if k != "generator"}
     line = {**tiny, "generator": FAMILIES[family], **layers}
-    options, _ = resolve([Given("", k, v) for k, v in flat(line)], METHODS[name], TrainingOptions, name)
+    options, _ = sort_options(flat(line), schema(METHODS[name]), schema(TrainingOptions), where=name)
     assert finite(train(METHODS[name](**options)))
 
 
@@ -152,7 +151,7 @@ def test_the_identity_loss_can_be_on_and_off(name: str) -> None:
 def test_the_latent_can_enter_anywhere(name: str, family: str, place: str) -> None:
     tiny = {k: v for k, v in METHODS[name].tiny_options.items() if k != "generator"}
     line = {**tiny, "latent": 3, "generator": {**FAMILIES[family], "latent_at": place}}
-    options, _ = resolve([Given("", k, v) for k, v in flat(line)], METHODS[name], TrainingOptions, name)
+    options, _ = sort_options(flat(line), schema(METHODS[name]), schema(TrainingOptions), where=name)
     with seeded(0):
         method = METHODS[name](**options)
     assert method.config["generator"]["latent_at"] == place

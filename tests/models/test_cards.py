@@ -21,7 +21,7 @@ FULL = {
         "batch_size": 1,
         "hardware": "4 CPU cores",
         "seed": 0,
-        "command": "i2izoo train cyclegan --data facades --seed 0",
+        "recipe": "cyclegan-facades",
         "date": "2025-01-02",
         "licence": "Apache-2.0",
         "citation": "@inproceedings{x, title={Y | Z}}",
@@ -56,7 +56,7 @@ def test_the_body_states_the_facts():
     assert 'model("image.png", to="photo")' in text
     assert "trained on [cmp-facades](https://example.org/facades)" in text
     assert "| Seed | 0 |" in text  # zero is a fact, not a gap
-    assert "```bash\ni2izoo train cyclegan --data facades --seed 0\n```" in text
+    assert "```bash\ni2izoo train --recipe cyclegan-facades --data PATH --out runs/cyclegan-facades\n```" in text
     assert "| Metric | Value | Measured on | Images | mean photo | nearest label |" in text
     assert "| psnr | 14.12 | val | 100 | 13.41 | 10.7 |" in text
     assert "| ssim | 0.3 | val | 100 | 0.266 |  |" in text
@@ -99,10 +99,10 @@ def test_yaml_stays_yaml_whatever_the_names(title):
 
 
 def test_text_with_bars_newlines_and_fences_does_not_break_the_page():
-    facts = {"hardware": "a | b\nc", "command": "echo '```'"}
+    facts = {"hardware": "a | b\nc", "citation": "@misc{x, title={'```'}}"}
     text = render_card({"method": "m", "provenance": facts})
     assert "| Hardware | a \\| b c |" in text
-    assert "````bash\necho '```'\n````" in text
+    assert "````bibtex\n@misc{x, title={'```'}}\n````" in text
 
 
 def test_read_card_gives_the_front_matter(tmp_path):

@@ -1,30 +1,17 @@
-"""Options that are laid over each other: those of all runs, of a named run, of a cell of the grid."""
+"""Options with dotted keys, sorted by whose they are: of the command line, a sweep or a recipe."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from inspect import Parameter
-from typing import Any
+from typing import Any, TypeAlias
 
-from i2izoo.contracts.config import schema
+from i2izoo.contracts.config import matches, schema
 from i2izoo.contracts.registry import part_kind, registry
 from i2izoo.errors import ConfigError, listing, suggest
 
-
-@dataclass(frozen=True)
-class Given:
-    """One option as the user gave it.
-
-    Attributes:
-        place: where, for messages: "grid.generator.width".
-        key: the option: "generator.width".
-        value: of it.
-    """
-
-    place: str
-    key: str
-    value: Any
+Schema: TypeAlias = Mapping[str, Parameter]
+"""Option -> its parameter, as `contracts.config.schema` has them."""
 
 
 def flat(options: Mapping[str, Any], where: str = "grid") -> Iterator[tuple[str, Any]]:
@@ -43,38 +30,50 @@ def flat(options: Mapping[str, Any], where: str = "grid") -> Iterator[tuple[str,
             yield key.removesuffix(".name"), value
 
 
-def resolve(given: Iterable[Given], method: type, training: type, where: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Options of the method and of the training, as the command line would sort them; later ones win.
+def sort_options(given: Iterable[tuple[str, Any]], *schemas: Schema, where: str) -> list[dict[str, Any]]:
+    """One dict of options for each schema; of equal keys the last one counts.
 
-    `generator: resnet_9blocks` and `generator.width: 8` combine, in whichever layers they stand.
+    `generator: resnet_9blocks` and `generator.width: 8` combine, in whichever order they stand; without the first, it
+    is the width of the default generator.
+
+    Args:
+        given: dotted key and value.
+        schemas: the first that knows a name gets it.
+        where: what the options belong to, for messages.
 
     Raises:
         ConfigError: an option is unknown, or has options inside and is no part.
     """
-    schemas = (schema(method), schema(training))
-    found: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    for key, value in {g.key: g.value for g in given}.items():
+    found: list[dict[str, Any]] = [{} for _ in schemas]
+    whole = set()
+    for key, value in dict(given).items():
         name, *path = key.split(".")
         owner = next((i for i, known in enumerate(schemas) if name in known), None)
         if owner is None:
             names = [n for known in schemas for n in known]
             raise ConfigError(f"{where} has no option {name!r}{suggest(name, names) or '.'} Options: {listing(names)}.")
+        if not path:
+            whole.add(name)
         for step in reversed(path):
             value = {step: value}
         found[owner][name] = _laid_over(found[owner].get(name), value, f"option {name!r} of {where}")
-    return _with_defaults(found[0], schemas[0], where), _with_defaults(found[1], schemas[1], where)
+    return [_with_defaults(own, known, where, whole) for own, known in zip(found, schemas, strict=True)]
 
 
-def _with_defaults(options: dict[str, Any], known: Mapping[str, Parameter], where: str) -> dict[str, Any]:
+def _with_defaults(options: dict[str, Any], known: Schema, where: str, whole: Iterable[str] = ()) -> dict[str, Any]:
     """Options of a part without its name are those of the default part; of a method inside a method, too."""
     complete = {}
     for name, value in options.items():
         option = known.get(name, Parameter(name, Parameter.KEYWORD_ONLY))  # an unknown one is found on building
         kind = part_kind(option.annotation)
-        if isinstance(value, dict) and "name" not in value and (kind or not isinstance(option.default, str)):
-            value = _laid_over(option.default, value, f"option {name!r} of {where}")
+        if isinstance(value, dict) and name not in whole:
+            mode = isinstance(option.default, str) and not kind  # text in whose place a mapping may stand
+            if mode and not matches(value, option.annotation):
+                raise ConfigError(f"option {name!r} of {where} is one value and has no {listing(value)} inside.")
+            value = value if mode else _laid_over(option.default, value, f"option {name!r} of {where}")
         if isinstance(value, dict) and kind == "methods" and (inner := value.get("name")) in registry(kind).names():
-            value = _with_defaults(value, schema(registry(kind).get(inner)), repr(inner))
+            named = [n for n, v in value.items() if not isinstance(v, dict) or "name" in v]
+            value = _with_defaults(value, schema(registry(kind).get(inner)), repr(inner), named)
         complete[name] = value
     return complete
 

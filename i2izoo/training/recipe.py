@@ -1,0 +1,323 @@
+"""Recipes: everything that makes a model, in one YAML file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from i2izoo.contracts.config import Configurable, check_options, schema
+from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.method import ways
+from i2izoo.contracts.options import flat, sort_options
+from i2izoo.contracts.registry import registry
+from i2izoo.errors import ConfigError, I2IZooError, UnknownNameError, listing, suggest
+from i2izoo.files.writing import write_text
+from i2izoo.files.yaml import read_yaml, to_yaml
+from i2izoo.models.translator import Translator
+from i2izoo.training.checkpoint import checkpoints
+from i2izoo.training.config import LENGTHS, TrainingOptions, lay_over
+from i2izoo.training.trainer import Trainer
+
+FILE = "recipe.yaml"
+LENGTH_OPTIONS = [name for names in LENGTHS.values() for name in names]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training of a recipe.
+
+    Attributes:
+        name: of its folder; "" for the last one, whose folder is that of the whole.
+        method: name and options of the method.
+        training: options of the training. Lengths count from the beginning of the first stage.
+    """
+
+    name: str
+    method: dict[str, Any]
+    training: dict[str, Any]
+
+
+class Recipe(Configurable):
+    """What makes a model: a method with its options, data, and how it is trained.
+
+    Args:
+        method: name of the method.
+        options: of the method and its parts, nested or with dotted keys.
+        to: target domain; None where method or data say it.
+        data: what it learns from: the name of a data set, or `{"name": ..., option: value}`; without a name the options
+            are for the folder that the user gives; None: the user gives all of it.
+        val: held-out images for the metrics, as `data`; None: the split "val" of the data.
+        training: options of the training; see `TrainingOptions`.
+        stages: of a training in stages what each changes, options of the method and of the training. All but the last
+            say in `steps` (or `minutes`) how much of the whole they are.
+        notes: what else a reader should know.
+
+    Raises:
+        ConfigError: an option is unknown or has a bad value, or the stages do not add up.
+        UnknownNameError: there is no such method.
+
+    >>> recipe = Recipe(method="pix2pix", training={"steps": 6}, stages=[{"steps": 4, "crop_size": 64}, {}])
+    >>> [(stage.name, stage.training) for stage in recipe.plan()]
+    [('stage-1', {'steps': 4, 'crop_size': 64}), ('', {'steps': 6})]
+    """
+
+    def __init__(
+        self,
+        *,
+        method: str,
+        options: dict[str, Any] | None = None,
+        to: str | None = None,
+        data: str | dict[str, Any] | None = None,
+        val: str | dict[str, Any] | None = None,
+        training: dict[str, Any] | None = None,
+        stages: list[dict[str, Any]] | None = None,
+        notes: str = "",
+    ) -> None:
+        self.method, self.to, self.data, self.val, self.notes = method, to, data, val, notes
+        self.source = FILE
+        """How the card calls it: an entry's name, or the file that lies beside the model."""
+        self.kind = registry("methods").get(method)
+        self._own, _ = self._split(options or {}, "options", self.kind)
+        _, self.training = self._split(training or {}, "training", TrainingOptions)
+        self.stages = [
+            self._split(stage, f"stages[{number}]", self.kind, TrainingOptions)
+            for number, stage in enumerate(stages or [])
+        ]
+        for own, trained in [({}, self.training), *self.stages]:
+            check_options(self.kind, self._options(own), complete=False)
+            check_options(TrainingOptions, trained, complete=False)
+        self._check_lengths()
+
+    def plan(self) -> Iterator[Stage]:
+        """Its trainings, one after another."""
+        if not self.stages:
+            yield Stage("", {"name": self.method, **self._options()}, self.training)
+            return
+        length, _ = LENGTHS[self._unit()]
+        ends = accumulate(trained.get(length, 0) for _, trained in self.stages)
+        common = {name: value for name, value in self.training.items() if name not in LENGTH_OPTIONS}
+        for number, ((own, trained), end) in enumerate(zip(self.stages, ends, strict=True), 1):
+            last = number == len(self.stages)
+            until = {length: end, **({"decay_share": 0.0} if length == "minutes" else {})}
+            here = {**self.training, **trained} if last else {**common, **trained, **until}
+            yield Stage("" if last else f"stage-{number}", {"name": self.method, **self._options(own)}, here)
+
+    def changed(self, changes: Mapping[str, Any]) -> Recipe:
+        """The same recipe with other options of its method and training, in all stages; another length scales them.
+
+        Args:
+            changes: nested or with dotted keys.
+
+        >>> recipe = Recipe(method="pix2pix", training={"steps": 6}, stages=[{"steps": 4, "crop_size": 64}, {}])
+        >>> recipe.changed({"minutes": 3, "crop_size": 32, "generator.width": 8}).config["stages"]
+        [{'minutes': 2.0}, {}]
+        """
+        if not changes:
+            return self
+        own, training = self._split(changes, repr(self.method), self.kind, TrainingOptions)
+        over = lay_over(self.training, training)
+        stages = []
+        for before, trained in self.stages:
+            kept = {n: v for n, v in {**before, **trained}.items() if n not in (*own, *training, *LENGTH_OPTIONS)}
+            if (length := trained.get(self._unit())) is not None:
+                unit = "minutes" if "minutes" in over else "steps"
+                part = length / _total(self.training, self._unit()) * _total(over, unit)
+                kept[unit] = part if unit == "minutes" else max(1, round(part))
+            stages.append(kept)
+        return Recipe(**{**self.config, "options": self._options(own), "training": over, "stages": stages or None})
+
+    def data_at(self, place: Any = None) -> Any:
+        """The data, as `i2izoo.open_dataset` takes it.
+
+        Args:
+            place: where the user has it: the root of the recipe's data set, if that takes one. A data set, or the name
+                of one, takes its place; None: what the recipe says.
+
+        Raises:
+            ConfigError: neither says it.
+        """
+        spec = {"name": self.data} if isinstance(self.data, str) else dict(self.data or {})
+        if place is None:
+            if not spec.keys() & {"name", "root"}:
+                raise ConfigError("the recipe leaves the data to you: say where it is with data= (--data PATH).")
+            return spec
+        if isinstance(place, (Dataset, Mapping)) or (isinstance(place, str) and place in registry("datasets")):
+            return place
+        takes_root = "name" not in spec or "root" in schema(registry("datasets").get(spec["name"]))
+        return {**spec, "root": os.fspath(place)} if spec and takes_root else place
+
+    def text(self) -> str:
+        """The YAML of it."""
+        return to_yaml({name: value for name, value in self.config.items() if value not in (None, "", {}, [])})
+
+    def _split(self, options: Mapping[str, Any], where: str, *kinds: type) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The method's options with dotted keys, and those of the training."""
+        given = dict(flat(options, where))
+        sort_options(given.items(), *map(schema, kinds), where=where)  # all are known
+        own = {key: value for key, value in given.items() if key.partition(".")[0] in schema(self.kind)}
+        rest = {key: value for key, value in given.items() if key not in own}
+        return own, sort_options(rest.items(), schema(TrainingOptions), where=where)[0]
+
+    def _options(self, own: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+        """The method's options, with others laid over them."""
+        return sort_options([*self._own.items(), *own.items()], schema(self.kind), where="options")[0]
+
+    def _unit(self) -> Literal["minutes", "steps"]:
+        return "minutes" if self.training.get("minutes") is not None else "steps"
+
+    def _check_lengths(self) -> None:
+        if not self.stages:
+            return
+        unit = self._unit()
+        if self.training.get(unit) is None:
+            raise ConfigError("a recipe with stages says the length of the whole: training.steps, or training.minutes.")
+        full = self.training[unit] * (1 if unit == "steps" else 1 - self.training.get("decay_share", 0.0))
+        *before, last = [training for _, training in self.stages]
+        if any(training.get(unit) is None for training in before) or last.get(unit) is not None:
+            raise ConfigError(f"each stage but the last says its {unit}; the last one has what is left.")
+        if (taken := sum(training[unit] for training in before)) > full:
+            raise ConfigError(
+                f"the stages before the last take {taken:g} {unit}, and only {full:g} are at the full learning rate; "
+                "it falls in the last stage."
+            )
+
+
+def read_recipe(source: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
+    """The recipe of a pretrained entry, by its name; of a YAML file, or a folder with `recipe.yaml`; of a mapping.
+
+    Raises:
+        ConfigError: the file cannot be read, is not YAML, or is no recipe; names the file and the key.
+        UnknownNameError: there is no such file or entry.
+    """
+    if isinstance(source, Mapping):
+        where, content = "the recipe", dict(source)
+    else:
+        where = os.fspath(source)
+        content = read_yaml(_find(where), where)
+    if not isinstance(content, dict) or "method" not in content:
+        raise ConfigError(
+            f"{where}: a recipe is a mapping with the key 'method', and others such as data and training."
+        )
+    try:
+        recipe = Recipe(**{str(key): value for key, value in content.items()})
+    except I2IZooError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    recipe.source = where if where in registry("pretrained") else FILE
+    return recipe
+
+
+def trainers(
+    recipe: Recipe,
+    data: Any = None,
+    *,
+    val: Any = None,
+    out: str | os.PathLike[str] | None = None,
+    resume: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> Iterator[Trainer]:
+    """The trainer of each stage, to be fitted before the next is asked for; without `out`, only to be looked at.
+
+    Args:
+        recipe: what to train.
+        data, val: where the images are; see `Recipe.data_at`.
+        out: folder of the run; the stages before the last have folders `stage-1`, ... in it.
+        resume: "auto" goes on where a run in `out` was interrupted, of a recipe without stages also a checkpoint.
+        progress: show progress bars.
+    """
+    images = recipe.data_at(data)
+    held_out = recipe.val if val is None else val
+    before: Path | None = None
+    for stage in recipe.plan():
+        folder = None if out is None else Path(out) / stage.name
+        if folder is not None and stage.name and (folder / "model" / "config.json").is_file() and resume == "auto":
+            before = checkpoints(folder / "checkpoints")[-1]
+            continue
+        here = resume
+        if before is not None and folder is not None and not (resume == "auto" and checkpoints(folder / "checkpoints")):
+            here = before
+        yield Trainer(
+            stage.method, images, to=recipe.to, val=held_out, out=folder, resume=here, progress=progress,
+            **stage.training,
+        )  # fmt: skip
+        if folder is not None:
+            before = checkpoints(folder / "checkpoints")[-1]
+
+
+def train(
+    recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any],
+    data: Any = None,
+    *,
+    out: str | os.PathLike[str],
+    val: Any = None,
+    resume: str | os.PathLike[str] | None = None,
+    progress: bool = True,
+) -> Translator:
+    """Train what a recipe says, to the end; the model is in `out`/model, with the recipe beside it.
+
+    Args:
+        recipe: a recipe, or what `read_recipe` reads.
+        data, out, val, resume, progress: see `trainers`.
+
+    Raises:
+        I2IZooError: the recipe or its data cannot be used; see `Trainer`.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
+    for trainer in trainers(recipe, data, val=val, out=out, resume=resume, progress=progress):
+        trainer.facts = {"recipe": recipe.source}
+        if trainer.main:
+            print(f"training {ways(trainer.model.directions)}, in {trainer.out}")
+        trainer.fit()
+    if trainer.main:
+        write_text(Path(out) / "model" / FILE, recipe.text())
+    return trainer.model
+
+
+def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[str]:
+    """Check all that can be checked without training, and say what would be trained, a line for each stage and fact.
+
+    Raises:
+        I2IZooError: the recipe or its data cannot be used; see `Trainer`.
+    """
+    for stage, trainer in zip(recipe.plan(), trainers(recipe, data, val=val, progress=False), strict=True):
+        o, method = trainer.options, trainer.method
+        yield f"{stage.name or 'training'}: {recipe.method}, {ways(trainer.model.directions)}"
+        images = f"{len(trainer.data)} items, {trainer.data.kind}"
+        yield f"  data: {images}; crop {o.crop_size or 'none'}, batch {o.batch_size}"
+        yield f"  length: {_length(trainer)}"
+        trained = sum(parameter.numel() for parameter in method.parameters())
+        yield f"  parameters: {trainer.model.num_parameters:,} of the model, {trained:,} in training"
+        yield f"  on {trainer.device} in {o.precision}, seed {o.seed}, average of the weights {o.ema or 'none'}"
+        trainer.loader.close()
+
+
+def _length(trainer: Trainer) -> str:
+    o, total = trainer.options, trainer.schedule.total
+    if total is None:
+        return f"{o.minutes:g} minutes, the learning rate falls over the last {o.decay_share or 0:.0%}"
+    fall = total - trainer.schedule.constant * trainer.schedule.unit
+    return f"up to step {total}, the learning rate falls over the last {fall}"
+
+
+def _find(name: str) -> Path:
+    entries = registry("pretrained")
+    if name in entries:
+        if (path := entries.get(name).recipe_file()) is None:
+            raise ConfigError(f"the pretrained entry {name!r} has no recipe.")
+        return path
+    path = Path(name).expanduser()
+    path = path / FILE if path.is_dir() else path
+    if not path.is_file():
+        raise UnknownNameError(
+            f"there is no recipe {name!r}, neither file nor pretrained entry{suggest(name, entries.names()) or '.'} "
+            f"Entries: {listing(entries.names())}."
+        )
+    return path
+
+
+def _total(training: Mapping[str, Any], unit: str) -> float:
+    return (training.get(unit) or 0) + ((training.get("decay_steps") or 0) if unit == "steps" else 0)
