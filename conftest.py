@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import json
 import os
 import shutil
@@ -34,6 +35,11 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
     # before torch is imported, and for what tests start: threads that outnumber the cores starve each other
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, CORES // int(workers))))
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin starve tests that run beside them
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # the libraries and four thousand tests stay; collecting the garbage of one need not look at them
+
 
 # huggingface_hub reads its settings once, when it is imported.
 HOME = tempfile.mkdtemp(prefix="i2izoo-tests-")

@@ -294,9 +294,9 @@ def teacher_model(steps: int, seed: int = 0, **options: Any) -> Any:
 def test_a_student_comes_nearer_to_its_teacher_than_the_teacher_in_as_few_steps(
     learned: Callable[..., None], learning_seed: int
 ) -> None:
-    teacher = teacher_model(150, learning_seed)
+    teacher = teacher_model(80, learning_seed)
     student = i2izoo.distill(
-        teacher, DATA, 2, start=4, steps=100, decay_steps=100, learning_rate=2e-3, seed=learning_seed, progress=False,
+        teacher, DATA, 2, start=4, steps=50, decay_steps=50, learning_rate=2e-3, seed=learning_seed, progress=False,
         **TRAINING,
     )  # fmt: skip
     label = torch.rand(16, 3, 16, 16, generator=torch.Generator().manual_seed(2 + learning_seed)) * 2 - 1
