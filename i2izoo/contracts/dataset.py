@@ -57,7 +57,8 @@ class Dataset(Configurable, ABC):
     def sample(self, index: int, seed: int | None) -> dict[str, Tensor]:
         """Item `index` as domain -> C x H x W in [-1, 1].
 
-        Several threads may call it at once.
+        Further tensors under other names (a mask) reach the method in `Batch.extras`. Several threads may call it at
+        once.
 
         Args:
             index: 0 <= index < len(self).

@@ -171,14 +171,14 @@ class _Epochs:
                     "Set load_size and crop_size (and channels), or batch size 1."
                 )
         if len(samples) == 1:
-            images = {domain: image[None] for domain, image in samples[0].items()}  # no copy
+            tensors = {name: tensor[None] for name, tensor in samples[0].items()}  # no copy
         else:
-            images = {domain: torch.stack([s[domain] for s in samples]) for domain in samples[0]}
+            tensors = {name: torch.stack([s[name] for s in samples]) for name in samples[0]}
+        images = {name: tensor for name, tensor in tensors.items() if name in data.domains}
+        extras = {name: tensor for name, tensor in tensors.items() if name not in images}
         labels = [label for index, _ in rows if (label := data.label(index)) is not None]
         texts = [text for index, _ in rows if (text := data.text(index)) is not None]
-        return Batch(
-            images, step, progress, labels=torch.tensor(labels) if labels else None, texts=texts if texts else None
-        )
+        return Batch(images, step, progress, extras, torch.tensor(labels) if labels else None, texts or None)
 
 
 def _work(epochs: _Epochs, step: int, batches: queue.Queue[Batch | BaseException], stop: threading.Event) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ import torch
 
 from i2izoo.contracts.config import PartSpec
 from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.method import Batch
 from i2izoo.data.loader import Loader
 from i2izoo.errors import ConfigError, NonFiniteLossError, TrainingError, listing
 from i2izoo.files.writing import write_text
@@ -207,9 +207,10 @@ class Trainer:
             height, width = next(iter(batch.images.values())).shape[-2:]
             self._trained_at = (height, width)
             images = {d: image.to(self.device, memory_format=self.layout) for d, image in batch.images.items()}
+            extras = {name: tensor.to(self.device) for name, tensor in batch.extras.items()}
             labels = None if batch.labels is None else batch.labels.to(self.device)
             progress = self.schedule.progress(self.step)
-            batches.append(replace(batch, images=images, labels=labels, step=self.step, progress=progress))
+            batches.append(Batch(images, self.step, progress, extras, labels, batch.texts))
         self.rate = self.schedule.factor(self.step) * self.method.lr_scale(self.step)
         self.stepper.set_rate(self.rate)
         self.method.train()

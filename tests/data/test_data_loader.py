@@ -145,3 +145,18 @@ def test_waiting_is_counted():
     assert loader.wait_seconds == 0
     draw(loader, 1)
     assert loader.wait_seconds > 0
+
+
+class Masked(Numbers):
+    """With a tensor that is no image of a domain."""
+
+    def sample(self, index, seed):
+        return super().sample(index, seed) | {"mask": torch.full((1, 1, 1), -index)}
+
+
+def test_further_tensors_of_a_sample_are_extras():
+    with Loader(Masked(), 3, seed=0) as loader:
+        batch = next(loader)
+    assert list(batch.images) == ["index", "seed"]
+    assert torch.equal(batch.extras["mask"], -batch["index"])
+    assert (batch.labels, batch.texts) == (None, None)
