@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.cli.main import main
-from i2izoo.contracts.config import describe_type, missing_options, schema
+from i2izoo.contracts import describe
 from i2izoo.contracts.listing import list_parts
 from i2izoo.contracts.pretrained import PretrainedEntry
-from i2izoo.contracts.registry import KINDS, part_kind, registry, resolve, singular
-from i2izoo.interfaces import Metric, SetMetric, Weights
+from i2izoo.contracts.registry import KINDS, registry, resolve, singular
+from i2izoo.interfaces import Metric, SetMetric
 from i2izoo.models.cards import read_card
 from i2izoo.report.layout import lay_out
 from i2izoo.report.page import write_report
@@ -243,13 +243,12 @@ def parts(base: str) -> str:
     for kind in KINDS:
         names = [n for n in list_parts(kind) if kind != "pretrained"]
         if names:
-            rows = [f"| `{n}` | {_cell(_first_line(registry(kind).get(n)))} |" for n in names]
+            rows = [
+                f"| `{n}` | {_cell(html.escape(describe.first_line(registry(kind).get(n)), quote=False))} |"
+                for n in names
+            ]
             tables += [f"## {singular(kind).capitalize()}", "\n".join(["| Name | What |", "|---|---|", *rows])]
     return "\n\n".join(tables)
-
-
-def _first_line(part: type) -> str:
-    return html.escape((inspect.getdoc(part) or "").partition("\n")[0], quote=False)
 
 
 # --------------------------------------------------------------------------------------------------------- metrics
@@ -277,7 +276,7 @@ def _prose(part: type) -> str:
 
 def _metric_facts(metric: type[Metric]) -> str:
     low, high = (f"{bound:g}" if math.isfinite(bound) else "∞" if bound > 0 else "-∞" for bound in metric.bounds)
-    weights = [f"`{w.file}` ({w.licence})" for w in _weights(metric)]
+    weights = [f"`{w.file}` ({w.licence})" for w in describe.weights_of(metric)]
     reference = ["all truths"] if issubclass(metric, SetMetric) else []
     rows = {
         "Range": f"{low} to {high}{' ' + metric.unit if metric.unit else ''}",
@@ -286,18 +285,12 @@ def _metric_facts(metric: type[Metric]) -> str:
         + (f", better {metric.advised_samples}" if metric.advised_samples > metric.min_samples else ""),
         "Weights": ", ".join(weights) or "none",
     }
+    own = {option.name: option.default for option in describe.options(metric)}
     if metric.qualifier is not None:
-        default = json.dumps(schema(metric)[metric.qualifier].default)
-        rows["Variants"] = f"option `{metric.qualifier}`, in brackets; default `{default}`"
-    if others := [f"`{n}` = `{json.dumps(p.default)}`" for n, p in schema(metric).items() if n != metric.qualifier]:
-        rows["Options"] = ", ".join(others)
+        rows["Variants"] = f"option `{metric.qualifier}`, in brackets; default `{own.pop(metric.qualifier)}`"
+    if own:
+        rows["Options"] = ", ".join(f"`{name}` = `{default or 'required'}`" for name, default in own.items())
     return "\n".join(["| | |", "|---|---|", *(f"| {k} | {_cell(v)} |" for k, v in rows.items())])
-
-
-def _weights(metric: type[Metric]) -> tuple[Weights, ...]:
-    if missing_options(metric, {}):
-        return ()
-    return metric().weights()
 
 
 # --------------------------------------------------------------------------------------------------------- options
@@ -305,26 +298,11 @@ def _weights(metric: type[Metric]) -> tuple[Weights, ...]:
 
 def options(base: str, place: str) -> str:
     """A table of the options of the class at `package.module:Class`: type, default, and what its docstring says."""
-    cls = resolve(place)
-    about = _described(cls)
     rows = ["| Option | Type | Default | |", "|---|---|---|---|"]
-    for name, parameter in schema(cls).items():
-        part = part_kind(parameter.annotation)
-        kind = singular(part) if part else describe_type(parameter.annotation)
-        default = "required" if parameter.default is parameter.empty else f"`{json.dumps(parameter.default)}`"
-        rows.append(f"| `{name}` | {_cell(kind)} | {_cell(default)} | {_cell(about.get(name, ''))} |")
+    for option in describe.options(resolve(place)):
+        default = "required" if option.default is None else f"`{option.default}`"
+        rows.append(f"| `{option.name}` | {_cell(option.kind)} | {_cell(default)} | {_cell(option.about)} |")
     return "\n".join(rows)
-
-
-def _described(cls: type) -> dict[str, str]:
-    """Option -> what the Args section of the docstring says about it, or that of a class that it inherits from."""
-    found: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        _, _, section = inspect.cleandoc(base.__doc__ or "").partition("Args:\n")
-        section = re.split(r"\n\S|\n\n", section)[0]
-        options = re.findall(r"^    (\w+): (.*(?:\n     +\S.*)*)", section, re.MULTILINE)
-        found |= {name: " ".join(text.split()) for name, text in options}
-    return found
 
 
 def command_help(base: str, *command: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import json
 import math
 import re
@@ -11,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.contracts.config import describe_type, missing_options, schema
-from i2izoo.contracts.registry import KINDS, part_kind, registry, singular
+from i2izoo.contracts.config import missing_options
+from i2izoo.contracts.describe import first_line, options, weights_of
+from i2izoo.contracts.registry import KINDS, registry, singular
 from i2izoo.errors import MetricError, UnknownNameError, listing, suggest
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             _metric(name, part, None if missing_options(part, {}) else part())
         elif kind == "extractors":
             _part(kind, part)
-            _weights([] if missing_options(part, {}) else part().weights())
+            _weights(weights_of(part))
         else:
             _part(kind, part)
     return 0
@@ -153,7 +153,7 @@ def _weights(needed: Sequence[Weights]) -> None:
 
 
 def _about(part: type) -> None:
-    print(f"  {_first_line(part)}")
+    print(f"  {first_line(part)}")
     print(f"  class {part.__module__}.{part.__qualname__}")
 
 
@@ -170,32 +170,10 @@ def _part(kind: str, part: type) -> None:
 
 def _options(title: str, cls: type, defaults: Mapping[str, Any] = {}) -> None:
     print(f"  {title}:")
-    about = _described(cls)
-    for name, parameter in schema(cls).items():
-        default = defaults.get(name, parameter.default)
-        value = "required" if default is parameter.empty else f"default {json.dumps(default, default=str)}"
-        kind = "" if parameter.annotation is Any else f" ({_kind(parameter.annotation)})"
-        print(f"    {name}{kind}, {value}" + (f": {about[name]}" if name in about else ""))
-
-
-def _kind(annotation: Any) -> str:
-    kind = part_kind(annotation)
-    return singular(kind) if kind else describe_type(annotation)
-
-
-def _described(cls: type) -> dict[str, str]:
-    """Option -> what the Args section of the docstring says about it, or that of a class that it inherits from."""
-    found: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        _, _, section = inspect.cleandoc(base.__doc__ or "").partition("Args:\n")
-        section = re.split(r"\n\S|\n\n", section)[0]
-        options = re.findall(r"^    (\w+): (.*(?:\n     +\S.*)*)", section, re.MULTILINE)
-        found |= {name: " ".join(text.split()) for name, text in options}
-    return found
-
-
-def _first_line(cls: type) -> str:
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
+    for option in options(cls, defaults):
+        value = "required" if option.default is None else f"default {option.default}"
+        kind = f" ({option.kind})" if option.kind else ""
+        print(f"    {option.name}{kind}, {value}" + (f": {option.about}" if option.about else ""))
 
 
 def _table(facts: Mapping[str, Any]) -> None:
