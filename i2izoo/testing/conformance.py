@@ -7,7 +7,8 @@ In the tests of a plugin:
     test_conformance = conformance.suite("my-distribution")
 
 That is one pytest case for each part and rule. Parts are built at their `tiny_options`, a class attribute with the
-options that make them small and fast.
+options that make them small and fast, and again with each of their `tiny_variants`, name -> further options that make
+another method of them: `{"generation": {"task": "generation"}}`.
 """
 
 from __future__ import annotations
@@ -63,17 +64,28 @@ class Check:
         return f"{self.subject.kind}-{self.subject.entry.name}-{self.rule.__name__}"
 
     def __call__(self) -> None:
-        """Raise AssertionError, naming part, rule and what was found, unless the part keeps the rule."""
+        """Raise AssertionError, naming part, rule and what was found, unless part and variants keep the rule."""
+        reasons = [self._found(subject) for subject in self._variants()]
+        if all(reasons):  # of one to which the rule applies there is none
+            raise NotApplicable("; ".join(dict.fromkeys(map(str, reasons))))
+
+    def _variants(self) -> list[Subject]:
         try:
-            self.rule(self.subject)
-        except NotApplicable:
-            raise
+            return self.subject.variants
+        except I2IZooError:  # the part cannot be loaded, which the rule will find
+            return [self.subject]
+
+    def _found(self, subject: Subject) -> NotApplicable | None:
+        """Check one variant; why the rule does not apply to it, or None."""
+        try:
+            self.rule(subject)
+            return None
+        except NotApplicable as reason:
+            return reason
         except Exception as error:
             name = "" if isinstance(error, (AssertionError, I2IZooError)) else f"{type(error).__name__}: "
             rule = re.sub(r"\s+", " ", self.rule.__doc__ or "").strip()
-            raise AssertionError(
-                f"{self.subject} breaks the rule {self.rule.__name__!r} ({rule}): {name}{error}"
-            ) from error
+            raise AssertionError(f"{subject} breaks the rule {self.rule.__name__!r} ({rule}): {name}{error}") from error
 
 
 def checks(distribution: str | None = None) -> list[Check]:

@@ -12,9 +12,10 @@ from i2izoo.contracts.config import check_options, schema
 from i2izoo.contracts.method import Method
 from i2izoo.errors import listing
 from i2izoo.models.storage import method_config
+from i2izoo.nn.padding import valid_side
 from i2izoo.nn.random import seeded
 from i2izoo.testing.networks import TOLERANCE, gap
-from i2izoo.testing.subject import Subject, require
+from i2izoo.testing.subject import NotApplicable, Subject, require
 from i2izoo.training.config import TrainingOptions
 
 
@@ -39,6 +40,10 @@ def describes_itself(subject: Subject) -> None:
     """Directions, channels, domains, data, recipe and inference parts fit together."""
     method: Method = subject.build()
     require(method.directions, "directions is empty")
+    for to, source in method.directions.items():
+        wanted = "generate" if source is None else "translate"
+        own = getattr(type(method), wanted, None) is not getattr(Method, wanted)
+        require(own, f"{to!r} is made {'from nothing' if source is None else f'of {source!r}'}, but has no {wanted}")
     unknown = set(method.domains) - method.channels.keys()
     require(not unknown, f"channels says nothing about {listing(sorted(unknown))}")
     require(all(isinstance(c, int) and c > 0 for c in method.channels.values()), f"channels is {method.channels}")
@@ -57,14 +62,15 @@ def options_are_not_the_trainers(subject: Subject) -> None:
 
 
 def options_of_translate_have_defaults(subject: Subject) -> None:
-    """Every option of `translate` beyond image, to and seeds has a default."""
+    """Every option of `translate` beyond image, to and seeds has a default; so have those of `generate`."""
     method: Method = subject.build()
-    bare = [name for name, default in method.translate_options().items() if default is inspect.Parameter.empty]
+    options = {**method.translate_options(), **method.generate_options()}
+    bare = [name for name, default in options.items() if default is inspect.Parameter.empty]
     require(not bare, f"{listing(bare)} has none")
 
 
 def any_size_translates(subject: Subject) -> None:
-    """Images of 1 x 1 and 33 x 65 come back at their size, with the target's channels, finite, as float."""
+    """Images of 1 x 1 and 33 x 65 come back, or are generated, at that size, with the target's channels, finite."""
     method: Method = subject.build()
     for to in method.directions:
         for size in ((1, 1), (33, 65)):
@@ -75,14 +81,14 @@ def any_size_translates(subject: Subject) -> None:
 
 
 def seeds_decide_everything(subject: Subject) -> None:
-    """A translation is a function of image and seed; a method that samples gives others for other seeds."""
+    """A translation is a function of image and seed; a method that samples or generates gives others for others."""
     method: Method = subject.build()
     for to in method.directions:
         image = images(method, to, 2, 16, 16)
         first = answer(method, image, to, [3, 4], noise=1)
         again = answer(method, image, to, [3, 4], noise=2)
         require(gap([first], [again]) == 0, f"to {to!r}: the same seeds give another image; draw from seeds alone")
-        if method.samples:
+        if method.samples or method.directions[to] is None:
             other = answer(method, image, to, [5, 6])
             require(gap([first], [other]) > 0, f"to {to!r}: it says that it samples, but seeds change nothing")
 
@@ -96,6 +102,26 @@ def rows_are_independent(subject: Subject) -> None:
         alone = answer(method, image[1:2], to, [4])
         difference = gap([together], [alone])
         require(difference <= TOLERANCE, f"to {to!r}: it differs from itself alone by {difference:.2g}")
+
+
+def generates_images(subject: Subject) -> None:
+    """What is generated has the asked size and lies in [-1, 1], each image is another, and a native size is valid."""
+    method: Method = subject.build().eval()
+    made = [to for to, source in method.directions.items() if source is None]
+    if not made:
+        raise NotApplicable("it makes nothing from nothing")
+    for to in made:
+        fit = (method.size_multiple(to), method.min_size(to))
+        size = method.native_size or (valid_side(16, *fit), valid_side(32, *fit))
+        valid = len(size) == 2 and all(side == valid_side(side, *fit) for side in size)
+        require(valid, f"to {to!r}: native_size is {size}, and sides are multiples of {fit[0]} from {fit[1]}")
+        with seeded(0), torch.inference_mode():
+            output = method.generate(to=to, seeds=[3, 4], size=size)
+        wanted = (2, method.channels[to], *size)
+        require(tuple(output.shape) == wanted, f"to {to!r}: generate gives {tuple(output.shape)}, not {wanted}")
+        low, high = output.min().item(), output.max().item()
+        require(low >= -1 and high <= 1, f"to {to!r}: values are from {low:.3g} to {high:.3g}")
+        require(not torch.equal(output[0], output[1]), f"to {to!r}: two seeds give one image")
 
 
 def saved_is_loaded(subject: Subject) -> None:
@@ -121,5 +147,6 @@ RULES = (
     any_size_translates,
     seeds_decide_everything,
     rows_are_independent,
+    generates_images,
     saved_is_loaded,
 )

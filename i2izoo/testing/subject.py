@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -34,13 +34,21 @@ class Subject:
     Attributes:
         kind: kind of part, a key of `i2izoo.contracts.registry.KINDS`.
         entry: name, place and distribution.
+        variant: a name in the part's `tiny_variants`; None: its `tiny_options` alone.
     """
 
     kind: str
     entry: Entry
+    variant: str | None = None
 
     def __str__(self) -> str:
-        return f"{singular(self.kind)} {self.entry.name!r} of plugin {self.entry.plugin}"
+        variant = f" ({self.variant})" if self.variant else ""
+        return f"{singular(self.kind)} {self.entry.name!r}{variant} of plugin {self.entry.plugin}"
+
+    @property
+    def variants(self) -> list[Subject]:
+        """Itself, and one for each entry of the part's `tiny_variants`: name -> options beside the `tiny_options`."""
+        return [self, *(replace(self, variant=name) for name in getattr(self.part, "tiny_variants", {}))]
 
     @property
     def part(self) -> Any:
@@ -52,7 +60,8 @@ class Subject:
         tiny = getattr(self.part, "tiny_options", {})
         if tiny is None:
             raise NotApplicable("it is built of files, which the kit does not have")
-        given = {**tiny, **options}
+        varied = self.part.tiny_variants[self.variant] if self.variant else {}
+        given = {**tiny, **varied, **options}
         context = {n: v for n, v in CONTEXT.items() if n in missing_options(self.part, given)}
         with seeded(seed):
             return self.part(**context, **given)

@@ -51,6 +51,7 @@ class DDIM(Diffusion):
         },
         "sampling_steps": 2,
     }  # fmt: skip
+    tiny_variants: ClassVar[dict[str, dict[str, Any]]] = {"generation": {"task": "generation"}}
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -22,6 +22,7 @@ from i2izoo.interfaces import (
     ReconstructionLoss,
     Update,
 )
+from i2izoo.nn.random import randn
 from i2izoo.testing.conformance import RULES, Check, checks
 from i2izoo.testing.subject import NotApplicable, Subject
 
@@ -296,6 +297,88 @@ class Forgets(GoodMethod):
         yield Update("all", {"l1": (self.generator(batch["a"]) * self.last - batch["b"]).abs().mean()})
 
 
+class GoodGenerator(Method):
+    """Keeps every rule, and makes images from nothing."""
+
+    data = "single"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = Good()
+
+    @property
+    def directions(self) -> dict[str, str | None]:
+        return {"b": None}
+
+    @property
+    def channels(self) -> dict[str, int]:
+        return {"b": 3}
+
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int]) -> Tensor:
+        return self.generator(randn((3, *size), seeds))
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        fake = self.generator(torch.randn_like(batch["b"]))
+        yield Update("all", {"mean": (fake.mean(dim=0) - batch["b"].mean(dim=0)).abs().mean()})
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"all": torch.optim.Adam(self.parameters(), 1e-3)}
+
+
+class OnlyTranslates(GoodGenerator):
+    """Says that it needs no source, but has no way to do without."""
+
+    generate = Method.generate
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+        return self.generator(image)
+
+
+class Glaring(GoodGenerator):
+    """Leaves the range of images."""
+
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int]) -> Tensor:
+        return 3 * randn((3, *size), seeds)
+
+
+class OwnSize(GoodGenerator):
+    """Knows one size only, and does not say so."""
+
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int]) -> Tensor:
+        return super().generate(to=to, seeds=seeds, size=(8, 8))
+
+
+class NotItsSize(GoodGenerator):
+    """Its own size is one that its layers cannot make."""
+
+    native_size = (30, 30)
+
+    def size_multiple(self, to: str) -> int:
+        return 4
+
+
+class OneImage(GoodGenerator):
+    """Makes the same image for all seeds."""
+
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int]) -> Tensor:
+        return super().generate(to=to, seeds=[0] * len(seeds), size=size)
+
+
+class GlobalDraw(GoodGenerator):
+    """Draws from the global random state instead of the seeds."""
+
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int]) -> Tensor:
+        return self.generator(torch.randn(len(seeds), 3, *size))
+
+
+class Neighbours(GoodGenerator):
+    """Normalises by the whole batch."""
+
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int]) -> Tensor:
+        made = super().generate(to=to, seeds=seeds, size=size)
+        return made - made.mean()
+
+
 class Lazy(GoodMethod):
     """Has an optimiser that never steps."""
 
@@ -459,6 +542,13 @@ BROKEN = [
     ("methods", GlobalNoise, "seeds_decide_everything"),
     ("methods", FirstSeedOnly, "rows_are_independent"),
     ("methods", Forgets, "saved_is_loaded"),
+    ("methods", OnlyTranslates, "describes_itself"),
+    ("methods", OwnSize, "any_size_translates"),
+    ("methods", OneImage, "seeds_decide_everything"),
+    ("methods", GlobalDraw, "seeds_decide_everything"),
+    ("methods", Neighbours, "rows_are_independent"),
+    ("methods", Glaring, "generates_images"),
+    ("methods", NotItsSize, "generates_images"),
     ("methods", Lazy, "every_optimizer_learns"),
     ("methods", Partial, "what_translates_is_trained"),
     ("methods", HalfNan, "trains_in_bfloat16"),
@@ -499,10 +589,14 @@ def test_a_part_that_breaks_a_rule_is_found_by_it(kind: str, part: type, rule: s
 GOOD = {"generators": Good, "losses": Adversarial, "methods": GoodMethod, "datasets": GoodData}
 
 
-@pytest.mark.parametrize(("kind", "rule"), [(k, r.__name__) for k in GOOD for r in RULES[k]])
-def test_a_part_that_keeps_the_rules_passes(kind: str, rule: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "part", "rule"),
+    [(k, part, r.__name__) for k, part in [*GOOD.items(), ("methods", GoodGenerator)] for r in RULES[k]],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_a_part_that_keeps_the_rules_passes(kind: str, part: type, rule: str) -> None:
     try:
-        check_of(kind, GOOD[kind], rule)()
+        check_of(kind, part, rule)()
     except NotApplicable as reason:
         pytest.skip(str(reason))
 
@@ -512,6 +606,23 @@ def test_every_rule_about_networks_losses_methods_and_data_has_a_part_that_break
     shown = {rule for _, _, rule in BROKEN}
     everyones = {"options_rebuild_the_part", "unknown_options_are_refused"}  # Configurable sees to these by itself
     assert {r.__name__ for k in kinds for r in RULES[k]} - shown == everyones
+
+
+def test_a_variant_that_breaks_a_rule_is_named() -> None:
+    class Varied(GoodMethod):
+        """Options: off."""
+
+        tiny_variants: ClassVar = {"off": {"off": True}}
+
+        def __init__(self, *, off: bool = False) -> None:
+            super().__init__()
+            self.off = off
+
+        def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+            return image[..., 1:, :] if self.off else image
+
+    with pytest.raises(AssertionError, match=r"method 'Varied' \(off\) of plugin this-program 0 breaks the rule"):
+        check_of("methods", Varied, "any_size_translates")()
 
 
 def test_checks_of_a_distribution_without_parts_say_so() -> None:
