@@ -27,7 +27,7 @@ from train_step import machine, seconds
 import i2izoo
 from i2izoo.contracts.config import missing_options
 from i2izoo.contracts.registry import registry
-from i2izoo.report.layout import parameters
+from i2izoo.report.numbers import parameters
 from i2izoo.testing.images import RandomImages
 
 EMPTY = "(empty process)"

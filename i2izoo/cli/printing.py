@@ -8,10 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from i2izoo.report.layout import Layout
+    from i2izoo.report.table import Table
 
 
-def print_table(table: Layout) -> None:
+def print_table(table: Table) -> None:
     """As wide as the terminal and with bold letters where there is one; into a file as wide as it needs."""
     from i2izoo.report.tables import terminal
 

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
 def dry_run(args: argparse.Namespace) -> int:
     """Print the runs and their sizes; nothing is trained or written."""
-    from i2izoo.report.layout import parameters
+    from i2izoo.report.numbers import parameters
     from i2izoo.sweeps.plan import plan
     from i2izoo.sweeps.spec import read
 

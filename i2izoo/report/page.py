@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 from collections.abc import Sequence
-from html import escape
 from importlib.resources import files
 from pathlib import Path
-from string import Template
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from i2izoo.errors import EvaluationError
 from i2izoo.evaluation.result import Comparison
 from i2izoo.files.writing import write_text
-from i2izoo.report.cases import Gallery, gather, script_json
-from i2izoo.report.charts import bars, difference_charts
+from i2izoo.report.charts import bars, tests
+from i2izoo.report.gallery import gather, script_json
 from i2izoo.report.images import STEPS
-from i2izoo.report.protocol import definition_list, folded
-from i2izoo.report.table import table
-from i2izoo.report.view import Column, columns
+from i2izoo.report.layout import lay_out
+from i2izoo.report.numbers import number, probability
+from i2izoo.report.view import columns
 
 REPORT = "report.html"
 """Name of the file in the folder of a comparison."""
@@ -81,79 +84,39 @@ def page(
 ) -> str:
     """The HTML of `write_report`; `small` is the longest side and the quality of images where bytes are counted."""
     metrics = columns(comparison)
-    gathered = gather(comparison, metrics, cases, chosen, small)
-    body = {
-        "title": escape(_title(comparison)),
-        "logo": _asset("logo.svg"),
-        "lead": _lead(comparison),
-        "protocol": definition_list(comparison.protocol),
-        "folded": folded(comparison.protocol),
-        "table": table(comparison, metrics),
-        "bars": _section("Scores", f'<div class="panels">{bars(comparison, metrics)}</div>') if metrics else "",
-        "differences": _section("Which differences are real", difference_charts(comparison, metrics)),
-        "scatter": _scatter(comparison, metrics),
-        "images": _images(gathered),
-        "data": script_json(gathered.data),
-        "css": _asset("report.css"),
-        "scripts": "\n".join(f'<script type="module">\n{_asset(name)}</script>' for name in SCRIPTS),
-    }
-    size = sum(len(part.encode("utf-8", "replace")) for part in body.values())
-    body["foot"] = (
-        f"Written by i2izoo{_version(comparison)}: one file of {size / 1e6:.1f} MB that needs nothing from outside. "
-        f"Images are WebP, exact where they have few colours. {gathered.note}"
+    gallery = gather(comparison, metrics, cases, chosen, small)
+    protocol = json.dumps(comparison.protocol.config, indent=2, ensure_ascii=False)
+    text = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            comparison=comparison,
+            protocol=comparison.protocol,
+            protocol_json=protocol,
+            protocol_uri=base64.b64encode(protocol.encode("utf-8", "replace")).decode("ascii"),
+            table=lay_out(comparison).shown,
+            bars=bars(comparison, metrics),
+            tests=tests(comparison, metrics),
+            points=sum(len(values) > 1 for column in metrics for values in column.values) > 1,
+            gallery=gallery,
+            data=Markup(script_json(gallery.data)),
+            scripts=[_asset(name) for name in SCRIPTS],
+        )
     )
-    text = Template(_asset("page.html")).substitute(body)
     return text.encode("utf-8", "replace").decode("utf-8")  # names of files may hold bytes that are no text
 
 
-def _asset(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
-
-
-def _version(comparison: Comparison) -> str:
-    version = comparison.protocol.versions.get("i2izoo")
-    return f" {escape(version)}" if version else ""
-
-
-def _title(comparison: Comparison) -> str:
-    protocol = comparison.protocol
-    return f"{protocol.source or 'nothing'} to {protocol.to} on {protocol.data}"
-
-
-def _lead(comparison: Comparison) -> str:
-    models = [result.model for result in comparison.results]
-    images = f"{comparison.protocol.n} image{'s' if comparison.protocol.n != 1 else ''}"
-    if len(models) == 1:
-        return f"<b>{escape(models[0])}</b> on {images}"
-    return f"{len(models)} models on {images}"
-
-
-def _section(title: str, content: str) -> str:
-    return f"<section><h2>{title}</h2>{content}</section>" if content else ""
-
-
-def _scatter(comparison: Comparison, metrics: list[Column]) -> str:
-    series = sum(len(values) > 1 for column in metrics for values in column.values)
-    if series < 2:
-        return ""
-    return _section(
-        "Image by image",
-        '<form class="controls" id="axes"><label>across <select name="x"></select></label>'
-        '<label>up <select name="y"></select></label></form>'
-        '<div class="scatter"><div id="plot"></div><aside id="point" aria-live="polite"></aside></div>',
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("i2izoo.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    made.globals |= {"asset": _asset, "number": number, "probability": probability}
+    return made
 
 
-def _images(gathered: Gallery) -> str:
-    if not gathered.shown:
-        return ""
-    return _section(
-        "Images",
-        '<form class="controls" id="which"><fieldset><legend>Show</legend>'
-        '<label><input type="radio" name="kind" value="chosen" checked><span>a selection</span></label>'
-        '<label><input type="radio" name="kind" value="worst"><span>worst</span></label>'
-        '<label><input type="radio" name="kind" value="best"><span>best</span></label></fieldset>'
-        '<label>by <select name="metric"></select></label><label>of <select name="model"></select></label></form>'
-        '<p id="told" class="legend"></p>'
-        f'<div id="cases">{"".join(gathered.html)}</div>',
-    )
+def _asset(name: str) -> Markup:
+    return Markup((ASSETS / name).read_text(encoding="utf-8"))

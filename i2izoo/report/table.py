@@ -1,163 +1,190 @@
-"""The table of scores and costs, and the notes that belong to it."""
+"""The one layout of a table of scores: what it says, apart from any format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from html import escape
+import string
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from i2izoo.evaluation.result import Comparison, Costs, Result
-from i2izoo.report.layout import parameters, significant
-from i2izoo.report.view import NONE, Column
+from i2izoo.contracts.metric import Score
+
+TIE = "≈"
 
 
-class Notes:
-    """Footnotes: one text has one number, whichever metrics and models it concerns."""
+@dataclass
+class Cell:
+    """One cell.
+
+    Attributes:
+        text: for people.
+        value: for programs, exact: a number, a text or None.
+        interval: the ends of a confidence interval, for people; empty where there is none.
+        score: of a metric, with all digits.
+        spread: standard deviation over seeds, where there are several.
+        best: the best value of its column.
+        tie: not significantly different from the best.
+        marks: letters of footnotes.
+        problem: what stopped the model of this row, a sentence, or "".
+        why: why there is no value, or "".
+    """
+
+    text: str
+    value: Any = None
+    interval: tuple[str, ...] = ()
+    score: Score | None = None
+    spread: float | None = None
+    best: bool = False
+    tie: bool = False
+    marks: list[str] = field(default_factory=list)
+    problem: str = ""
+    why: str = ""
+
+
+@dataclass
+class Head:
+    """The head of a column.
+
+    Attributes:
+        label: for people.
+        name: for programs, where it is another one.
+        unit: of the values, or "".
+        kind: "text", "metric" or "cost".
+        higher: is more better? None where neither is. Only metrics say so with an arrow.
+        marks: letters of footnotes.
+        hidden: is it for programs only?
+    """
+
+    label: str
+    name: str = ""
+    unit: str = ""
+    kind: Literal["text", "metric", "cost"] = "text"
+    higher: bool | None = None
+    marks: list[str] = field(default_factory=list)
+    hidden: bool = False
+
+    @property
+    def arrow(self) -> str:
+        return {None: "", True: "\u2191", False: "\u2193"}[self.higher] if self.kind == "metric" else ""
+
+    @property
+    def direction(self) -> str:
+        return "" if self.higher is None else "higher is better" if self.higher else "lower is better"
+
+    @property
+    def text(self) -> str:
+        """Label, unit and direction in a line."""
+        return " ".join(filter(None, [self.label, f"({self.unit})" if self.unit else "", self.arrow]))
+
+
+@dataclass
+class Footnote:
+    """A sentence below the table.
+
+    Attributes:
+        mark: its letter.
+        sentence: what it says.
+        about: the metrics that it is about.
+        models: the models that it is about, where it is about no metric.
+        problem: does it say what stopped a model?
+    """
+
+    mark: str
+    sentence: str
+    about: list[str] = field(default_factory=list)
+    models: list[str] = field(default_factory=list)
+    problem: bool = False
+
+    @property
+    def text(self) -> str:
+        return f"{', '.join(self.about)}: {self.sentence}" if self.about else self.sentence
+
+
+@dataclass
+class Table:
+    """A row for each model, a column for each metric, then the costs.
+
+    Attributes:
+        title: what was measured on what.
+        heads: one for each column.
+        rows: cells, as many as heads.
+        foot: a row of another kind below the others, such as the scores of the true images; None: there is none.
+        footnotes: what the marks refer to.
+        legend: what the signs mean, a sentence each.
+        sentences: what else is to be said, such as the paired differences in words.
+    """
+
+    title: str
+    heads: list[Head]
+    rows: list[list[Cell]]
+    foot: list[Cell] | None = None
+    footnotes: list[Footnote] = field(default_factory=list)
+    legend: list[str] = field(default_factory=list)
+    sentences: list[str] = field(default_factory=list)
+
+    @property
+    def shown(self) -> Table:
+        """The columns for people."""
+        keep = [i for i, head in enumerate(self.heads) if not head.hidden]
+        rows, foot = [[row[i] for i in keep] for row in self.rows], self.foot and [self.foot[i] for i in keep]
+        return Table(self.title, [self.heads[i] for i in keep], rows, foot, self.footnotes, self.legend, self.sentences)
+
+    @property
+    def body(self) -> list[list[Cell]]:
+        """The rows with the foot as the last."""
+        return [*self.rows, *([self.foot] if self.foot else [])]
+
+    def has(self, what: Literal["interval", "tie", "spread"]) -> bool:
+        """Does any cell have an interval, a tie or a spread?"""
+        return any(getattr(cell, what) for row in self.rows for cell in row)
+
+
+class Builder:
+    """Puts a table together column by column; what is said of every cell of a column is said once, at its head."""
 
     def __init__(self) -> None:
-        self._labels: dict[str, list[str]] = {}
+        self.heads: list[Head] = []
+        self.columns: list[list[Cell]] = []
+        self.footnotes: dict[str, Footnote] = {}
 
-    def mark(self, label: str, text: str) -> str:
-        """The reference to a footnote, which is added where it is new."""
-        text = text if text.endswith(".") else f"{text}."
-        labels = self._labels.setdefault(text, [])
-        if label not in labels:
-            labels.append(label)
-        n = list(self._labels).index(text) + 1
-        return f'<sup><a href="#note-{n}" title="{escape(text)}">{n}</a></sup>'
+    def add(self, head: Head, cells: list[Cell], said: Sequence[Sequence[str] | None] = ()) -> None:
+        """Add a column.
 
-    def html(self) -> str:
-        rows = "".join(
-            f'<li id="note-{n}"><b>{escape(", ".join(labels))}</b> {escape(text)}</li>'
-            for n, (text, labels) in enumerate(self._labels.items(), start=1)
-        )
-        return f'<ol class="notes">{rows}</ol>' if rows else ""
+        Args:
+            head: of it; its marks and those of the cells are set here.
+            cells: of it.
+            said: sentences about each cell; None: a cell that has nothing to say, and does not count. A row's model is
+                the text of the cell in the first column.
+        """
+        self.heads.append(head)
+        self.columns.append(cells)
+        told = [sentences for sentences in said if sentences is not None]
+        common = [s for s in told[0] if all(s in others for others in told)] if len(told) > 1 else []
+        for row, (cell, sentences) in enumerate(zip(cells, said, strict=False)):
+            for sentence in sentences or ():
+                mark = self._mark(sentence, head, self.columns[0][row].text, sentence == cell.problem)
+                marks = head.marks if sentence in common else cell.marks
+                marks += [mark] * (mark not in marks)
 
+    def _mark(self, sentence: str, head: Head, model: str, problem: bool) -> str:
+        sentence = sentence if sentence.endswith(".") else f"{sentence}."
+        note = self.footnotes.setdefault(sentence, Footnote(_letter(len(self.footnotes)), sentence, problem=problem))
+        subjects, subject = (note.about, head.label) if head.kind == "metric" else (note.models, model)
+        if head.kind != "cost" and subject not in subjects:
+            subjects.append(subject)
+        return note.mark
 
-def table(comparison: Comparison, columns: list[Column]) -> str:
-    """The sortable table with its notes."""
-    notes = Notes()
-    costs = [column for column in COSTS if any(r.costs is not None for r in comparison.results)]
-    heads = ['<th scope="col" class="model"><button type="button">model</button></th>']
-    for column in columns:
-        unit = f" <small>{escape(column.unit)}</small>" if column.unit else ""
-        heads.append(
-            f'<th scope="col" data-first="{"descending" if column.higher else "ascending"}">'
-            f'<button type="button" title="{column.direction}">{_breakable(column.label)}{unit} '
-            f'<span aria-label="{column.direction}">{column.arrow}</span></button></th>'
-        )
-    heads += [
-        f'<th scope="col" class="cost" data-first="ascending"><button type="button">{title} '
-        f"<small>{unit}</small></button></th>"
-        for title, unit, _ in costs
-    ]
-    rows = [
-        f"<tr><th scope='row' class='model'>{_model(result, notes)}</th>"
-        + "".join(_cell(column, i, result, comparison.protocol.n, notes) for column in columns)
-        + "".join(_cost(cost, result.costs) for _, _, cost in costs)
-        + "</tr>"
-        for i, result in enumerate(comparison.results)
-    ]
-    return (
-        '<div class="wide"><table id="scores"><thead><tr>'
-        + "".join(heads)
-        + "</tr></thead><tbody>"
-        + "".join(rows)
-        + f"</tbody>{_reference(columns, len(costs), comparison.protocol.to)}</table></div>"
-        + f'<p class="legend">{_legend(comparison, columns)}</p>'
-        + notes.html()
-    )
+    def rows(self) -> list[list[Cell]]:
+        """The columns, row by row."""
+        return [list(row) for row in zip(*self.columns, strict=True)]
 
 
-def _breakable(label: str) -> str:
-    """A long name breaks after its dots: `fcn_score.` `pixel_accuracy`."""
-    return escape(label).replace(".", ".<wbr>")
+def texts(values: Iterable[object]) -> list[Cell]:
+    """Cells of plain text."""
+    return [Cell(str(value), value) for value in values]
 
 
-def _model(result: Result, notes: Notes) -> str:
-    marks = "".join(notes.mark(result.model, note) for note in result.notes)
-    problem = f'<span class="problem">{escape(result.problem)}</span>' if result.problem else ""
-    return f'<span class="name">{escape(result.model)}</span>{marks}{problem}'
-
-
-def _cell(column: Column, i: int, result: Result, n: int, notes: Notes) -> str:
-    score = column.scores[i]
-    if score is None or score.value is None:
-        why = (score.reason if score else None) or result.problem or "not asked for"
-        mark = notes.mark(column.label, f"not computed: {why}") if score else ""
-        value = f'<span class="value">{NONE}<span class="marks">{mark}</span></span>'
-        return f'<td class="none" title="not computed: {escape(why)}">{value}</td>'
-    marks = "".join(notes.mark(column.label, note) for note in score.notes)
-    if result.problem and 0 < score.n < n:
-        marks += notes.mark(
-            result.model, f"scored on {score.n} of {n} images, so it is out of the running for the best"
-        )
-    if i in column.best:
-        state, title = "best", "best value"
-    elif i in column.ties:
-        state, title = "tie", "no real difference from the best"
-    else:
-        state, title = "", ""
-    exact, interval = repr(float(score.value)), ""
-    if score.low is not None and score.high is not None:
-        interval = f'<span class="ci">{column.text(score.low)} to {column.text(score.high)}</span>'
-    badge = f'<span class="badge" title="{title}">{state}</span>' if state else ""
-    return (
-        f'<td class="{state}" data-value="{exact}">'
-        f'<span class="value">{badge}<span title="{exact}">{column.text(score.value)}</span>'
-        f'<span class="marks">{marks}</span></span>{interval}</td>'
-    )
-
-
-def _parameters(costs: Costs) -> tuple[float | None, str]:
-    return costs.parameters or None, parameters(costs.parameters)
-
-
-def _time(costs: Costs) -> tuple[float | None, str]:
-    return costs.seconds, significant(costs.seconds, 1e3)
-
-
-def _memory(costs: Costs) -> tuple[float | None, str]:
-    return costs.memory, significant(costs.memory, 1e-6)
-
-
-COSTS: tuple[tuple[str, str, Callable[[Costs], tuple[float | None, str]]], ...] = (
-    ("parameters", "", _parameters),
-    ("time", "ms / image", _time),
-    ("memory", "MB", _memory),
-)
-
-
-def _cost(cost: Callable[[Costs], tuple[float | None, str]], costs: Costs | None) -> str:
-    value, text = cost(costs) if costs else (None, NONE)
-    if value is None:
-        why = "a folder of images" if costs and not costs.parameters else "not measured"
-        return f'<td class="cost none" title="{why}">{text}</td>'
-    return f'<td class="cost" data-value="{value!r}" title="{value!r}">{text}</td>'
-
-
-def _reference(columns: list[Column], costs: int, to: str) -> str:
-    """The true images' own scores, for metrics that have them."""
-    found = [next((s.reference for s in c.scores if s and s.reference is not None), None) for c in columns]
-    if all(value is None for value in found):
-        return ""
-    cells = "".join(
-        "<td></td>" if value is None else f'<td title="{value!r}">{column.text(value)}</td>'
-        for column, value in zip(columns, found, strict=True)
-    )
-    return (
-        f'<tfoot><tr><th scope="row" class="model">true images <small>({escape(to)})</small></th>{cells}'
-        + '<td class="cost"></td>' * costs
-        + "</tr></tfoot>"
-    )
-
-
-def _legend(comparison: Comparison, columns: list[Column]) -> str:
-    lines = []
-    if any(s and s.low is not None for c in columns for s in c.scores):
-        lines.append("Below each value: its 95 % confidence interval.")
-    if any(c.ties for c in columns):
-        lines.append("<b>tie</b>: a paired test does not tell it from the best.")
-    devices = dict.fromkeys(r.costs.device for r in comparison.results if r.costs and r.costs.seconds is not None)
-    if devices:
-        lines.append(f"Time and memory: batch of 1 on {escape(', '.join(devices))}.")
-    return " ".join(lines)
+def _letter(index: int) -> str:
+    """a to z, then aa, ab, ..."""
+    letters = string.ascii_lowercase
+    return letters[index] if index < 26 else _letter(index // 26 - 1) + letters[index % 26]

@@ -1,16 +1,18 @@
-"""A result or a comparison as a table: for the terminal, Markdown, CSV, JSON and LaTeX."""
+"""The renderings of a table: for the terminal, Markdown, CSV and LaTeX; HTML is on the page of the report."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from i2izoo.errors import ConfigError, listing, suggest
+from i2izoo.evaluation.comparison import to_dict
 from i2izoo.evaluation.result import Comparison, Result
-from i2izoo.report.layout import TIE, Cell, Layout, lay_out
+from i2izoo.report.layout import lay_out
+from i2izoo.report.table import TIE, Cell, Head, Table
 
 
 def render(found: Result | Comparison, form: str = "table", *, width: int | None = None, colour: bool = False) -> str:
@@ -22,78 +24,88 @@ def render(found: Result | Comparison, form: str = "table", *, width: int | None
 
     Args:
         found: what `evaluate` or `compare` gave.
-        form: "table" (terminal), "markdown", "csv", "json" or "latex" (with booktabs).
+        form: "table" (terminal), "markdown", "csv", "latex" (with booktabs), or "json": all that was found.
         width: of the terminal in columns; None: as wide as the table needs.
         colour: terminal only: with escape codes for bold.
 
     Raises:
         ConfigError: there is no such form.
     """
+    if form == "json":
+        content = to_dict(found) if isinstance(found, Comparison) else found.to_dict()
+        return json.dumps(content, indent=2, allow_nan=False) + "\n"
     if form == "table":
-        return terminal(found, width=width, colour=colour)
+        return terminal(lay_out(found), width=width, colour=colour)
     if form not in FORMS:
-        known = ["table", *FORMS]
+        known = ["table", *FORMS, "json"]
         raise ConfigError(f"there is no table format {form!r}{suggest(form, known) or ';'} Use {listing(known)}.")
-    return FORMS[form](found)
+    return FORMS[form](lay_out(found))
 
 
 # ------------------------------------------------------------------------------------------------------- terminal
 
 
-def terminal(found: Result | Comparison | Layout, *, width: int | None = None, colour: bool = False) -> str:
+def terminal(table: Table, *, width: int | None = None, colour: bool = False) -> str:
     """For a terminal."""
     from rich import box
+    from rich import table as rich_table
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    def text(cell: Cell) -> Text:
-        return Text.assemble((cell.text, "bold" if cell.best else ""), _tail(cell))
-
-    layout = found if isinstance(found, Layout) else lay_out(found)
+    table = table.shown
     # a fixed colour system, and not legacy_windows: the text may go into a file or a pipe
     settings = {"force_terminal": colour, "color_system": "standard" if colour else None, "legacy_windows": False}
     console = Console(file=io.StringIO(), width=width or 10_000, highlight=False, markup=False, **settings)  # type: ignore[arg-type]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for index, head in enumerate(layout.headers):
-        table.add_column(text(head), justify="right" if index else "left", overflow="fold")
-    for row in layout.rows:
-        table.add_row(*map(text, row))
-    console.print(layout.title, soft_wrap=True)
-    console.print(table)
-    for line in [*(f"({mark}) {s}" for mark, s in layout.footnotes), *layout.legend, *layout.sentences]:
+    grid = rich_table.Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for index, head in enumerate(table.heads):
+        grid.add_column(Text(head.text + _marks(head)), justify="right" if index else "left", overflow="fold")
+    for row in table.body:
+        grid.add_row(*(Text.assemble((cell.text, "bold" if cell.best else ""), _tail(cell)) for cell in row))
+    console.print(table.title, soft_wrap=True)
+    console.print(grid)
+    for line in [*_remarks(table), *table.sentences]:
         console.print(line, soft_wrap=True)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"  # type: ignore[attr-defined]
 
 
+def _remarks(table: Table) -> list[str]:
+    return [*(f"({note.mark}) {note.text}" for note in table.footnotes), *table.legend]
+
+
+def _marks(at: Cell | Head) -> str:
+    return f" ({','.join(at.marks)})" if at.marks else ""
+
+
+def _interval(cell: Cell) -> str:
+    return f" [{', '.join(cell.interval)}]" if cell.interval else ""
+
+
 def _tail(cell: Cell) -> str:
     """What follows the value."""
-    marks = f"({','.join(cell.marks)})" if cell.marks else ""
-    return "".join(f" {part}" for part in (cell.interval, TIE if cell.tie else "", marks) if part)
+    return _interval(cell) + f" {TIE}" * cell.tie + _marks(cell)
 
 
 # ------------------------------------------------------------------------------------------------------- markdown
 
 
-def markdown(found: Result | Comparison | Layout) -> str:
+def markdown(table: Table) -> str:
     """For a README or a page."""
-    layout = found if isinstance(found, Layout) else lay_out(found)
+    table = table.shown
 
     def text(cell: Cell) -> str:
         value = _markdown(cell.text)
         return (f"**{value}**" if cell.best else value) + _markdown(_tail(cell))
 
-    lines = [layout.title, "", _line(map(text, layout.headers))]
-    lines.append(_line(["---" if i == 0 else "---:" for i in range(len(layout.headers))]))
-    lines += [_line(map(text, row)) for row in layout.rows]
-    remarks = [*(f"({mark}) {s}" for mark, s in layout.footnotes), *layout.legend]
-    for block in (remarks, layout.sentences):
+    lines = [table.title, "", _line(_markdown(head.text + _marks(head)) for head in table.heads)]
+    lines.append(_line(["---" if i == 0 else "---:" for i in range(len(table.heads))]))
+    lines += [_line(map(text, row)) for row in table.body]
+    for block in (_remarks(table), table.sentences):
         lines += ["", *(f"- {_markdown(s)}" for s in block)] if block else []
     return "\n".join(lines) + "\n"
 
 
-def _line(cells: object) -> str:
-    return "| " + " | ".join(cells) + " |"  # type: ignore[arg-type]
+def _line(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 def _markdown(text: str) -> str:
@@ -102,33 +114,28 @@ def _markdown(text: str) -> str:
     return marked.replace("<", "&lt;")
 
 
-# ------------------------------------------------------------------------------------------------------ csv, json
+# ------------------------------------------------------------------------------------------------------ csv
 
 
-def csv_table(found: Result | Comparison) -> str:
-    """For a program: all digits, an empty cell where there is no value, seconds and bytes."""
-    results = found.results if isinstance(found, Comparison) else [found]
-    labels = list(dict.fromkeys(label for result in results for label in result.scores))
+def csv_table(table: Table) -> str:
+    """For a program: all digits, seconds and bytes, the ends of intervals, an empty cell where there is no value."""
+    columns: list[list[Any]] = []
+    for head, cells in zip(table.heads, zip(*table.rows, strict=True), strict=True):
+        name = head.name or head.label
+        columns.append([name, *(cell.value for cell in cells)])
+        if head.kind == "metric":
+            scores = [cell.score for cell in cells]
+            columns.append([f"{name}_low", *(s and s.low for s in scores)])
+            columns.append([f"{name}_high", *(s and s.high for s in scores)])
+            if table.has("spread"):
+                columns.append([f"{name}_sd", *(cell.spread for cell in cells)])
+            columns.append([f"{name}_n", *(s and s.n for s in scores)])
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    names = [name for label in labels for name in (label, f"{label}_low", f"{label}_high", f"{label}_n")]
-    writer.writerow(["model", *names, "parameters", "seconds", "memory", "device", "problem"])
-    for result in results:
-        found_scores = [result.scores.get(label) for label in labels]
-        cells: list[Any] = [v for s in found_scores for v in ((s.value, s.low, s.high, s.n) if s else (None,) * 4)]
-        c = result.costs
-        cells += [c.parameters, c.seconds, c.memory, c.device] if c else [None] * 4
-        plain = [repr(float(v)) if isinstance(v, float) else v for v in cells]
-        writer.writerow([result.model, *plain, result.problem])
+    csv.writer(text, lineterminator="\n").writerows(
+        [repr(float(value)) if isinstance(value, float) else value for value in row]
+        for row in zip(*columns, strict=True)
+    )
     return text.getvalue()
-
-
-def json_table(found: Result | Comparison) -> str:
-    """All that was found."""
-    from i2izoo.evaluation.comparison import to_dict
-
-    content = to_dict(found) if isinstance(found, Comparison) else found.to_dict()
-    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
 # ---------------------------------------------------------------------------------------------------------- latex
@@ -149,36 +156,35 @@ SYMBOLS = {
 }
 
 
-def latex(found: Result | Comparison | Layout) -> str:
+def latex(table: Table) -> str:
     """For a paper: booktabs."""
-    layout = found if isinstance(found, Layout) else lay_out(found)
+    table = table.shown
+
+    def marked(text: str, at: Cell | Head) -> str:
+        return text + (rf"\textsuperscript{{{','.join(at.marks)}}}" if at.marks else "")
 
     def text(cell: Cell) -> str:
-        value = _latex(cell.text)
-        parts = [rf"\textbf{{{value}}}" if cell.best else value]
-        parts += [_latex(cell.interval)] if cell.interval else []
-        parts += [SYMBOLS[TIE]] if cell.tie else []
-        return " ".join(parts) + (rf"\textsuperscript{{{','.join(cell.marks)}}}" if cell.marks else "")
+        value = rf"\textbf{{{_latex(cell.text)}}}" if cell.best else _latex(cell.text)
+        return marked(value + _latex(_interval(cell)) + f" {SYMBOLS[TIE]}" * cell.tie, cell)
 
     lines = [
         r"% needs \usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{_latex(layout.title)}}}",
-        rf"\begin{{tabular}}{{l{'r' * (len(layout.headers) - 1)}}}",
+        rf"\caption{{{_latex(table.title)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.heads) - 1)}}}",
         r"\toprule",
-        " & ".join(map(text, layout.headers)) + r" \\",
+        " & ".join(marked(_latex(head.text), head) for head in table.heads) + r" \\",
         r"\midrule",
-        *(" & ".join(map(text, row)) + r" \\" for row in layout.rows),
+        *(" & ".join(map(text, row)) + r" \\" for row in table.body),
         r"\bottomrule",
         r"\end{tabular}",
     ]
-    remarks = [rf"\textsuperscript{{{mark}}} {_latex(s)}" for mark, s in layout.footnotes]
-    for line in [*remarks, *map(_latex, layout.legend)]:
-        lines.append(rf"\par\footnotesize {line}")
+    remarks = [rf"\textsuperscript{{{note.mark}}} {_latex(note.text)}" for note in table.footnotes]
+    lines += [rf"\par\footnotesize {line}" for line in [*remarks, *map(_latex, table.legend)]]
     lines.append(r"\end{table}")
-    if layout.sentences:
-        items = [rf"\item {_latex(s)}" for s in layout.sentences]
+    if table.sentences:
+        items = [rf"\item {_latex(s)}" for s in table.sentences]
         lines += [r"\begin{itemize}", *items, r"\end{itemize}"]
     return "\n".join(lines) + "\n"
 
@@ -187,12 +193,7 @@ def _latex(text: str) -> str:
     return "".join(SYMBOLS.get(c, c) for c in text)
 
 
-FORMS: dict[str, Callable[[Result | Comparison], str]] = {
-    "markdown": markdown,
-    "csv": csv_table,
-    "json": json_table,
-    "latex": latex,
-}
+FORMS: dict[str, Callable[[Table], str]] = {"markdown": markdown, "csv": csv_table, "latex": latex}
 """Name of a format for files -> what writes it."""
 FILES = {"markdown": "table.md", "csv": "table.csv", "latex": "table.tex"}
 """Name of a format -> the file in the folder of a comparison."""

@@ -9,8 +9,7 @@ from typing import TypeAlias
 
 from i2izoo.contracts.metric import Score
 from i2izoo.evaluation.result import Comparison
-
-MINUS, INFINITY, NONE = "\u2212", "\u221e", "-"
+from i2izoo.report.numbers import number, significant_places
 
 Images: TypeAlias = dict[str, float]
 """Name of an image -> value."""
@@ -39,6 +38,16 @@ class Column:
     ties: frozenset[int]
 
     @property
+    def reference(self) -> float | None:
+        """The same measure of the true images, where the metric has one."""
+        return next((s.reference for s in self.scores if s and s.reference is not None), None)
+
+    def best_of(self, name: str) -> float | None:
+        """The best value of one image, where several models have one."""
+        values = [images[name] for images in self.values if name in images]
+        return (max if self.higher else min)(values) if len(values) > 1 else None
+
+    @property
     def direction(self) -> str:
         return "higher is better" if self.higher else "lower is better"
 
@@ -48,21 +57,6 @@ class Column:
 
     def text(self, value: float | None, sign: bool = False) -> str:
         return number(value, self.decimals, sign)
-
-
-def number(value: float | None, decimals: int, sign: bool = False) -> str:
-    """A number as the report prints it.
-
-    >>> number(3.14159, 2), number(float("inf"), 2), number(None, 2), number(2e-7, 6), number(0.5, 1, sign=True)
-    ('3.14', '∞', '-', '2.0e-07', '+0.5')
-    """
-    if value is None or math.isnan(value):
-        return NONE
-    plus = "+" if sign and value > 0 else ""
-    if math.isinf(value):
-        return (plus or (MINUS if value < 0 else "")) + INFINITY
-    tiny = value != 0 and abs(value) < 0.5 * 10**-decimals and decimals >= 6
-    return plus + (f"{value:.1e}" if tiny else f"{value:.{decimals}f}").replace("-", MINUS, int(value < 0))
 
 
 def decimals(scores: Iterable[Score | None]) -> int:
@@ -80,13 +74,9 @@ def decimals(scores: Iterable[Score | None]) -> int:
     rounding = 1e-6 * max((abs(s.value) for s in found if s.value is not None and math.isfinite(s.value)), default=0.0)
     narrowest = min((half for half in halves if rounding < half < math.inf), default=None)
     if narrowest is not None:
-        return _digits(narrowest, 2)
+        return significant_places(narrowest, 2)
     largest = max((abs(s.value) for s in found if s.value is not None and math.isfinite(s.value)), default=0.0)
-    return _digits(largest, 4) if largest else 2
-
-
-def _digits(size: float, significant: int) -> int:
-    return min(max(significant - 1 - math.floor(math.log10(size)), 0), 6)
+    return significant_places(largest, 4) if largest else 2
 
 
 def columns(comparison: Comparison) -> list[Column]:

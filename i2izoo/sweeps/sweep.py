@@ -21,9 +21,10 @@ from i2izoo.evaluation.result import Comparison, Result
 from i2izoo.files.weights import weights_in
 from i2izoo.files.writing import write_text
 from i2izoo.report.page import REPORT, write_report
+from i2izoo.report.tables import terminal
 from i2izoo.sweeps.plan import Run, plan
 from i2izoo.sweeps.spec import Sweep, read
-from i2izoo.sweeps.table import Row, files, make_rows, show
+from i2izoo.sweeps.table import Row, files, make_rows, table
 from i2izoo.training.resume import changed_options
 from i2izoo.training.trainer import Trainer
 
@@ -52,7 +53,7 @@ class SweepResult:
         return {name: why for row in self.rows for name, why in row.problems.items()}
 
     def __str__(self) -> str:
-        return show(self.rows, self.comparison)
+        return terminal(table(self.rows, self.comparison))
 
 
 def sweep(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import statistics
 from collections.abc import Mapping, Sequence
@@ -14,9 +12,11 @@ from i2izoo.contracts.metric import Score
 from i2izoo.errors import listing
 from i2izoo.evaluation.result import Comparison, Result, _finite
 from i2izoo.evaluation.statistics import mean_interval
-from i2izoo.report.layout import Cell, Layout, lay_out, parameters, significant
-from i2izoo.report.tables import latex, markdown, terminal
-from i2izoo.report.view import _digits, columns, decimals, number
+from i2izoo.report.layout import add_metric, legend, title
+from i2izoo.report.numbers import parameters, significant, significant_places
+from i2izoo.report.table import Builder, Cell, Head, Table, texts
+from i2izoo.report.tables import FILES, FORMS
+from i2izoo.report.view import columns
 from i2izoo.sweeps.plan import Run
 from i2izoo.sweeps.spec import label
 
@@ -95,111 +95,51 @@ def _spread(name: str, results: Sequence[Result]) -> float | None:
     return statistics.stdev(values) if len(values) > 1 else None
 
 
-def table(rows: Sequence[Row], comparison: Comparison | None) -> Layout:
+def table(rows: Sequence[Row], comparison: Comparison | None) -> Table:
     """The rows for reading."""
+    made = Builder()
     named = not rows[0].varied or any(row.name != _plain_name(row) for row in rows)
-    headers, grid = [], []
-    if named:
-        headers.append(Cell("run"))
-        grid.append([Cell(row.name) for row in rows])
+    made.add(Head("run", hidden=not named), texts(row.name for row in rows))
     for option in rows[0].varied:
-        headers.append(Cell(option))
-        grid.append([Cell(label(row.varied[option])) for row in rows])
-    legend: dict[str, None] = {}
-    for name in dict.fromkeys(name for row in rows for name in row.scores):
-        scores = [row.scores.get(name) for row in rows]
-        told = next(s for s in scores if s)
-        unit = f" ({told.unit})" if told.unit else ""
-        headers.append(Cell(f"{name}{unit} {'↑' if told.higher_is_better else '↓'}"))
-        grid.append(_metric(name, rows, scores, comparison))
-        for score in filter(None, scores):
-            said = [f"not computed: {score.reason}"] if score.value is None else []
-            legend |= dict.fromkeys(f"{name}: {note}" for note in [*said, *score.notes])
-    for title, cells in {
-        "parameters": [parameters(row.parameters) for row in rows],
-        "in training": [parameters(row.trained) for row in rows],
-        "training (s)": [significant(row.seconds) for row in rows],
-    }.items():
-        headers.append(Cell(title))
-        grid.append([Cell(text) for text in cells])
-    if any(c.interval for column in grid for c in column):
-        legend["[low, high]: bootstrap 95 % confidence interval of the mean over images."] = None
-    if any(row.spread for row in rows):
-        legend[f"±: standard deviation over {max(len(row.runs) for row in rows)} seeds."] = None
-    if any(c.tie for column in grid for c in column):
-        legend["≈: not significantly different from the best (paired permutation test, Holm, p >= 0.05)."] = None
-    title = lay_out(comparison).title if comparison else "No run could be evaluated"
+        made.add(Head(option), texts(label(row.varied[option]) for row in rows))
+    if comparison is not None:
+        # the tests are between single runs
+        tests = comparison.differences if all(len(row.runs) == 1 for row in rows) else []
+        cells = [Result(row.runs[0], comparison.protocol, row.scores, problem=_problem(row)) for row in rows]
+        for column in columns(Comparison(comparison.protocol, cells, tests)):
+            spread = [row.spread.get(column.label) for row in rows]
+            places = max((significant_places(s, 2) for s in spread if s), default=0)
+            add_metric(made, replace(column, decimals=max(column.decimals, places)), cells, spread)
+    sizes, trained = [row.parameters for row in rows], [row.trained for row in rows]
+    made.add(Head("parameters", kind="cost"), [Cell(parameters(size), size) for size in sizes])
+    made.add(Head("in training", "parameters_in_training", kind="cost"), [Cell(parameters(n), n) for n in trained])
+    seconds = [Cell(significant(row.seconds), row.seconds) for row in rows]
+    made.add(Head("training", "training_seconds", "s", kind="cost"), seconds)
+    made.add(Head("seeds", hidden=True), texts(len(row.runs) for row in rows))
+    made.add(Head("problem", hidden=True), texts(_problem(row) for row in rows))
+    found = Table(title(comparison.protocol) if comparison else "No run could be evaluated", made.heads, made.rows())
+    found.footnotes, found.legend = [*made.footnotes.values()], legend(found)
+    if found.has("spread"):
+        found.legend.append(f"±: standard deviation over {max(len(row.runs) for row in rows)} seeds.")
     reasons: dict[str, list[str]] = {}
-    for row in rows:
-        for name, why in row.problems.items():
-            reasons.setdefault(why, []).append(name)
-    problems = [f"{listing(names, 10)} failed: {why}" for why, names in reasons.items()]
-    return Layout(title, headers, [list(row) for row in zip(*grid, strict=True)], [], list(legend), problems)
+    for name, why in (problem for row in rows for problem in row.problems.items()):
+        reasons.setdefault(why, []).append(name)
+    found.sentences = [f"{listing(names, 10)} failed: {why}" for why, names in reasons.items()]
+    return found
 
 
 def _plain_name(row: Row) -> str:
     return ",".join(f"{option}={label(value)}" for option, value in row.varied.items())
 
 
-def _metric(
-    name: str, rows: Sequence[Row], scores: Sequence[Score | None], comparison: Comparison | None
-) -> list[Cell]:
-    spreads = [row.spread[name] for row in rows if row.spread.get(name)]
-    digits = max(decimals(scores), _digits(min(spreads), 2) if spreads else 0)
-    ranked = {i: s.value for i, s in enumerate(scores) if s and s.value is not None and not rows[i].problems}
-    higher = next(s for s in scores if s).higher_is_better
-    top = (max if higher else min)(ranked.values()) if len(ranked) > 1 else None
-    tied: set[str] = set()
-    if comparison and all(len(row.runs) == 1 for row in rows):  # the tests are between single runs
-        column = next(c for c in columns(comparison) if c.label == name)
-        tied = {comparison.results[i].model for i in column.ties}
-    cells = []
-    for i, (row, score) in enumerate(zip(rows, scores, strict=True)):
-        cell = Cell(number(score.value if score else None, digits))
-        if score and name in row.spread:
-            cell.text += f" ± {number(row.spread[name], digits)}"
-        if score and score.value is not None and score.low is not None and score.high is not None:
-            cell.interval = f"[{number(score.low, digits)}, {number(score.high, digits)}]"
-        cell.best = top is not None and ranked.get(i) == top
-        cell.tie = row.runs[0] in tied
-        cells.append(cell)
-    return cells
-
-
-def show(rows: Sequence[Row], comparison: Comparison | None, width: int | None = None) -> str:
-    """For a terminal."""
-    return terminal(table(rows, comparison), width=width)
+def _problem(row: Row) -> str | None:
+    return " ".join(f"{name}: {why}" for name, why in row.problems.items()) or None
 
 
 def files(rows: Sequence[Row], comparison: Comparison | None) -> dict[str, str]:
     """Name of a file -> its text."""
-    layout = table(rows, comparison)
-    return {
-        "table.md": markdown(layout),
-        "table.csv": _csv(rows),
-        "table.json": _json(rows, comparison),
-        "table.tex": latex(layout),
-    }
-
-
-def _csv(rows: Sequence[Row]) -> str:
-    """All digits, an empty cell where there is no value."""
-    names = list(dict.fromkeys(name for row in rows for name in row.scores))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    ends = [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_sd", "_n")]
-    costs = ["parameters", "parameters_in_training", "training_seconds", "seeds", "problem"]
-    writer.writerow(["run", *rows[0].varied, *ends, *costs])
-    for row in rows:
-        cells: list[Any] = []
-        for name in names:
-            score = row.scores.get(name, Score(None))
-            cells += [score.value, score.low, score.high, row.spread.get(name), score.n]
-        plain = [repr(float(cell)) if isinstance(cell, float) else cell for cell in cells]
-        said = " ".join(f"{name}: {why}" for name, why in row.problems.items()) or None
-        varied = [label(value) for value in row.varied.values()]
-        writer.writerow([row.name, *varied, *plain, row.parameters, row.trained, row.seconds, len(row.runs), said])
-    return text.getvalue()
+    laid_out = table(rows, comparison)
+    return {name: FORMS[form](laid_out) for form, name in FILES.items()} | {"table.json": _json(rows, comparison)}
 
 
 def _json(rows: Sequence[Row], comparison: Comparison | None) -> str:

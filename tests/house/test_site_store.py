@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 from report_example import MODELS, comparison
 
-from i2izoo.report.tables import markdown
+from i2izoo.report.tables import render
 
 sys.path.append(str(Path(__file__).parents[2] / "tools"))
 import stored
@@ -17,7 +17,7 @@ def test_figures_and_images_come_back(tmp_path):
     whole = comparison(tmp_path / "run", models=MODELS[:3])
     whole.results[1].images = None  # as of a model whose images were not kept
     stored.store(whole, "example", results=tmp_path)
-    assert markdown(stored.figures("example", tmp_path)) == markdown(whole)
+    assert render(stored.figures("example", tmp_path), "markdown") == render(whole, "markdown")
     back = stored.with_images("example", tmp_path / "images", tmp_path)
     assert [result.images is None for result in back.results] == [False, True, False]
     places = [(whole.inputs, back.inputs), (whole.truths, back.truths)]

@@ -215,7 +215,7 @@ def test_of_many_tests_only_those_with_the_best_are_said():
 
 def test_more_than_26_footnotes():
     results = [Result(f"m{i}", PROTOCOL, problem=f"problem {i}.") for i in range(28)]
-    assert [mark for mark, _ in lay_out(Comparison(PROTOCOL, results)).footnotes][24:] == ["y", "z", "aa", "ab"]
+    assert [note.mark for note in lay_out(Comparison(PROTOCOL, results)).footnotes][24:] == ["y", "z", "aa", "ab"]
 
 
 def test_unknown_format(comparison):
