@@ -12,8 +12,7 @@ import pytest
 import torch
 from golden import Golden
 from i2izoo_metrics.colour import DeltaE2000
-from i2izoo_tasks.colorization import Colorization
-from i2izoo_tasks.colorization_data import ColorizationDataset
+from i2izoo_tasks.colorization import Colorization, ColorizationDataset
 from PIL import Image
 from torch import Tensor
 

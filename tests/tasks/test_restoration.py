@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 from i2izoo_diffusion.palette import Palette
-from i2izoo_tasks.restoration import Inpainting, Restoration
-from i2izoo_tasks.restoration_data import hide
+from i2izoo_tasks.filling import hide
+from i2izoo_tasks.inpainting import Inpainting
+from i2izoo_tasks.restoration import Restoration
 from PIL import Image
 from torch import Tensor
 

@@ -7,13 +7,10 @@ import io
 import numpy as np
 import pytest
 import torch
-from i2izoo_tasks.restoration_data import (
-    InpaintingDataset,
-    JPEGRestorationDataset,
-    RestorationDataset,
-    UncroppingDataset,
-    draw_quality,
-)
+from i2izoo_tasks.inpainting import InpaintingDataset
+from i2izoo_tasks.jpeg_restoration import JPEGRestorationDataset, draw_quality
+from i2izoo_tasks.restoration import RestorationDataset
+from i2izoo_tasks.uncropping import UncroppingDataset
 from PIL import Image
 from scipy.stats import chisquare
 
