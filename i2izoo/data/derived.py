@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor
 
+from i2izoo.contracts.config import check_options, fixed_options
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.registry import registry
 from i2izoo.data.open import open_dataset, spec_of
@@ -38,10 +39,14 @@ class DerivedDataset(Dataset):
     target: str
     images: Dataset
 
-    def __new__(cls, *args: Any, **options: Any) -> Any:
-        if isinstance(root := options.get("root"), Dataset):  # recorded as what would open it
-            options["root"] = spec_of(root)
-        return super().__new__(cls, *args, **options)
+    @classmethod
+    def around(cls, images: Dataset, **options: Any) -> Self:
+        """The data set that is made of one that is open; the `root` on record is what opens that one again."""
+        found = check_options(cls, {**options, "root": spec_of(images)})
+        made = cls.__new__(cls)
+        made.config = found
+        cls.__init__(made, **{**found, **fixed_options(cls), "root": images})
+        return made
 
     def open_images(self, root: str | Mapping[str, Any] | Dataset, domains: list[str], beside: bool = False) -> None:
         """Open `root`: three channels of the target, and of the source where `beside` and the data has it, too.
@@ -122,7 +127,7 @@ class DerivedDataset(Dataset):
         own = {name: value for name, value in changes.items() if name in self.config}
         inside = {name: value for name, value in changes.items() if name not in self.config}
         images = self.images.with_options(**inside) if inside else self.images
-        return type(self)(**{**self.config, "root": images, **own})
+        return self.around(images, **{**self.config, **own})
 
 
 def making_seed(index: int, seed: int | None, key: str) -> int:

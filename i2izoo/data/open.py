@@ -71,8 +71,14 @@ def open_dataset(
         if asked:
             raise DataError(f"the options {listing(asked)} cannot change a dataset that is already open.")
         return source
+    from i2izoo.data.derived import DerivedDataset
+
     options = _completed(_spec(source), asked, defaults or {})
-    return _class(options)(**{name: value for name, value in options.items() if name != "name"})
+    opened, root = _class(options), options.get("root")
+    options.pop("name", None)
+    if isinstance(root, Dataset) and issubclass(opened, DerivedDataset):
+        return opened.around(root, **options)
+    return opened(**options)
 
 
 def spec_of(data: Dataset) -> dict[str, Any]:

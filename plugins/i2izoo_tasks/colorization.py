@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.registry import registry
 from i2izoo.contracts.task import DECIDED, BaseInTask
 from i2izoo.data.derived import DerivedDataset
@@ -156,7 +155,7 @@ class ColorizationDataset(DerivedDataset):
     def __init__(
         self,
         *,
-        root: str | dict[str, Any] | Dataset,
+        root: str | dict[str, Any],
         domains: list[str] = ["grey", "colour"],  # noqa: B006  (recorded as a copy, never written)
         degrade: Preset | dict[str, Any] = "none",
         channels: int | dict[str, int] | None = None,

@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
-from i2izoo.contracts.dataset import Dataset
 from i2izoo.data.derived import making_seed
 from i2izoo.errors import DataError
 from i2izoo.interfaces import Method, Part
@@ -85,7 +84,7 @@ class InpaintingDataset(DamagedDataset):
     def __init__(
         self,
         *,
-        root: str | dict[str, Any] | Dataset,
+        root: str | dict[str, Any],
         domains: list[str] = ["masked", "image"],  # noqa: B006  (recorded as a copy, never written)
         masks: Kind = "mixture",
         coverage: list[float] | None = None,

@@ -10,7 +10,6 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.task import BaseInTask
 from i2izoo.data.derived import making_seed
 from i2izoo.errors import ConfigError, DataError
@@ -105,7 +104,7 @@ class JPEGRestorationDataset(DamagedDataset):
     def __init__(
         self,
         *,
-        root: str | dict[str, Any] | Dataset,
+        root: str | dict[str, Any],
         domains: list[str] = ["compressed", "image"],  # noqa: B006
         quality: int | None = None,
     ) -> None:

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.dataset import Dataset
 from i2izoo.data.derived import making_seed
 from i2izoo.errors import ConfigError, DataError
 from i2izoo.interfaces import Method, Part
@@ -93,7 +92,7 @@ class RestorationDataset(DamagedDataset):
     def __init__(
         self,
         *,
-        root: str | dict[str, Any] | Dataset,
+        root: str | dict[str, Any],
         domains: list[str] = ["damaged", "image"],  # noqa: B006
         tasks: list[Task] = ["colorization", "inpainting", "uncropping", "jpeg_restoration"],  # noqa: B006
     ) -> None:

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
-from i2izoo.contracts.dataset import Dataset
 from i2izoo.data.derived import making_seed
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Method, Part
@@ -123,7 +122,7 @@ class UncroppingDataset(DamagedDataset):
     def __init__(
         self,
         *,
-        root: str | dict[str, Any] | Dataset,
+        root: str | dict[str, Any],
         domains: list[str] = ["cropped", "image"],  # noqa: B006
     ) -> None:
         self.open_images(root, domains)

@@ -174,7 +174,7 @@ def test_splits_sides_and_domains(folder, tmp_path):
 
 def test_an_open_dataset_is_wrapped_and_options_reach_it(folder):
     whole = open_dataset(folder, kind="single", load_size=20, crop_size=16)
-    data = InpaintingDataset(root=whole)
+    data = InpaintingDataset.around(whole)
     assert data.images is whole
     assert torch.equal(data.sample(1, 3)["image"], whole.sample(1, 3)["image"])
     again = type(data)(**data.config)  # the record opens the same images
