@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Read tensors only, build the method that they fit, and save it."""
     method = registry("methods").get(args.method)
 
-    from i2izoo.models import storage
+    from i2izoo.models import config_file, storage
     from i2izoo.models.foreign import read_state_dict
     from i2izoo.models.translator import Translator
 
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     paths = [Path(w) for w in args.words if w not in words]
     if not paths:
         args.parser.error("name at least one checkpoint file")
-    if (args.out / storage.CONFIG).exists() and not args.force:
+    if (args.out / config_file.CONFIG).exists() and not args.force:
         raise StorageError(f"{args.out} already holds a model; use --force, or another --out.")
     (options,) = parse_options(words, schema(method), where=repr(args.method), parser=args.parser)
     files = {path.name: read_state_dict(path) for path in paths}

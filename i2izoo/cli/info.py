@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from i2izoo.contracts.config import missing_options
 from i2izoo.contracts.describe import first_line, options, weights_of
+from i2izoo.contracts.listing import ways
 from i2izoo.contracts.registry import KINDS, registry, singular
 from i2izoo.errors import MetricError, UnknownNameError, listing, suggest
 
@@ -76,22 +77,25 @@ def _entry(name: str, entry: PretrainedEntry) -> None:
 
 
 def _folder(folder: Path) -> None:
-    from i2izoo.contracts.method import ways
-    from i2izoo.models.storage import WEIGHTS
-    from i2izoo.models.translator import load
+    from i2izoo.models.config_file import WEIGHTS, count_parameters, read_config
 
-    model = load(folder)
-    # a folder of another library has the weights of each component in a sub-folder
-    weights = [folder / WEIGHTS] if (folder / WEIGHTS).is_file() else folder.glob("*/*.safetensors")
-    facts = {k: v for k, v in model.config.items() if k not in ("i2izoo_format", "options", "plugin")}
+    config, weights = read_config(folder, to_build=False), [folder / WEIGHTS]
+    if weights[0].is_file():
+        count = count_parameters(folder)
+    else:  # a folder of another library, whose weights lie in a sub-folder for each component
+        from i2izoo.models.translator import load
+
+        model, weights = load(folder), list(folder.glob("*/*.safetensors"))
+        config, count = model.config, model.num_parameters
+    shown = ("i2izoo_format", "method", "directions", "options", "plugin")
     _table({
-        "method": facts.pop("method"),
-        "directions": ways(model.directions),
-        "parameters": f"{model.num_parameters:,}",
+        "method": config["method"],
+        "directions": ways(config.get("directions", {})),
+        "parameters": f"{count:,}",
         "size": f"{sum(path.stat().st_size for path in weights) / 1e6:.1f} MB",
-        "plugin": " ".join(model.config.get("plugin", {}).values()),
-        **facts,
-        "options": model.config.get("options"),
+        "plugin": " ".join(config.get("plugin", {}).values()),
+        **{name: fact for name, fact in config.items() if name not in shown},
+        "options": config.get("options"),
     })  # fmt: skip
 
 

@@ -21,11 +21,14 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Push, and print the address of the commit."""
     from i2izoo.files.hub import push_folder
+    from i2izoo.models.config_file import read_config
 
+    method = read_config(args.folder)["method"]
     print(
         push_folder(
             args.folder,
             args.repo,
+            method=method,
             private=args.private,
             revision=args.revision,
             create_pr=args.create_pr,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from i2izoo.contracts.registry import registry
 
 
@@ -32,3 +34,12 @@ def list_parts(kind: str, pattern: str | None = None) -> list[str]:
     ['resnet_6blocks']
     """
     return registry(kind).names(pattern)
+
+
+def ways(directions: Mapping[str, str | None]) -> str:
+    """Directions in words.
+
+    >>> ways({"photo": "label", "label": "photo"}), ways({"photo": None})
+    ('label -> photo, photo -> label', 'nothing -> photo')
+    """
+    return ", ".join(f"{source or 'nothing'} -> {to}" for to, source in directions.items())

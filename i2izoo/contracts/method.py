@@ -100,15 +100,6 @@ class Update:
         return self.receivers if self.step is True else tuple(self.step or ())
 
 
-def ways(directions: Mapping[str, str | None]) -> str:
-    """Directions in words.
-
-    >>> ways({"photo": "label", "label": "photo"}), ways({"photo": None})
-    ('label -> photo, photo -> label', 'nothing -> photo')
-    """
-    return ", ".join(f"{source or 'nothing'} -> {to}" for to, source in directions.items())
-
-
 class Method(Configurable, nn.Module, ABC):
     """One way to learn a translation: its parts, its losses, its update order, and how it translates.
 

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from i2izoo.errors import ConfigError, StorageError
 
 
 @dataclass(frozen=True)
 class PretrainedEntry:
-    """A name bound to one method and one folder (bundled) or one Hub repository at one revision.
+    """A name bound to one folder (bundled) or one Hub repository at one revision.
 
-    Entry points of the group `i2izoo.contracts.pretrained` point at instances in torch-free modules.
+    Entry points of the group `i2izoo.pretrained` point at instances in torch-free modules.
 
     Attributes:
-        method: name of the method.
         licence: SPDX identifier, or a short sentence.
         description: one line.
-        bundled: `"package/folder"` inside an installed package.
+        bundled: `"package/folder"` inside an installed package; its config.json says method and domains.
         repo: `"owner/name"` on the Hub.
         revision: 40-hex commit of `repo`; names that can move (`main`) are refused.
-        domains: target domains that it translates to.
+        remote_method: name of the method of `repo`, which is not fetched only to be listed.
+        remote_domains: the same of its target domains.
         recipe: `"package/path.yaml"` of what made it; None: `recipe.yaml` in the folder of a bundled entry.
 
     Raises:
         ConfigError: neither or both places are given, or the revision is not a commit.
     """
 
-    method: str
     licence: str
     description: str = ""
     bundled: str | None = None
     repo: str | None = None
     revision: str | None = None
-    domains: tuple[str, ...] = field(default=())
+    remote_method: str = ""
+    remote_domains: tuple[str, ...] = ()
     recipe: str | None = None
 
     def __post_init__(self) -> None:
@@ -50,6 +53,24 @@ class PretrainedEntry:
             raise ConfigError(f"repo wants 'owner/name' on the Hub; found {self.repo!r}.")
         if self.repo is not None and not re.fullmatch(r"[0-9a-f]{40}", self.revision or ""):
             raise ConfigError(f"entry for {self.repo!r} needs a 40-hex revision; found {self.revision!r}.")
+
+    @property
+    def method(self) -> str:
+        """Name of the method; of a bundled entry as its config.json has it, read when it is asked for."""
+        return str(self._config.get("method", "")) if self.bundled else self.remote_method
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Target domains, the default of `to=` first."""
+        return tuple(self._config.get("directions", ())) if self.bundled else self.remote_domains
+
+    @cached_property
+    def _config(self) -> dict[str, Any]:
+        path = self.folder() / "config.json"
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, OSError) as error:
+            raise StorageError(f"{path} cannot be read ({error}); reinstall the package.") from error
 
     def folder(self) -> Path:
         """Where a bundled entry lies on disk.

@@ -15,7 +15,8 @@ from i2izoo.evaluation.protocol import PROTOCOL
 from i2izoo.evaluation.result import SCORES, Result
 from i2izoo.files.writing import write_text
 from i2izoo.models.cards import read_card, render_card
-from i2izoo.models.storage import CARD, CONFIG, load_folder, read_config
+from i2izoo.models.config_file import CARD, CONFIG, read_config
+from i2izoo.models.storage import load_folder
 
 FOLDER = "evaluation"
 
@@ -41,7 +42,8 @@ def write_to_card(folder: str | os.PathLike[str], result: Result) -> None:
         raise EvaluationError("no metric could be computed, so there is nothing to write onto the card.")
     name, facts = folder.resolve().name, dict(config.get("provenance") or {})
     place, before = folder / FOLDER, dict(facts.get("metrics") or {})
-    if len(directions := load_folder(folder)[0].directions) > 1:
+    directions = config.get("directions") or load_folder(folder)[0].directions
+    if len(directions) > 1:
         place = place / result.protocol.to
         metrics = {f"{label} to {result.protocol.to}": row for label, row in metrics.items()}
         others = tuple(f" to {to}" for to in directions if to != result.protocol.to)

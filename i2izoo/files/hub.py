@@ -142,6 +142,7 @@ def push_folder(
     folder: str | os.PathLike[str],
     repo_id: str,
     *,
+    method: str,
     private: bool | None = None,
     token: str | bool | None = None,
     revision: str | None = None,
@@ -154,6 +155,7 @@ def push_folder(
     Args:
         folder: what `save_pretrained` wrote; hidden and temporary files, pickles and code stay behind.
         repo_id: `"owner/name"`; created if it does not exist.
+        method: name of the method in the folder, for the commit message.
         private: who sees a repository that is created now; None is the owner's default.
         token: access token with write permission; None uses the stored one.
         revision: branch, created if it does not exist; None is the default branch.
@@ -163,10 +165,7 @@ def push_folder(
 
     Raises:
         HubError: see the module.
-        StorageError: the folder is no pretrained folder.
     """
-    from i2izoo.models.storage import read_config  # imports torch, which `parse_repo` and `snapshot` do not need
-
     repo_id, inline = parse_repo(repo_id)
     revision = revision or inline
     if create_pr and revision:
@@ -174,7 +173,6 @@ def push_folder(
             f"a pull request to {repo_id} always goes to its default branch: leave revision={revision!r} out."
         )
     folder = Path(folder)
-    config = read_config(folder)
     files = sorted(_pushed(folder, include_training))
     index = foreign_index(f.relative_to(folder).as_posix() for f in files)
     if index is None and (missing := [name for name in REQUIRED if folder / name not in files]):
@@ -187,7 +185,7 @@ def push_folder(
         commit = api.create_commit(
             repo_id,
             [CommitOperationAdd(f.relative_to(folder).as_posix(), f) for f in files],
-            commit_message=commit_message or f"Upload {config['method']} model with i2izoo",
+            commit_message=commit_message or f"Upload {method} model with i2izoo",
             revision=revision,
             create_pr=create_pr,
         )

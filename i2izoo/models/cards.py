@@ -49,14 +49,11 @@ def render_card(config: Mapping[str, Any], *, name: str | None = None) -> str:
     >>> "license: apache-2.0" in card and "| Steps | 20000 |" in card
     True
     """
-    import yaml  # type: ignore[import-untyped]
-
     facts = dict(config.get("provenance") or {})
     method = str(config["method"])
     title = name or method
-    header = yaml.safe_dump(_front_matter(config, facts, title), sort_keys=False, allow_unicode=True)
     sections = [
-        f"---\n{header}---",
+        f"---\n{_front_matter(config, facts, title).strip()}\n---",
         f"# {title}",
         _introduction(config, facts, method),
         "## How to use",
@@ -92,28 +89,45 @@ def read_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return content
 
 
-def _front_matter(config: Mapping[str, Any], facts: Mapping[str, Any], title: str) -> dict[str, Any]:
-    content: dict[str, Any] = {"library_name": "i2izoo", "pipeline_tag": "image-to-image"}
+def _front_matter(config: Mapping[str, Any], facts: Mapping[str, Any], title: str) -> str:
+    """The YAML that the Hub reads."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    task, data = _task(config), str(facts.get("data") or "")
+    content = ModelCardData(
+        library_name="i2izoo",
+        pipeline_tag=task,
+        tags=list(dict.fromkeys(["i2izoo", str(config["method"]), *_domains(config)])),
+        datasets=[data] if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", data) else None,  # the Hub takes names, no sentence
+    )
     if licence := facts.get("licence"):
         known = str(licence).lower() in HUB_LICENCES
-        content["license"] = str(licence).lower() if known else "other"
+        content.license = str(licence).lower() if known else "other"
         if not known:
-            content["license_name"] = re.sub(r"[^a-z0-9.]+", "-", str(licence).lower()).strip("-")[:50]
-    content["tags"] = list(dict.fromkeys(["i2izoo", str(config["method"]), *_domains(config)]))
-    data = str(facts.get("data") or "")
-    if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", data):  # the Hub takes names only, no sentence
-        content["datasets"] = [data]
+            content.license_name = re.sub(r"[^a-z0-9.]+", "-", str(licence).lower()).strip("-")[:50]
     if metrics := _metric_rows(facts):
-        results = [
-            {
-                "task": {"type": "image-to-image"},
-                "dataset": {"name": _measured_on(data, row.get("on")), "type": data or "unnamed"},
-                "metrics": [{"type": metric, "value": row["value"], "name": metric}],
-            }
+        content.model_name = title
+        content.eval_results = [
+            EvalResult(
+                task_type=task, dataset_type=data or "unnamed", dataset_name=_measured_on(data, row.get("on")),
+                metric_type=metric, metric_name=metric, metric_value=row["value"],
+            )
             for metric, row in metrics.items()
-        ]
-        content["model-index"] = [{"name": title, "results": results}]
-    return content
+        ]  # fmt: skip
+    return content.to_yaml(original_order=["library_name", "pipeline_tag", "license", "license_name", "tags"])
+
+
+def _task(config: Mapping[str, Any]) -> str:
+    """What the Hub calls it: an image becomes an image, or comes from nothing."""
+    return "image-to-image" if _sources(config) else "unconditional-image-generation"
+
+
+def _sources(config: Mapping[str, Any]) -> list[str]:
+    """The domains that are translated; of a config that does not say, all."""
+    directions = config.get("directions")
+    if not isinstance(directions, Mapping):
+        return _domains(config) or [""]
+    return [str(source) for source in directions.values() if source is not None]
 
 
 def _measured_on(data: str, part: Any) -> str:
@@ -125,7 +139,7 @@ def _domains(config: Mapping[str, Any]) -> list[str]:
     for place in (config, config.get("options") or {}):
         directions, domains = place.get("directions"), place.get("domains")
         if isinstance(directions, Mapping):
-            return list(dict.fromkeys([*map(str, directions.values()), *map(str, directions)]))
+            return list(dict.fromkeys([*_sources(place), *map(str, directions)]))
         if isinstance(domains, Iterable) and not isinstance(domains, str):
             return list(dict.fromkeys(map(str, domains)))
     return []
@@ -133,8 +147,12 @@ def _domains(config: Mapping[str, Any]) -> list[str]:
 
 def _introduction(config: Mapping[str, Any], facts: Mapping[str, Any], method: str) -> str:
     domains = _domains(config)
-    what = f"between the domains {', '.join(f'`{d}`' for d in domains)}" if domains else "images"
-    text = f"An image-to-image model of the method `{method}` that translates {what}"
+    named = ", ".join(f"`{d}`" for d in domains)
+    if _sources(config):
+        what = f"between the domains {named}" if domains else "images"
+        text = f"An image-to-image model of the method `{method}` that translates {what}"
+    else:
+        text = f"A model of the method `{method}` that makes images of {named} from nothing"
     if data := facts.get("data"):
         url = facts.get("data_url")
         text += f", trained on {f'[{data}]({url})' if url else data}"
@@ -146,6 +164,12 @@ def _example(config: Mapping[str, Any], title: str, call: str | None = None) -> 
     target = domains[-1] if domains else None
     to = f", to={target!r}".replace("'", '"') if target else ""
     to += f", {call}" if call else ""
+    if not _sources(config):
+        return (
+            f'import i2izoo\n\nmodel = i2izoo.load("{title}")\n'
+            f"images = model.generate(4, seed=0{f', {call}' if call else ''})  # a list of PIL images\n"
+            'images[0].save("image.png")'
+        )
     return (
         f'import i2izoo\n\nmodel = i2izoo.load("{title}")\n'
         f'result = model("image.png"{to})  # a path, PIL image, array, tensor or a list of them\n'

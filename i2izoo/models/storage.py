@@ -23,21 +23,18 @@ from i2izoo.contracts.registry import part_kind, registry
 from i2izoo.errors import StorageError, listing
 from i2izoo.files import formats
 from i2izoo.files.writing import read_tensors, replace_folder, replacing, save_tensors, write_text
+from i2izoo.models.config_file import CARD, CONFIG, FORMAT, WEIGHTS, read_config
 from i2izoo.models.safety import check_safe
-
-FORMAT = 1
-CONFIG = "config.json"
-WEIGHTS = "model.safetensors"
-CARD = "README.md"
 
 
 def method_config(method: Method, name: str, **facts: Any) -> dict[str, Any]:
-    """What config.json holds: the method's name and options, who provides it, and further JSON facts."""
+    """What config.json holds: the method's name, options and directions, who provides it, and further JSON facts."""
     entry = registry("methods").find(name)
     return {
         "i2izoo_format": FORMAT,
         "method": name,
         "options": method.config,
+        "directions": dict(method.directions),
         "plugin": {"distribution": entry.distribution, "version": entry.version},
         **facts,
     }
@@ -106,34 +103,6 @@ def _save_scheduler(part: Any, place: Path) -> None:
         part.save_config(temporary)
         for file in Path(temporary).glob("*.json"):
             write_text(place / file.name, file.read_text(encoding="utf-8"))
-
-
-def read_config(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read and check config.json of a pretrained folder; of another library's folder it names the method alone.
-
-    Raises:
-        StorageError: missing, not JSON, of a newer format, or asking for code or paths.
-    """
-    if index := formats.index_in(Path(folder)):
-        return {"method": formats.FOREIGN[index]}
-    path = Path(folder) / CONFIG
-    if not path.is_file():
-        raise StorageError(f"{str(folder)!r} is not a pretrained folder: it has no {CONFIG}.")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise StorageError(f"{path} is not JSON ({error}); fetch or save the folder again.") from error
-    if not isinstance(config, dict) or not isinstance(config.get("method"), str):
-        raise StorageError(f"{path} names no method; is it a folder of i2izoo?")
-    if not isinstance(config.get("options", {}), dict):
-        raise StorageError(f"{path}: 'options' must be a JSON object; found {config['options']!r}.")
-    version = config.get("i2izoo_format", 0)
-    if not isinstance(version, int):
-        raise StorageError(f"{path}: 'i2izoo_format' must be a whole number; found {version!r}.")
-    if version > FORMAT:
-        raise StorageError(f"{path} has format {version}, this i2izoo reads up to {FORMAT}: upgrade i2izoo.")
-    check_safe(config, str(path))
-    return config
 
 
 def build_method(config: Mapping[str, Any]) -> Method:

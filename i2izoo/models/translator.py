@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from i2izoo.contracts.config import describe_type, function_options, matches
-from i2izoo.contracts.method import Method, ways
+from i2izoo.contracts.listing import ways
+from i2izoo.contracts.method import Method
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError, ImageError, OptionTypeError, UnknownNameError, listing, suggest
 from i2izoo.images.batching import Item, Row, in_batches
@@ -518,6 +519,7 @@ class Translator:
             return hub.push_folder(
                 folder,
                 repo_id,
+                method=self.name,
                 private=private,
                 token=token,
                 revision=revision,

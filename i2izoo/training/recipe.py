@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from i2izoo.contracts.config import Configurable, check_options, schema
 from i2izoo.contracts.dataset import Dataset
-from i2izoo.contracts.method import ways
+from i2izoo.contracts.listing import ways
 from i2izoo.contracts.options import flat, sort_options
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError, UnknownNameError, listing, suggest

@@ -455,7 +455,7 @@ def test_import_runs_no_code_and_names_bad_files(tmp_path: Path, capsys: Capture
 # ------------------------------------------------------------------------------------------------------------- push
 
 
-def test_push_says_what_it_was_told(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+def test_push_says_what_it_was_told(negative: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """The Hub itself is tested in test_hub.py; here only that every flag arrives."""
     from inspect import signature
 
@@ -470,10 +470,10 @@ def test_push_says_what_it_was_told(monkeypatch: pytest.MonkeyPatch, capsys: Cap
     original = hub.push_folder
     monkeypatch.setattr(hub, "push_folder", push)
     flags = ["--private", "--revision", "r", "--create-pr", "--message", "new weights"]
-    assert main(["push", "folder", "me/model", *flags]) == 0
-    assert main(["push", "folder", "me/model"]) == 0
+    assert main(["push", negative, "me/model", *flags]) == 0
+    assert main(["push", negative, "me/model"]) == 0
     assert capsys.readouterr().out == "https://hub/commit/1\n" * 2
     told = {"private": True, "revision": "r", "create_pr": True, "commit_message": "new weights"}
     assert {k: v for k, v in calls[0].items() if k in told} == told
-    assert (calls[1]["folder"], calls[1]["repo_id"]) == ("folder", "me/model")
+    assert [calls[1][name] for name in ("folder", "repo_id", "method")] == [negative, "me/model", "negative"]
     assert not any(calls[1][k] for k in told)

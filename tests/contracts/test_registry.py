@@ -371,7 +371,7 @@ def test_something_else_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_pretrained_entry_is_an_instance(install: Install) -> None:
     code = "from i2izoo.contracts.pretrained import PretrainedEntry\n"
-    code += "GOOD = PretrainedEntry('pix2pix', 'MIT', bundled='zoomod/zoo/x')"
+    code += "GOOD = PretrainedEntry('MIT', bundled='zoomod/zoo/x')"
     install("zoo", "[i2izoo.pretrained]\ngood = zoomod:GOOD\nclass = zoomod:PretrainedEntry\n", zoomod=code)
     assert registry("pretrained").get("good").licence == "MIT"
     with pytest.raises(PluginError, match=r"pretrained entry 'class' of plugin zoo 1.0 .* not an instance"):
@@ -394,7 +394,7 @@ def test_a_pretrained_entry_is_an_instance(install: Install) -> None:
 )
 def test_places_of_entries_are_checked(place: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        PretrainedEntry("pix2pix", "MIT", **place)
+        PretrainedEntry("MIT", **place)
 
 
 def test_folder_of_a_bundled_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -404,13 +404,13 @@ def test_folder_of_a_bundled_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     place.mkdir(parents=True)
     (tmp_path / "zoo_package" / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
-    entry = PretrainedEntry("pix2pix", "MIT", bundled="zoo_package/zoo/x")
+    entry = PretrainedEntry("MIT", bundled="zoo_package/zoo/x")
     with pytest.raises(StorageError, match="not in the installed package"):
         entry.folder()
     (place / "config.json").write_text("{}")
     assert entry.folder() == place
     with pytest.raises(StorageError, match="not in the installed package"):
-        PretrainedEntry("pix2pix", "MIT", bundled="no.such.package/x").folder()
+        PretrainedEntry("MIT", bundled="no.such.package/x").folder()
 
 
 def test_every_kind_has_an_interface() -> None:

@@ -126,3 +126,13 @@ def test_read_card_says_what_is_wrong(tmp_path):
 def test_cards_do_not_import_torch():
     code = "import sys, i2izoo.models.cards as c; c.render_card({'method': 'm'}); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_model_that_generates_says_how():
+    text = render_card({"method": "ddim", "options": {"domains": ["label", "photo"]}, "directions": {"photo": None}})
+    data = ModelCard(text).data.to_dict()
+    assert (data["pipeline_tag"], data["tags"]) == ("unconditional-image-generation", ["i2izoo", "ddim", "photo"])
+    assert "makes images of `photo` from nothing" in text
+    assert "images = model.generate(4, seed=0)" in text
+    assert "translate" not in text
+    compile(text.split("```python\n")[1].split("```")[0], "card", "exec")

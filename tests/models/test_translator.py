@@ -444,8 +444,8 @@ def test_pretrained_entries(saved, monkeypatch):
     commit = "0123456789" * 4
     monkeypatch.setattr(hub, "snapshot", lambda repo, **k: folder if (repo, k["revision"]) == ("a/b", commit) else None)
     monkeypatch.setattr(PretrainedEntry, "folder", lambda self: folder)
-    entries.register("test-remote", PretrainedEntry("tiny-method", "MIT", repo="a/b", revision=commit))
-    entries.register("test-bundled", PretrainedEntry("tiny-method", "MIT", bundled="i2izoo/zoo/none"))
+    entries.register("test-remote", PretrainedEntry("MIT", repo="a/b", revision=commit))
+    entries.register("test-bundled", PretrainedEntry("MIT", bundled="i2izoo/zoo/none"))
     assert i2izoo.load("test-remote").name == "tiny-method"
     assert i2izoo.load("test-bundled").name == "tiny-method"
     with pytest.raises(UnknownNameError, match="did you mean 'test-bundled'"):

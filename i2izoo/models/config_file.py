@@ -1,0 +1,73 @@
+"""config.json of a pretrained folder, read and checked, and what else a folder says of itself. Torch-free."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from i2izoo.errors import StorageError
+from i2izoo.files import formats
+from i2izoo.models.safety import check_safe
+
+FORMAT = 1
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+CARD = "README.md"
+
+
+def read_config(folder: str | os.PathLike[str], *, to_build: bool = True) -> dict[str, Any]:
+    """Read and check config.json of a pretrained folder; of another library's folder it names the method alone.
+
+    Args:
+        folder: the folder.
+        to_build: also look for what asks for code, for which the method's class is loaded; False: it is only shown.
+
+    Raises:
+        StorageError: missing, not JSON, of a newer format, or asking for code or paths.
+    """
+    if index := formats.index_in(Path(folder)):
+        return {"method": formats.FOREIGN[index]}
+    path = Path(folder) / CONFIG
+    if not path.is_file():
+        raise StorageError(f"{str(folder)!r} is not a pretrained folder: it has no {CONFIG}.")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise StorageError(f"{path} is not JSON ({error}); fetch or save the folder again.") from error
+    if not isinstance(config, dict) or not isinstance(config.get("method"), str):
+        raise StorageError(f"{path} names no method; is it a folder of i2izoo?")
+    if not isinstance(config.get("options", {}), dict):
+        raise StorageError(f"{path}: 'options' must be a JSON object; found {config['options']!r}.")
+    directions = config.get("directions", {})
+    if not isinstance(directions, dict) or not all(isinstance(v, (str, type(None))) for v in directions.values()):
+        raise StorageError(f"{path}: 'directions' must map names of domains to names or null; found {directions!r}.")
+    version = config.get("i2izoo_format", 0)
+    if not isinstance(version, int):
+        raise StorageError(f"{path}: 'i2izoo_format' must be a whole number; found {version!r}.")
+    if version > FORMAT:
+        raise StorageError(f"{path} has format {version}, this i2izoo reads up to {FORMAT}: upgrade i2izoo.")
+    if to_build:
+        check_safe(config, str(path))
+    return config
+
+
+def count_parameters(folder: str | os.PathLike[str]) -> int:
+    """Number of parameters in the weights of a folder, by their header: whole numbers and running statistics are none.
+
+    Raises:
+        StorageError: the file is missing or damaged.
+    """
+    path = Path(folder) / WEIGHTS
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        shapes = {
+            name: tensor["shape"] for name, tensor in header.items() if tensor.get("dtype", "").startswith(("F", "BF"))
+        }
+        return sum(math.prod(shape) for name, shape in shapes.items() if not re.search(r"running_(mean|var)$", name))
+    except (OSError, ValueError, KeyError, AttributeError, OverflowError, MemoryError) as error:
+        raise StorageError(f"{path} cannot be read ({error}); fetch or save the folder again.") from error
