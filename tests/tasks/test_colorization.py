@@ -390,7 +390,7 @@ def test_it_learns_colour_as_a_function_of_brightness(learned, learning_seed):
     plain.update(prediction=lab_to_srgb(grey) * 2 - 1, target=torch.stack(truths))
     assert plain.compute().value > 15  # without colour
     remains = metric.compute().value / plain.compute().value
-    learned("colour difference, of that of grey", remains, below=1 / 3, untrained=1.0)
+    learned("colour difference, of that of grey", remains, below=0.4, untrained=1.0)
 
 
 def test_only_what_translates_is_saved(tmp_path):
