@@ -46,7 +46,7 @@ def folder(tmp_path_factory, learning_seed):
     torch.manual_seed(learning_seed)
     model = i2izoo.create("noisy_classifier", domains=list(LEVELS), **TINY)
     i2izoo.Trainer(
-        model, Shades(domains=list(LEVELS), seed=learning_seed), out=out, steps=90, batch_size=8, warmup_steps=0,
+        model, Shades(domains=list(LEVELS), seed=learning_seed), out=out, steps=150, batch_size=16, warmup_steps=0,
         sample_every=0, tensorboard=False, progress=False, seed=learning_seed,
     ).fit()  # fmt: skip
     return out / "model"
