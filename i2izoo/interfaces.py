@@ -6,7 +6,7 @@ owns its parts by name, translates, and says in the paper's order how it learns.
 
 from i2izoo.contracts.config import Configurable, Part, PartSpec
 from i2izoo.contracts.dataset import Dataset
-from i2izoo.contracts.method import Batch, Latent, Method, Text, Update
+from i2izoo.contracts.method import Batch, Method, Update
 from i2izoo.contracts.metric import ImageMetric, Metric, Score, SetMetric, Weights
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.contracts.parts import (
@@ -19,6 +19,7 @@ from i2izoo.contracts.parts import (
     ReconstructionLoss,
     Scheduler,
 )
+from i2izoo.contracts.roles import Image, Label, Latent, Text
 
 __all__ = [
     "AdversarialLoss",
@@ -29,7 +30,9 @@ __all__ = [
     "Encoder",
     "FeatureExtractor",
     "Generator",
+    "Image",
     "ImageMetric",
+    "Label",
     "Latent",
     "Loss",
     "Method",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.contracts.config import function_options, matches
+from i2izoo.contracts.config import matches
 from i2izoo.contracts.options import Schema, sort_options
 from i2izoo.errors import ConfigError
 
@@ -31,12 +31,12 @@ def is_assignment(word: str) -> bool:
 
 def translation_options(method: Method) -> dict[str, inspect.Parameter]:
     """The method's own options of a translation that words can set; commands show their progress by themselves."""
-    return function_options(method.translation, without=("image", "to", "seeds", "progress"))
+    return {name: option for name, option in method.translate_options().items() if name != "progress"}
 
 
 def generation_options(method: Method) -> dict[str, inspect.Parameter]:
     """The same of a generation."""
-    return function_options(method.generation, without=("image", "to", "seeds", "size", "progress"))
+    return {name: option for name, option in method.generate_options().items() if name != "progress"}
 
 
 def parse_size(text: str) -> int | list[int]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from inspect import Parameter
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -70,13 +71,11 @@ class Distillation(Method):
         """What the student makes from nothing, with its options."""
         return self.student.generate(to=to, seeds=seeds, size=size, **options)
 
-    @property
-    def translation(self) -> Callable[..., Tensor]:
-        return self.student.translation
+    def translate_options(self) -> dict[str, Parameter]:
+        return self.student.translate_options()
 
-    @property
-    def generation(self) -> Callable[..., Tensor]:
-        return self.student.generation
+    def generate_options(self) -> dict[str, Parameter]:
+        return self.student.generate_options()
 
     def train(self, mode: bool = True) -> Distillation:
         super().train(mode)

@@ -6,23 +6,17 @@ import functools
 import inspect
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import Configurable, PartSpec, constructor, part_interface
+from i2izoo.contracts.config import Configurable, PartSpec, constructor, function_options, part_interface
 from i2izoo.contracts.parts import Generator
 from i2izoo.contracts.registry import kind_of, registry
 from i2izoo.errors import ConfigError, listing, suggest
-
-Latent: TypeAlias = Tensor
-"""In the signature of `Method.translate`: a latent for each row, N x L or N x C x H x W, and not an image."""
-
-Text: TypeAlias = str | list[str]
-"""In the signature of `Method.translate`: a text for each row, a list of N; a user may give one for all images."""
 
 
 @dataclass
@@ -114,6 +108,7 @@ class Method(Configurable, nn.Module, ABC):
         samples: can it give several different translations of one image?
         dataset: the dataset that makes what it learns from out of a user's images, which it takes as `root`, as
             `{"name": ..., option: value}`; None: the images are what it learns from.
+        classes: names of the class labels in the order of their numbers, where an option of a translation is a `Label`.
         required_options: what a translation cannot do without, as the example on a card has it: `mask="mask.png"`.
     """
 
@@ -122,6 +117,7 @@ class Method(Configurable, nn.Module, ABC):
     inference_parts: ClassVar[tuple[str, ...]] = ("generator",)
     samples: ClassVar[bool] = False
     dataset: dict[str, Any] | None = None
+    classes: Sequence[str] = ()
     required_options: ClassVar[str] = ""
 
     def part(self, option: str, spec: PartSpec | None = None, /, **context: Any) -> Any:
@@ -190,9 +186,9 @@ class Method(Configurable, nn.Module, ABC):
     def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
         """Translate N x C x H x W in [-1, 1] of the source of `to`, sides already of a valid size.
 
-        Further keyword options with defaults are the method's own (`steps=20`, `mask: Tensor | None = None`); the
-        translator passes them on, reading images for those annotated with Tensor, for those annotated with Latent
-        the numbers of a vector, N x L, and for those annotated with Text a list of N texts.
+        Further keyword options with defaults are the method's own (`steps=20`, `mask: Image | None = None`). By their
+        annotations, `Image`, `Latent`, `Text` and `Label` of `i2izoo.interfaces`, the translator tells what differs
+        from image to image: it reads and stacks them, N rows as for the image.
 
         Args:
             image: the batch.
@@ -267,25 +263,13 @@ class Method(Configurable, nn.Module, ABC):
         """Factor on all learning rates at a step, on top of the trainer's schedule, where a paper has its own."""
         return 1.0
 
-    def translate_options(self) -> dict[str, Any]:
-        """The options that `translate` takes beyond image, `to` and `seeds`: name -> default."""
-        parameters = inspect.signature(self.translation).parameters
-        return {n: p.default for n, p in parameters.items() if n not in ("image", "to", "seeds")}
+    def translate_options(self) -> dict[str, inspect.Parameter]:
+        """The options that `translate` takes beyond image, `to` and `seeds`, with resolved annotations."""
+        return function_options(self.translate, without=("image", "to", "seeds"))
 
-    @property
-    def translation(self) -> Callable[..., Tensor]:
-        """The function whose options a translation takes: `translate`, or that of a method that this one wraps."""
-        return self.translate
-
-    def generate_options(self) -> dict[str, Any]:
-        """The options that `generate` takes beyond `to`, `seeds` and `size`: name -> default."""
-        parameters = inspect.signature(self.generation).parameters
-        return {n: p.default for n, p in parameters.items() if n not in ("image", "to", "seeds", "size")}
-
-    @property
-    def generation(self) -> Callable[..., Tensor]:
-        """The function whose options a generation takes: `generate`, or one that it hands them to."""
-        return self.generate
+    def generate_options(self) -> dict[str, inspect.Parameter]:
+        """The options that `generate` takes beyond `to`, `seeds` and `size`, with resolved annotations."""
+        return function_options(self.generate, without=("image", "to", "seeds", "size"))
 
     def inference_state(self) -> dict[str, Tensor]:
         """What `model.safetensors` holds: the parameters and buffers of `inference_parts`, prefixed by part."""

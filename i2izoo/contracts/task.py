@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
-from typing import Any
+from inspect import Parameter
 
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import PartSpec, schema
-from i2izoo.contracts.method import Latent, Method, Text
+from i2izoo.contracts.config import PartSpec, function_options, schema
+from i2izoo.contracts.method import Method
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
-
-# Latent and Text: options of a base's translation are told by these names, which are looked up here
-__all__ = ["DECIDED", "BaseInTask", "Latent", "Text", "base_class"]
 
 DECIDED = ("domains", "in_channels", "out_channels")
 """Options of the base method that follow from the task."""
@@ -59,21 +54,10 @@ class BaseInTask(OneWayMethod):
     def inference_state(self) -> dict[str, Tensor]:
         return {f"base.{name}": tensor for name, tensor in self.base.inference_state().items()}
 
-    @property
-    def translation(self) -> Callable[..., Tensor]:
-        """Takes the options of this task's `forward` and `translate`, and those of the base's translation."""
-
-        def translation(image: Tensor, **options: Any) -> Tensor:
-            return self(image, **options)
-
-        image, *_ = inspect.signature(self.translate).parameters.values()
-        found = {"image": image}
-        for function in (self.forward, self.translate, self.base.translation):
-            for name, parameter in inspect.signature(function).parameters.items():
-                if parameter.kind is parameter.KEYWORD_ONLY:
-                    found.setdefault(name, parameter)
-        translation.__signature__ = inspect.Signature(list(found.values()))  # type: ignore[attr-defined]
-        return translation
+    def translate_options(self) -> dict[str, Parameter]:
+        """The options of this task's `forward` and `translate`, and those of the base's translation."""
+        own = function_options(self.forward, without=("image", "to", "seeds")) | super().translate_options()
+        return own | {name: option for name, option in self.base.translate_options().items() if name not in own}
 
 
 def base_class(base: PartSpec) -> type[Method]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,17 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import describe_type, function_options, matches
+from i2izoo.contracts.config import describe_type, matches
 from i2izoo.contracts.listing import ways
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.registry import registry
+from i2izoo.contracts.roles import Role, role_of
 from i2izoo.errors import ConfigError, I2IZooError, ImageError, OptionTypeError, UnknownNameError, listing, suggest
 from i2izoo.images.batching import Item, Row, in_batches
 from i2izoo.images.types import Form, sides
 from i2izoo.images.writing import find_images, give_back, read
 from i2izoo.models import storage
 from i2izoo.models.locate import locate
+from i2izoo.models.options import PerImage, stacked
 from i2izoo.nn.device import find_device
+from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.random import derive_seed
 
 FORMS = {"pil": Form("pil"), "array": Form("array", np.dtype(np.uint8)), "tensor": Form("tensor", torch.float32)}
@@ -234,19 +236,18 @@ class Translator:
         if isinstance(sources, (str, os.PathLike)):
             sources = find_images(sources)
         target = self._target(to, from_nothing=False)
-        plain, images = self._options(options)
+        plain, each = self._options(options)
         if hasattr(sources, "__len__"):  # of others it is known when one is there that has no value
             count = len(sources)  # type: ignore[arg-type]
-            for name, value in images.items():
-                if isinstance(value, (list, tuple)) and len(value) != count:
-                    raise _other_number(name, len(value), count)
+            for option in each.values():
+                option.check_count(count)
         alone = isinstance(sources, (list, tuple)) and len(sources) == 1
         if progress and alone and "progress" in self.method.translate_options():
             plain["progress"], progress = True, False  # of the steps: one bar at a time, the one that moves
         _check_numbers(seed, samples=samples, batch_size=batch_size)
         if samples is not None and not self.method.samples:
             raise ConfigError(f"method {self.name!r} has one answer for each image; leave samples out.")
-        return self._stream(sources, target, samples, seed, batch_size, progress, on_error == "give", plain, images)
+        return self._stream(sources, target, samples, seed, batch_size, progress, on_error == "give", plain, each)
 
     def _stream(
         self,
@@ -258,24 +259,23 @@ class Translator:
         progress: bool,
         tolerant: bool,
         plain: dict[str, Any],
-        images: dict[str, Any],
+        each: dict[str, PerImage],
     ) -> Iterator[tuple[Any, Any]]:
         def run(rows: list[Row]) -> list[Any]:
             return self._run(rows, to, seed, plain)
 
-        reader = self._read(sources, to, images, tolerant)
+        reader = self._read(sources, to, each, tolerant)
         done = in_batches(reader, samples or 1, batch_size, run)
         for item, results in _tracked(done, sources) if progress else done:
             yield item.source, item.error or (results[0] if samples is None else results)
 
-    def _read(self, sources: Iterable[Any], to: str, options: dict[str, Any], tolerant: bool) -> Iterator[Item]:
+    def _read(self, sources: Iterable[Any], to: str, each: dict[str, PerImage], tolerant: bool) -> Iterator[Item]:
         channels = self.method.channels[str(self.directions[to])]
         alone = isinstance(sources, list) and len(sources) == 1
-        options_at = _option_reader(options)
         for index, source in enumerate(sources):
             try:
                 image, form = read(source, channels, name="the image" if alone else f"image {index}")
-                yield Item(index, source, image, form, options_at(index))
+                yield Item(index, source, image, form, {k: option.at(index) for k, option in each.items()})
             except ImageError as error:
                 if not tolerant:
                     raise
@@ -286,12 +286,11 @@ class Translator:
         device, dtype = self.device, self.dtype
         image = torch.stack([p.image.to(device, dtype) for p, _ in rows])
         names = rows[0][0].options
-        options = {k: _rows([p.options[k] for p, _ in rows], device, dtype) for k in names}
+        options = {k: stacked([p.options[k] for p, _ in rows], device, dtype) for k in names}
         seeds = [derive_seed(seed, p.index, j) for p, j in rows]
-        modes = [(m, m.training) for m in self.method.modules()]
         try:
-            self.method.eval()
-            with torch.inference_mode():
+            with modes_kept(self.method), torch.inference_mode():
+                self.method.eval()
                 if self.directions[to] is None:
                     size = (image.shape[-2], image.shape[-1])
                     output = self.method.generate_at(size, to=to, seeds=seeds, **plain, **options)
@@ -305,9 +304,6 @@ class Translator:
                 f"{len(rows)} of {pixels} pixels, the first {_called(rows[0][0])}, do not fit into the memory of "
                 f"{device}; use a smaller batch_size or image, or another device."
             ) from error
-        finally:
-            for module, training in modes:
-                module.training = training
         output = output.float().cpu()  # and cloned: what leaves inference mode must serve in autograd, too
         return [_give_back(row.clone(), p) for row, (p, _) in zip(output, rows, strict=True)]
 
@@ -354,28 +350,28 @@ class Translator:
             "`i2izoo generate`; an image to start from, where the method can, is an option of that."
         )
 
-    def _options(self, options: dict[str, Any], *, from_nothing: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    def _options(
+        self, options: dict[str, Any], *, from_nothing: bool = False
+    ) -> tuple[dict[str, Any], dict[str, PerImage]]:
         """Check the method's own options, and tell plain values from what may be one for each image."""
         allowed = self.method.generate_options() if from_nothing else self.method.translate_options()
-        function = self.method.generation if from_nothing else self.method.translation
-        for name in options:
+        plain: dict[str, Any] = {}
+        each: dict[str, PerImage] = {}
+        for name, value in options.items():
             if name not in allowed:
                 known = ["to", "size" if from_nothing else "samples", "seed", "batch_size", "progress", *allowed]
                 raise ConfigError(
                     f"{'generating' if from_nothing else 'translating'} with {self.name!r} has no option {name!r}"
                     f"{suggest(name, allowed) or ';'} Allowed: {listing(known)}."
                 )
-        annotations = {n: str(p.annotation) for n, p in inspect.signature(function).parameters.items()}
-        given = {k: v for k, v in options.items() if v is not None}
-        latents = {k: _latents(k, v) for k, v in given.items() if "Latent" in annotations.get(k, "")}
-        texts = {k: _texts(k, v) for k, v in given.items() if "Text" in annotations.get(k, "")}
-        each = {k: v for k, v in given.items() if "Tensor" in annotations.get(k, "")} | latents | texts
-        plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in options.items() if k not in each}
-        types = {n: p.annotation for n, p in function_options(function).items()}
-        for name, value in plain.items():
-            if value is not allowed[name] and not matches(value, types.get(name, Any)):
+            annotation, default = allowed[name].annotation, allowed[name].default
+            if value is not None and (role := role_of(annotation)):
+                each[name] = PerImage.of(name, role, value, self.method.classes)
+                continue
+            plain[name] = value.item() if isinstance(value, np.generic) else value
+            if value is not default and not matches(plain[name], annotation):
                 raise OptionTypeError(
-                    f"option {name!r} of {self.name!r} wants {describe_type(types[name])}, found {value!r}."
+                    f"option {name!r} of {self.name!r} wants {describe_type(annotation)}, found {value!r}."
                 )
         return plain, each
 
@@ -452,21 +448,20 @@ class Translator:
         if output not in FORMS:
             raise OptionTypeError(f"output is one of {listing(FORMS)}; found {output!r}.")
         if isinstance(places, range):
-            for name, value in each.items():
-                if isinstance(value, list) and len(value) != len(places):
-                    raise _other_number(name, len(value), len(places))
+            for option in each.values():
+                option.check_count(len(places))
         own = self.native_size
-        images = [k for k, v in each.items() if not isinstance(v[0] if isinstance(v, list) else v, (_Vector, _Text))]
+        images = [name for name, option in each.items() if option.role is Role.IMAGE]
         if size is None and own is None and not images:
             raise ConfigError(
                 f"{self.name!r} was not trained and has no size of its own; give size=64, or size=(height, width)."
             )
         if progress and isinstance(places, range) and len(places) == 1 and "progress" in self.method.generate_options():
             plain["progress"], progress = True, False
-        given, at = None if size is None else sides(size), _option_reader(each)
+        given = None if size is None else sides(size)
 
         def canvas(place: int) -> Item:
-            options = at(place)
+            options = {name: option.at(place) for name, option in each.items()}
             of_images = [v.shape[-2:] for k in images if isinstance(v := options[k], Tensor)]
             height, width = given or (of_images[0] if of_images else own)  # type: ignore[misc]  # one of them is there
             return Item(place, place, torch.empty(0, height, width), FORMS[output], options)
@@ -543,69 +538,6 @@ def _check_numbers(seed: Any, **counts: Any) -> None:
             raise OptionTypeError(f"{name} wants a whole number from 1, found {value!r}.")
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise OptionTypeError(f"seed wants a whole number, found {seed!r}.")
-
-
-def _other_number(name: str, found: int, count: int) -> ConfigError:
-    return ConfigError(
-        f"option {name!r} has {found} value{'s' * (found != 1)} for {count} image{'s' * (count != 1)}; give one for "
-        "all, or a list with one for each."
-    )
-
-
-class _Vector(Tensor):
-    """A latent, told from images by its class."""
-
-
-def _latents(name: str, value: Any) -> _Vector | list[_Vector]:
-    """One vector (or map C x H x W) for all images, or a list with one for each."""
-    try:
-        numbers = torch.as_tensor(value, dtype=torch.float32).detach().cpu()
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise OptionTypeError(f"option {name!r} wants numbers, one vector or one for each image: {error}.") from error
-    if numbers.ndim not in (1, 2, 3, 4) or not torch.isfinite(numbers).all():
-        raise OptionTypeError(
-            f"option {name!r} wants finite numbers: a vector of L or a map C x H x W, or with one more dimension one "
-            f"for each image; found {tuple(numbers.shape)}."
-        )
-    vectors = numbers.as_subclass(_Vector)
-    return vectors if numbers.ndim in (1, 3) else list(vectors)
-
-
-class _Text(str):
-    """Words, told from the path of an image by its class."""
-
-
-def _texts(name: str, value: Any) -> _Text | list[_Text]:
-    """One text for all images, or a list with one for each."""
-    if isinstance(value, str):
-        return _Text(value)
-    if not isinstance(value, (list, tuple)) or not all(isinstance(text, str) for text in value):
-        raise OptionTypeError(f"option {name!r} wants a text, or a list with one for each image; found {value!r}.")
-    return [_Text(text) for text in value]
-
-
-def _option_reader(options: dict[str, Any]) -> Callable[[int], dict[str, Tensor | str]]:
-    """A function that reads the options of image i: those that are lists have one for each image."""
-    each = {k: v for k, v in options.items() if isinstance(v, (list, tuple))}
-    shared = {k: _read_option(v, f"option {k!r}") for k, v in options.items() if k not in each}
-
-    def at(index: int) -> dict[str, Tensor | str]:
-        if short := [k for k, v in each.items() if len(v) <= index]:
-            raise ConfigError(f"option {short[0]!r} has {len(each[short[0]])} values, fewer than there are images.")
-        return shared | {k: _read_option(v[index], f"image {index} of option {k!r}") for k, v in each.items()}
-
-    return at
-
-
-def _read_option(value: Any, name: str) -> Tensor | str:
-    if isinstance(value, _Text):
-        return str(value)
-    return value.as_subclass(Tensor) if isinstance(value, _Vector) else read(value, name=name)[0]
-
-
-def _rows(values: list[Any], device: torch.device, dtype: torch.dtype) -> Tensor | list[str]:
-    """What a batch is given of an option: images and latents as one tensor, texts as a list."""
-    return values if isinstance(values[0], str) else torch.stack([value.to(device, dtype) for value in values])
 
 
 def _called(item: Item) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import tempfile
 
 import torch
@@ -65,7 +64,7 @@ def options_of_translate_have_defaults(subject: Subject) -> None:
     """Every option of `translate` beyond image, to and seeds has a default; so have those of `generate`."""
     method: Method = subject.build()
     options = {**method.translate_options(), **method.generate_options()}
-    bare = [name for name, default in options.items() if default is inspect.Parameter.empty]
+    bare = [name for name, option in options.items() if option.default is option.empty]
     require(not bare, f"{listing(bare)} has none")
 
 

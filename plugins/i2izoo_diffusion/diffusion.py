@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from inspect import Parameter
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Generator, Latent, Method, ReconstructionLoss, Update
+from i2izoo.interfaces import Batch, Generator, Image, Latent, Method, ReconstructionLoss, Update
 from i2izoo.nn.padding import pad_to_valid
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_diffusion.guidance.blending import Blending
@@ -206,10 +207,10 @@ class Diffusion(Method):
         rescale: float = 0.0,
         scheduler: str | None = None,
         strength: float | None = None,
-        start: Tensor | None = None,
+        start: Image | None = None,
         noise: Latent | None = None,
         ilvr: int | None = None,
-        mask: Tensor | None = None,
+        mask: Image | None = None,
         hooks: Sequence[Hook] = (),
         preview: Callable[[Sampling], None] | None = None,
         progress: bool = False,
@@ -275,9 +276,8 @@ class Diffusion(Method):
         canvas = next(self.parameters()).new_zeros(len(seeds), self.channels[to], *size)
         return self.translate(canvas, to=to, seeds=seeds, **options)
 
-    @property
-    def generation(self) -> Callable[..., Tensor]:
-        return self.translate
+    def generate_options(self) -> dict[str, Parameter]:
+        return self.translate_options()
 
     def _with_options(
         self, hooks: Sequence[Hook], image: Tensor, strength: float | None, ilvr: int | None, mask: Tensor | None

@@ -19,6 +19,7 @@ from i2izoo.interfaces import (
     Discriminator,
     Encoder,
     Generator,
+    Image,
     Latent,
     Part,
     PartSpec,
@@ -234,7 +235,7 @@ class BicycleGAN(OneWayMethod):
         to: str,
         seeds: list[int],
         latent: Latent | None = None,
-        style: Tensor | None = None,
+        style: Image | None = None,
         mode: Literal["sample", "zero"] | None = None,
     ) -> Tensor:
         """N x in x H x W to N x out x H x W.

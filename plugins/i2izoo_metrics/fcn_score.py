@@ -95,7 +95,7 @@ class FCNScore(Metric):
                 f"{tuple(truth.shape[-2:])}."
             )
         for photos, kept in ((prediction, self.generated), (target, self.real)):
-            found = method.classes(photos.to(next(method.parameters()).dtype))
+            found = method.classify(photos.to(next(method.parameters()).dtype))
             kept.extend(confusion_matrix(truth, found, len(method.palette)).cpu())
         self.pixels += truth.numel()
         return measures(torch.stack(self.generated[-len(truth) :]))[:, 0]

@@ -44,7 +44,7 @@ class Segmenter(OneWayMethod):
     >>> method = Segmenter(generator={"name": "unet_256", "width": 4, "depth": 3})
     >>> method(torch.zeros(1, 3, 20, 9), to="label").shape
     torch.Size([1, 3, 20, 9])
-    >>> method.classes(torch.zeros(1, 3, 20, 9)).shape
+    >>> method.classify(torch.zeros(1, 3, 20, 9)).shape
     torch.Size([1, 20, 9])
     """
 
@@ -111,7 +111,7 @@ class Segmenter(OneWayMethod):
         """N x in x H x W to label maps N x 3 x H x W: every pixel has exactly one of the palette's colours."""
         return to_colours(self.logits(image).argmax(dim=1), self.palette).to(image.dtype)
 
-    def classes(self, photo: Tensor) -> Tensor:
+    def classify(self, photo: Tensor) -> Tensor:
         """N x in x H x W in [-1, 1], of any size, to classes N x H x W, int64."""
         height, width = photo.shape[-2:]
         padded = pad_to_valid(photo, self.size_multiple(self.target), self.min_size(self.target))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from i2izoo.contracts.task import BaseInTask, base_class
 from i2izoo.errors import ImageError
-from i2izoo.interfaces import Batch, PartSpec, Update
+from i2izoo.interfaces import Batch, Image, PartSpec, Update
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_tasks.masks import Mask
 
@@ -75,14 +75,14 @@ class Filling(BaseInTask):
     # ------------------------------------------------------------------------------------------------- translating
 
     def forward(
-        self, image: Tensor, *, to: str, seeds: list[int] | None = None, mask: Tensor | None = None, **options: Any
+        self, image: Tensor, *, to: str, seeds: list[int] | None = None, mask: Image | None = None, **options: Any
     ) -> Tensor:
         """As `translate`, at any size; `mask` has the size of the image."""
         check_mask(image, mask)
         return super().forward(image, to=to, seeds=seeds, **options | ({} if mask is None else {"mask": mask}))
 
     def translate(
-        self, image: Tensor, *, to: str, seeds: list[int], mask: Tensor | None = None, **options: Any
+        self, image: Tensor, *, to: str, seeds: list[int], mask: Image | None = None, **options: Any
     ) -> Tensor:
         """Fill N x 4 x H x W where its alpha, or `mask`, says that it is unknown: N x 3 x H x W.
 
@@ -102,7 +102,7 @@ class Filling(BaseInTask):
         else:
             self.check_marked(image[:, 3:])
         unknown = self.unknown(hole)
-        if "mask" in inspect.signature(self.base.translation).parameters:
+        if "mask" in self.base.translate_options():
             options["mask"] = unknown.to(colours.dtype)
         noise = randn(colours.shape[1:], [derive_seed(seed, "fill") for seed in seeds], colours.device)
         shown = self.seen(colours, hole, noise.to(colours.dtype))

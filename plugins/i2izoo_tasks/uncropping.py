@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from i2izoo.data.derived import making_seed
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Method, Part
+from i2izoo.interfaces import Image, Method, Part
 from i2izoo_tasks.common import DRAWN, TINY, DamagedDataset
 from i2izoo_tasks.filling import Filling, check_mask, hide
 from i2izoo_tasks.masks import border
@@ -57,7 +57,7 @@ class Uncropping(Filling):
         *,
         to: str,
         seeds: list[int] | None = None,
-        mask: Tensor | None = None,
+        mask: Image | None = None,
         left: int = 0,
         right: int = 0,
         top: int = 0,

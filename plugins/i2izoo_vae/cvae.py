@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch, Encoder, Generator, Latent, Part, PartSpec, ReconstructionLoss, Update
+from i2izoo.interfaces import Batch, Encoder, Generator, Image, Latent, Part, PartSpec, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import check_choice, draw_latent, reparameterise, style_image
 from i2izoo.nn.optim import adam
@@ -161,7 +161,7 @@ class CVAE(OneWayMethod):
         to: str,
         seeds: list[int],
         latent: Latent | None = None,
-        style: Tensor | None = None,
+        style: Image | None = None,
         mode: Literal["sample", "zero"] | None = None,
     ) -> Tensor:
         """N x in x H x W to N x out x H x W.

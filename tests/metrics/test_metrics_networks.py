@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from i2izoo.errors import ConfigError, MetricError
-from i2izoo.interfaces import Batch, Method, Update
+from i2izoo.interfaces import Batch, Latent, Method, Update
 from i2izoo.models.translator import Translator
 
 CPU = torch.device("cpu")
@@ -302,7 +302,7 @@ class Toy(Method):
     def channels(self) -> dict[str, int]:
         return {"label": 1, "photo": 1}
 
-    def translate(self, image: Tensor, *, to: str, seeds: list[int], latent: Tensor | None = None) -> Tensor:
+    def translate(self, image: Tensor, *, to: str, seeds: list[int], latent: Latent | None = None) -> Tensor:
         assert latent is not None
         noise = torch.stack([torch.randn(1, generator=torch.Generator().manual_seed(s)) for s in seeds])
         return self.generator(self.function(latent).view(-1, 1, 1, 16) + noise.view(-1, 1, 1, 1)).expand(-1, 1, 16, 16)

@@ -97,7 +97,7 @@ def test_it_learns_what_colour_tells(learned, learning_seed):
     )  # fmt: skip
     new = blocks(torch.Generator().manual_seed(99 + learning_seed))
     with torch.no_grad():
-        right = (to_colours(method.classes(new["photo"]), palette) == new["label"]).all(1).float().mean()
+        right = (to_colours(method.classify(new["photo"]), palette) == new["label"]).all(1).float().mean()
     learned("accuracy", right, above=0.8, untrained=1 / 3)
 
 
@@ -106,7 +106,7 @@ def test_translations_are_the_classes_in_their_colours_at_any_size():
     method = Segmenter(generator=UNET).eval()
     photo = torch.rand(2, 3, 19, 9) * 2 - 1
     with torch.no_grad():
-        classes, translated = method.classes(photo), method(photo, to="label")
+        classes, translated = method.classify(photo), method(photo, to="label")
     assert classes.shape == (2, 19, 9)
     assert classes.dtype == torch.int64
     assert torch.equal(translated, to_colours(classes, CMP))

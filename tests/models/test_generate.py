@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import i2izoo
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError, ImageError, OptionTypeError, UnknownNameError
-from i2izoo.interfaces import Batch, Latent, Method, Update
+from i2izoo.interfaces import Batch, Image, Latent, Method, Update
 from i2izoo.models.translator import Translator
 from i2izoo.nn.random import derive_seed, randn
 
@@ -44,7 +44,7 @@ class Stripes(Method):
 
     def generate(
         self, *, to: str, seeds: list[int], size: tuple[int, int], latent: Latent | None = None,
-        start: Tensor | None = None, offset: float = 0.0,
+        start: Image | None = None, offset: float = 0.0,
     ) -> Tensor:  # fmt: skip
         self.asked.append((len(seeds), size))
         drawn = randn((3, 1, 1), seeds) / 10 + offset

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import i2izoo
+from i2izoo import interfaces
 from i2izoo.contracts.pretrained import PretrainedEntry
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, ImageError, OptionTypeError, StorageError, UnknownNameError
@@ -74,7 +75,7 @@ class Noise(Untrainable):
     directions: ClassVar = {"b": "a"}
     channels: ClassVar = {"a": 3, "b": 3}
 
-    def translate(self, image, *, to, seeds, strength: float = 0.1, mask: torch.Tensor | None = None):
+    def translate(self, image, *, to, seeds, strength: float = 0.1, mask: interfaces.Image | None = None):
         self.seen.append(tuple(image.shape))
         noise = randn(image.shape[1:], seeds) * strength
         return image + (noise if mask is None else noise * (mask + 1) / 2)

@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 import i2izoo
+from i2izoo import interfaces
 from i2izoo.cli.main import main
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.registry import register
@@ -272,7 +273,13 @@ class Sampling(Method):
         return dict(zip(self.config["domains"], (self.config["in_channels"], self.config["out_channels"]), strict=True))
 
     def translate(
-        self, image: Tensor, *, to: str, seeds: list[int], latent: Latent | None = None, style: Tensor | None = None
+        self,
+        image: Tensor,
+        *,
+        to: str,
+        seeds: list[int],
+        latent: Latent | None = None,
+        style: interfaces.Image | None = None,
     ) -> Tensor:
         if style is not None:
             latent = style.mean((2, 3))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from inspect import Parameter
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NoReturn
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from i2izoo.errors import ConfigError, TrainingError
-from i2izoo.interfaces import Batch, Method, Text, Update  # noqa: F401  (`translation` is read with Text)
+from i2izoo.interfaces import Batch, Method, Update
 from i2izoo.nn.padding import pad_to_valid
 from i2izoo_diffusion.pipelines.call import Call
 from i2izoo_diffusion.pipelines.folder import UNCONDITIONAL, inpainting_of, load_pipeline, quiet
@@ -98,31 +98,13 @@ class Diffusers(Method):
     def min_size(self, to: str) -> int:
         return self.size_multiple(to)
 
-    @property
-    def translation(self) -> Callable[..., Tensor]:
-        """`translate` with the options of this pipeline in its signature."""
-
-        def translation(image: Tensor, **options: Any) -> Tensor:
-            return self.translate(image, **options)
-
+    def translate_options(self) -> dict[str, Parameter]:
+        """The options of this pipeline; with a mask, it is the one for inpainting that takes them."""
         options = self.call.options.parameters() if isinstance(self.call, Call) else {}
-        if self.filling is not None:  # with a mask, it is that pipeline which takes the options
-            options = self.filling.options.parameters() | options
-        first = inspect.Parameter("image", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-        translation.__signature__ = inspect.Signature([first, *options.values()])  # type: ignore[attr-defined]
-        return translation
+        return options if self.filling is None else self.filling.options.parameters() | options
 
-    @property
-    def generation(self) -> Callable[..., Tensor]:
-        """`generate` with the options of this pipeline in its signature."""
-
-        def generation(**options: Any) -> Tensor:
-            return self.generate(**options)
-
-        options = self.call.parameters() if isinstance(self.call, Unconditional) else {}
-        first = inspect.Parameter("to", inspect.Parameter.KEYWORD_ONLY)
-        generation.__signature__ = inspect.Signature([first, *options.values()])  # type: ignore[attr-defined]
-        return generation
+    def generate_options(self) -> dict[str, Parameter]:
+        return self.call.parameters() if isinstance(self.call, Unconditional) else {}
 
     def generate(self, *, to: str, seeds: list[int], size: tuple[int, int], **options: Any) -> Tensor:
         """What an unconditional pipeline makes; see `generate_options` and docs/methods/diffusers.md."""

@@ -9,6 +9,7 @@ from typing import Any, Union, get_args, get_origin
 
 from i2izoo.contracts.config import describe_type, function_options, matches
 from i2izoo.errors import ConfigError, OptionTypeError
+from i2izoo.interfaces import Image, Text
 
 SOURCES = ("image", "control_image")
 """The image that is translated, by what pipelines call it; the first that a pipeline has."""
@@ -102,9 +103,8 @@ class Options:
         """Name -> parameter, as of a translation."""
         plain = dict(self.plain)
         words = {word: plain.pop(name) for word, name in WORDS.items() if name in plain}
-        # these two as they stand in a source file: the translator reads images and texts by the word
-        kinds = dict.fromkeys(self.texts, "Text | None")
-        kinds |= dict.fromkeys((*["mask"] * (self.mask is not None), *self.images), "Tensor | None")
+        kinds: dict[str, Any] = dict.fromkeys(self.texts, Text | None)
+        kinds |= dict.fromkeys((*["mask"] * (self.mask is not None), *self.images), Image | None)
         options = {name: _option(name, kind) for name, kind in kinds.items()}
         options |= {word: _option(word, p.annotation, p.default) for word, p in (words | plain).items()}
         options |= {n: _option(n, words[w].annotation, None) for w, n in WORDS.items() if w in words}

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from i2izoo.contracts.config import function_options
 from i2izoo.errors import ConfigError
+from i2izoo.interfaces import Image
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_diffusion.guidance.sdedit import SDEdit
 from i2izoo_diffusion.sampling import Sampling
@@ -32,7 +33,7 @@ class Unconditional:
         """Name -> parameter, as of a translation."""
         options: dict[str, tuple[Any, Any]] = {
             "steps": (int, self.steps),
-            "start": (Tensor | None, None),
+            "start": (Image | None, None),
             "strength": (float | None, None),
             "progress": (bool, False),
         }
