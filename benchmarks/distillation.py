@@ -6,7 +6,7 @@ r"""Quality against steps of sampling: a diffusion model, and the students that 
 The teacher is measured at every number of steps, a student by halving or guidance at its own, which is the only one
 that it was taught, and a consistency student at all up to its `--lcm`. "to teacher" is the PSNR between a translation
 and the teacher's at the most steps, from the same noise: what distillation has lost, whatever the truth is.
-Writes quality.md, quality.json and quality.png into the folder of --out.
+Writes quality.md, quality.json and quality.webp into the folder of --out.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "quality.md").write_text(table(rows, columns))
     (args.out / "quality.json").write_text(json.dumps(rows, indent=1) + "\n")
-    plot(rows, columns, args.out / "quality.png")
+    plot(rows, columns, args.out / "quality.webp")
     print(table(rows, columns))
 
 
