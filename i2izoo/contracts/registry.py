@@ -28,6 +28,7 @@ KINDS: dict[str, str] = {
     "metrics": "i2izoo.contracts.metric:Metric",
     "extractors": "i2izoo.contracts.parts:FeatureExtractor",
     "methods": "i2izoo.contracts.method:Method",
+    "formats": "i2izoo.contracts.method:Method",  # of other libraries, see i2izoo.files.formats
     "datasets": "i2izoo.contracts.dataset:Dataset",
     "pretrained": "i2izoo.contracts.pretrained:PretrainedEntry",
 }
@@ -184,7 +185,7 @@ def kind_of(interface: type) -> str:
     Raises:
         ConfigError: it is the interface of no part.
     """
-    kinds = {place: kind for kind, place in KINDS.items()}
+    kinds = {place: kind for kind, place in reversed(KINDS.items())}  # a method is of "methods", which comes first
     for base in interface.__mro__:
         if kind := kinds.get(f"{base.__module__}:{base.__qualname__}"):
             return kind

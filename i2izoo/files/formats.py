@@ -7,18 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import StorageError, listing
 
 OWN = ("config.json", "model.safetensors")
 """What a folder of i2izoo holds at least."""
-
-FOREIGN = {"model_index.json": "diffusers"}
-"""The file by which a folder of another library is known -> the method that reads and writes it.
-
-Such a method takes the options `folder` and `dtype`, writes a folder by `write(folder)`, and has `facts`, what its
-card is to say (`i2izoo.models.cards`). The file is JSON and names the components, each a sub-folder: `{"unet":
-["diffusers", "UNet2DConditionModel"], ...}`.
-"""
 
 TEXTS = (".json", ".txt", ".model", ".jinja")
 """Configurations and vocabularies."""
@@ -27,6 +20,22 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 WEIGHTS = ("diffusion_pytorch_model", "model")
 """How a file of weights in a component begins; an adapter beside it begins otherwise."""
+
+
+def foreign() -> dict[str, str]:
+    """The file by which a folder of another library is known -> the method that reads and writes it.
+
+    An entry point of the group `i2izoo.formats` has the file's name, and the place of a method's class. Such a method
+    takes the options `folder` and `dtype`, writes a folder by `write(folder)`, and has `facts`, what its card is to say
+    (`i2izoo.models.cards`). The file is JSON and names the components, each a sub-folder: `{"unet": ["diffusers",
+    "UNet2DConditionModel"], ...}`.
+
+    >>> foreign()
+    {'model_index.json': 'diffusers'}
+    """
+    methods = {entry.value: entry.name for entry in registry("methods").entries()}
+    known = {entry.name: methods.get(entry.value) for entry in registry("formats").entries()}
+    return {index: method for index, method in known.items() if method is not None}
 
 
 def foreign_index(names: Iterable[str]) -> str | None:
@@ -38,12 +47,12 @@ def foreign_index(names: Iterable[str]) -> str | None:
     True
     """
     names = set(names)
-    return None if set(OWN) <= names else next((index for index in FOREIGN if index in names), None)
+    return None if set(OWN) <= names else next((index for index in foreign() if index in names), None)
 
 
 def index_in(folder: Path) -> str | None:
     """`foreign_index` of a folder on this machine."""
-    return foreign_index(name for name in (*OWN, *FOREIGN) if (folder / name).is_file())
+    return foreign_index(name for name in (*OWN, *foreign()) if (folder / name).is_file())
 
 
 def components(index: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

@@ -33,7 +33,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.utils import validate_repo_id
 
 from i2izoo.errors import HubError, listing
-from i2izoo.files.formats import FOREIGN, OWN, components, foreign_index, needed_files
+from i2izoo.files.formats import OWN, components, foreign, foreign_index, needed_files
 
 REQUIRED = OWN
 FETCHED = (*REQUIRED, "README.md", "*/scheduler_config.json")
@@ -202,7 +202,7 @@ def _fetch(repo_id: str, revision: str | None, cache: Path, files: Sequence[str]
 
 def _cached(repo_id: str, revision: str | None, cache: Path, files: Sequence[str] | None) -> Path | None:
     """The cached folder of a revision, if it is complete."""
-    for needed in (files,) if files else (None, *([index] for index in FOREIGN)):
+    for needed in (files,) if files else (None, *([index] for index in foreign())):
         try:
             folder = _fetch(repo_id, revision, cache, needed, local_files_only=True)
         except OSError:  # also the client's "not found" and "incomplete"

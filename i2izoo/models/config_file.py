@@ -30,7 +30,7 @@ def read_config(folder: str | os.PathLike[str], *, to_build: bool = True) -> dic
         StorageError: missing, not JSON, of a newer format, or asking for code or paths.
     """
     if index := formats.index_in(Path(folder)):
-        return {"method": formats.FOREIGN[index]}
+        return {"method": formats.foreign()[index]}
     path = Path(folder) / CONFIG
     if not path.is_file():
         raise StorageError(f"{str(folder)!r} is not a pretrained folder: it has no {CONFIG}.")

@@ -70,7 +70,7 @@ def save_folder(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if name in formats.FOREIGN.values():
+    if name in formats.foreign().values():
         return _save_foreign(method, folder, card, dtype)
     content = method_config(method, name, **facts)
     check_safe(content, f"the config of {name!r}")
@@ -231,6 +231,7 @@ def _save_foreign(method: Any, folder: Path, card: str | None, dtype: torch.dtyp
                 save_tensors(path, {k: _cast(v, dtype, k) for k, v in read_tensors(path).items()}, metadata)
         if card is not None:
             (Path(temporary) / CARD).write_text(card, encoding="utf-8")
-        for part in sorted(Path(temporary).iterdir(), key=lambda path: (path.name in formats.FOREIGN, path.name)):
+        indices = formats.foreign()
+        for part in sorted(Path(temporary).iterdir(), key=lambda path: (path.name in indices, path.name)):
             replace_folder(part, folder / part.name) if part.is_dir() else part.replace(folder / part.name)
     return folder

@@ -47,6 +47,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "extractors": options.RULES + extractors.RULES,
     "metrics": options.RULES + metrics.RULES,
     "methods": options.RULES + methods.RULES + training.RULES,
+    "formats": (),
     "datasets": options.RULES + datasets.RULES,
     "pretrained": others.PRETRAINED_RULES,
 }

@@ -499,6 +499,7 @@ def test_push_hands_a_complete_folder_to_the_hub(saved, monkeypatch):
     assert pushed.config["method"] == "tiny-method"
     assert "my-facades" in pushed.card
     assert pushed.options == {
+        "method": "tiny-method",
         "private": True, "token": "t", "revision": None, "create_pr": False, "commit_message": "m"
     }  # fmt: skip
 
