@@ -113,6 +113,15 @@ def _under(label: str, scores: Mapping[str, Score]) -> dict[str, Score]:
     return {f"{label}.{key}": score for key, score in scores.items()}
 
 
+def metric_of(score: str, metrics: Iterable[str]) -> str | None:
+    """The label of the metric that a score belongs to; None: of none of these.
+
+    >>> metric_of("fcn_score.pixel_accuracy", ["psnr", "fcn_score"]), metric_of("psnr", ["fid"])
+    ('fcn_score', None)
+    """
+    return max((label for label in metrics if score == label or score.startswith(f"{label}.")), key=len, default=None)
+
+
 def build(metrics: Iterable[PartSpec] | None, seed: int) -> dict[str, Metric]:
     """Label -> metric; `"fid[resnet18]"` sets the option that the metric calls its qualifier.
 

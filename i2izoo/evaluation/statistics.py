@@ -125,21 +125,30 @@ def sign_flip_test(differences: ArrayLike, *, seed: int = 0) -> float:
     if np.isinf(d).any():
         d = np.sign(d) * stats.rankdata(np.abs(d))
     d = d[d != 0]  # a sign of zero changes nothing
-    if not len(d):
-        return 1.0
+    if len(d) < 2:
+        return 1.0  # both signs are as far from zero
     d = d / np.abs(d).max()  # so that no square overflows or vanishes
-    edge = abs(d.sum()) - 1e-9 * np.abs(d).sum()  # sums that are equal but for rounding count as equal
+    total, rng = np.abs(d).sum(), np.random.default_rng(seed)
+
+    def distance(x: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        return np.round(np.abs(x.sum(axis)) / total, 9)  # sums that are equal but for rounding count as equal
+
     if len(d) <= EXACT:
-        signs = (np.arange(2 ** len(d))[:, None] >> np.arange(len(d))) & 1
-        return float(np.mean(np.abs(d.sum() - 2 * (signs @ d)) >= edge))
-    rng, rows, hits = np.random.default_rng(seed), max(1, CHUNK // len(d)), 0
-    for start in range(0, RESAMPLES, rows):
-        count, width = min(rows, RESAMPLES - start), -(-len(d) // 8)
-        random = np.frombuffer(rng.bytes(count * width), dtype=np.uint8).reshape(count, width)
-        signs = np.unpackbits(random, axis=1, count=len(d)).astype(np.float64)
-        hits += int(np.sum(np.abs(d.sum() - 2 * (signs @ d)) >= edge))
+        exact = stats.permutation_test(
+            (d,), distance, permutation_type="samples", n_resamples=math.inf, vectorized=True, alternative="greater"
+        )
+        return float(exact.pvalue)
+    drawn = stats.monte_carlo_test(
+        d,
+        lambda size: d * (2.0 * rng.integers(0, 2, size=size, dtype=np.int8) - 1),
+        distance,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=max(1, CHUNK // len(d)),
+        alternative="greater",
+    )
     bound = 2 * math.exp(-(d.sum() ** 2) / (2 * (d @ d)))
-    return max(min((1 + hits) / (1 + RESAMPLES), bound), 5e-324)
+    return max(min(float(drawn.pvalue), bound), 5e-324)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

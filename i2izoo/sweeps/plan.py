@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -90,18 +91,18 @@ class _Planner:
             try:
                 yield self.run(cell.name if seed is None else f"{cell.name},seed={seed}", cell.name, given)
             except I2IZooError as error:
-                faults = [one.place for one in given if self.is_fault(one, given)]
-                faults = faults or [g.place for g in given if g.key == "method" and g.value not in registry("methods")]
-                said = faults[0] if len(faults) == 1 else f"run {cell.name!r}"
+                said = self.fault(given) or f"run {cell.name!r}"
                 raise ConfigError(f"{where}: {said}: {error}") from error
 
-    def is_fault(self, one: Given, given: list[Given]) -> bool:
-        """Is all well without this option?"""
-        try:
-            self.run("", "", [other for other in given if other is not one])
-        except I2IZooError:
-            return False
-        return True
+    def fault(self, given: list[Given]) -> str | None:
+        """The place of the option without which all is well, those that vary first."""
+        for one in reversed(given):
+            if one.key == "method" and one.value not in registry("methods"):
+                return one.place
+            with contextlib.suppress(I2IZooError):
+                self.run("", "", [other for other in given if other is not one])
+                return one.place
+        return None
 
     def run(self, name: str, cell: str, given: list[Given]) -> Run:
         method = next((g.value for g in reversed(given) if g.key == "method"), None)

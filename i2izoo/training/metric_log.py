@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from i2izoo.contracts.metric import Metric, Score
+from i2izoo.evaluation.measuring import metric_of
 from i2izoo.training.curves import MetricCurve
 from i2izoo.training.log import Table
 
@@ -17,8 +17,8 @@ class MetricLog:
     """The values by step and column, with the ends of their confidence intervals (`psnr`, `psnr_low`, `psnr_high`).
 
     With one target domain a column is called as its metric, with several `psnr_photo`, `psnr_label`, as losses are; a
-    metric of several values has one for each (`fcn_score.class_iou`). Values have six digits, as in log.csv. Nothing
-    is known but by the lines of the file, so a resumed run goes on as if it had never stopped.
+    metric of several values has one for each (`fcn_score.class_iou`). Values have six digits, as in log.csv. The lines
+    are those of the file, so a resumed run goes on as if it had never stopped.
 
     Args:
         path: the file; None keeps the lines in memory.
@@ -26,6 +26,9 @@ class MetricLog:
         targets: target domains.
         start: steps that are done; later lines of an existing file are dropped.
         writes: write to the file.
+
+    Attributes:
+        columns: column -> (label of its metric, target domain), in the order of the metrics; `declare` fills it.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class MetricLog:
     ) -> None:
         self.metrics, self.targets = metrics, tuple(targets)
         self.table = Table(path, start, writes)
+        self.columns: dict[str, tuple[str, str]] = {}
 
     def row(self, step: int) -> dict[str, Any]:
         """The line of a step; empty if there is none."""
@@ -41,6 +45,15 @@ class MetricLog:
     def column(self, label: str, to: str) -> str:
         """The column of a score."""
         return f"{label}_{to}" if len(self.targets) > 1 else label
+
+    def declare(self, to: str, scores: Iterable[str]) -> None:
+        """Say which scores there are of a target domain."""
+        for score in scores:
+            if (label := metric_of(score, self.metrics)) is not None:
+                self.columns[self.column(score, to)] = (label, to)
+        metrics = list(self.metrics)
+        ranks = {c: (metrics.index(label), self.targets.index(to), c) for c, (label, to) in self.columns.items()}
+        self.columns = {column: self.columns[column] for column in sorted(ranks, key=ranks.__getitem__)}
 
     def new_row(self, step: int, scores: Mapping[str, Score]) -> dict[str, Any]:
         """The line of these scores by column, not yet added."""
@@ -54,18 +67,15 @@ class MetricLog:
 
     def values(self, row: Mapping[str, Any], to: str | None = None) -> dict[str, float]:
         """The values of a line by column, in the order of the metrics; of one target domain, or of all."""
-        there = {name for name, value in row.items() if value not in (None, "")}
-        return {column: float(row[column]) for column in self._columns(there, [to] if to else self.targets)}
+        return {
+            column: float(row[column])
+            for column, (_, domain) in self.columns.items()
+            if to in (None, domain) and row.get(column) not in (None, "")
+        }
 
     def metric(self, column: str) -> Metric:
         """Whose column it is."""
-        return next(m for label, m in self.metrics.items() for to in self.targets if self.is_of(column, label, to))
-
-    def is_of(self, column: str, label: str, to: str) -> bool:
-        """Does a metric have this column for a target domain?"""
-        end = self.column("", to)
-        inner = re.escape(label) + r"(\..+)?"
-        return column.endswith(end) and re.fullmatch(inner, column.removesuffix(end)) is not None
+        return self.metrics[self.columns[column][0]]
 
     def best(self, column: str) -> tuple[int, float] | None:
         """Step and value of the best so far, of equals the first; None where there is no finite value."""
@@ -81,23 +91,12 @@ class MetricLog:
 
     def curves(self) -> dict[str, MetricCurve]:
         """What `draw_curves` draws."""
-        names = {name for row in self.table.rows for name in row}
-        return {column: self._curve(column) for column in self._columns(names, self.targets)}
+        return {column: self._curve(column) for column in self.columns if any(column in row for row in self.table.rows)}
 
     def _curve(self, column: str) -> MetricCurve:
         points, low, high = (self._points(column + end) for end in ("", "_low", "_high"))
         metric = self.metric(column)
         return MetricCurve(points, low, high, self.best(column), metric.higher_is_better, metric.unit)
-
-    def _columns(self, names: set[str], targets: Iterable[str]) -> list[str]:
-        ends = {name + end for name in names for end in ("_low", "_high")}
-        return [
-            name
-            for label in self.metrics
-            for to in targets
-            for name in sorted(names - ends)
-            if self.is_of(name, label, to)
-        ]
 
     def _points(self, column: str) -> list[tuple[int, float]]:
         return [point for point in self.table.points(column) if math.isfinite(point[1])]

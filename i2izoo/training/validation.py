@@ -142,6 +142,7 @@ class Validation:
                     result = evaluate(
                         self.model, self.data, metrics=list(wanted), to=to, size=self.size, seed=self.seed, limit=limit
                     )
+                    self.log.declare(to, result.scores)
                     scores |= {self.log.column(label, to): score for label, score in result.scores.items()}
         return scores
 
@@ -159,7 +160,7 @@ class Validation:
         reasons: dict[str, None] = {}
         for to, metrics in asked.items():
             for label in metrics:
-                found = [score for column, score in scores.items() if self.log.is_of(column, label, to)]
+                found = [score for column, score in scores.items() if self.log.columns[column] == (label, to)]
                 if any(score.value is not None for score in found):
                     labels[to].append(label)
                 else:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -62,55 +63,45 @@ def comparison() -> Comparison:
 
 
 def test_markdown(comparison):
-    assert render(comparison, "markdown") == (
-        "label → photo: 100 images of facades (val) at 256 x 128, seed 0\n"
-        "\n"
-        "| model | psnr (dB) ↑ | fid ↓ | parameters | ms/image (d) | memory (MB) (d) |\n"
-        "| --- | ---: | ---: | ---: | ---: | ---: |\n"
-        "| a\\_1 | **15.32** [15.02, 15.62] | 212.4 (b) | 54.4 M | 12.3 | 250 |\n"
-        "| b | 15.01 [14.71, 15.31] ≈ | **98.8** (b) | 54.4 M | 12.3 | 250 |\n"
-        "| c | 9.50 [9.05, 9.95] | - (c) | - | - | - |\n"
-        "| d (a) | - | - | - | - | - |\n"
-        "\n"
-        "- (a) it diverged.\n"
-        "- (b) fid: 100 images: FID wants 2048.\n"
-        "- (c) fid: not computed: needs X.\n"
-        "- (d) Time and memory were measured on cpu (4 threads).\n"
-        "- [low, high]: bootstrap 95 % confidence interval of the mean.\n"
-        "- ≈: not significantly different from the best (paired permutation test, Holm, p >= 0.05).\n"
-        "\n"
-        "- a\\_1 and b do not differ significantly on psnr: 0.31 dB [\u22120.05, 0.67], p = 0.090\n"
-        "- a\\_1 is better than c on psnr by 5.82 dB [5.31, 6.33], p &lt; 0.0001\n"
-        "- b is better than c on psnr by 5.51 dB [4.98, 6.04], p = 0.0003\n"
-    )
+    """Every line of the grid has as many cells; best in bold, ties and footnotes marked, names escaped."""
+    title, _, *lines = render(comparison, "markdown").splitlines()
+    assert title == "label → photo: 100 images of facades (val) at 256 x 128, seed 0"
+    grid = [re.split(r" \| ", line.strip("| ")) for line in lines if line.startswith("|")]
+    assert grid[0] == ["model", "psnr (dB) ↑", "fid ↓", "parameters", "ms/image (d)", "memory (MB) (d)"]
+    assert grid[1] == ["---", *["---:"] * 5]
+    assert grid[2] == ["a\\_1", "**15.32** [15.02, 15.62]", "212.4 (b)", "54.4 M", "12.3", "250"]
+    assert [row[1] for row in grid[3:]] == ["15.01 [14.71, 15.31] ≈", "9.50 [9.05, 9.95]", "-"]
+    assert [row[2] for row in grid[3:]] == ["**98.8** (b)", "- (c)", "-"]
+    assert grid[5][0] == "d (a)"
+    remarks = [line.removeprefix("- ") for line in lines if line.startswith("- ")]
+    assert remarks[:3] == [
+        "(a) it diverged.",
+        "(b) fid: 100 images: FID wants 2048.",
+        "(c) fid: not computed: needs X.",
+    ]
+    assert remarks[3] == "(d) Time and memory were measured on cpu (4 threads)."
+    assert [remark.split(":")[0] for remark in remarks[4:6]] == ["[low, high]", "≈"]
+    assert remarks[6:] == [
+        "a\\_1 and b do not differ significantly on psnr: 0.31 dB [\u22120.05, 0.67], p = 0.090",
+        "a\\_1 is better than c on psnr by 5.82 dB [5.31, 6.33], p &lt; 0.0001",
+        "b is better than c on psnr by 5.51 dB [4.98, 6.04], p = 0.0003",
+    ]
 
 
 def test_latex(comparison):
+    """A booktabs table: what LaTeX takes for a command is escaped, every row has as many cells."""
     found = replace(comparison, results=comparison.results[:2], differences=comparison.differences[:1])
     found.results[1].model = r"50%_a&b#{x}~^\y$"
-    assert render(found, "latex") == (
-        "% needs \\usepackage{booktabs}\n"
-        "\\begin{table}\n"
-        "\\centering\n"
-        "\\caption{label $\\rightarrow$ photo: 100 images of facades (val) at 256 x 128, seed 0}\n"
-        "\\begin{tabular}{lrrrrr}\n"
-        "\\toprule\n"
-        "model & psnr (dB) $\\uparrow$ & fid $\\downarrow$\\textsuperscript{a} & parameters"
-        " & ms/image\\textsuperscript{b} & memory (MB)\\textsuperscript{b} \\\\\n"
-        "\\midrule\n"
-        "a\\_1 & \\textbf{15.32} [15.02, 15.62] & 212.4 & 54.4 M & 12.3 & 250 \\\\\n"
-        "50\\%\\_a\\&b\\#\\{x\\}\\textasciitilde{}\\textasciicircum{}\\textbackslash{}y\\$"
-        " & 15.01 [14.71, 15.31] & \\textbf{98.8} & 54.4 M & 12.3 & 250 \\\\\n"
-        "\\bottomrule\n"
-        "\\end{tabular}\n"
-        "\\par\\footnotesize \\textsuperscript{a} fid: 100 images: FID wants 2048.\n"
-        "\\par\\footnotesize \\textsuperscript{b} Time and memory were measured on cpu (4 threads).\n"
-        "\\par\\footnotesize [low, high]: bootstrap 95 \\% confidence interval of the mean.\n"
-        "\\end{table}\n"
-        "\\begin{itemize}\n"
-        "\\item a\\_1 and b do not differ significantly on psnr: 0.31 dB [$-$0.05, 0.67], p = 0.090\n"
-        "\\end{itemize}\n"
-    )
+    text = render(found, "latex")
+    assert re.findall(r"\\(?:begin|end)\{(\w+)\}", text) == ["table", "tabular", "tabular", "table", *["itemize"] * 2]
+    assert text.index(r"\toprule") < text.index(r"\midrule") < text.index(r"\bottomrule")
+    head, first, second = (re.split(r" (?<!\\)& ", line[:-3]) for line in text.splitlines() if line.endswith(r" \\"))
+    assert head[1:3] == [r"psnr (dB) $\uparrow$", r"fid $\downarrow$\textsuperscript{a}"]
+    assert first == [r"a\_1", r"\textbf{15.32} [15.02, 15.62]", "212.4", "54.4 M", "12.3", "250"]
+    assert second[0] == r"50\%\_a\&b\#\{x\}\textasciitilde{}\textasciicircum{}\textbackslash{}y\$"
+    assert second[1:3] == ["15.01 [14.71, 15.31]", r"\textbf{98.8}"]
+    assert r"\textsuperscript{a} fid: 100 images: FID wants 2048." in text
+    assert r"\item a\_1 and b do not differ significantly on psnr: 0.31 dB [$-$0.05, 0.67], p = 0.090" in text
 
 
 def test_latex_marks_ties(comparison):
