@@ -288,12 +288,14 @@ def _from_metadata(metadata: Metadata, folder: Path, domains: Sequence[str] | No
     else:
         wanted = _choose(domains or list(columns), columns, where)
     layout = FileLayout("metadata", kind or "paired", {d: [] for d in wanted})
+    folder = Path(os.path.normpath(folder))
+    whole = folder == Path(os.path.normpath(metadata.path.parent))  # and not one split of what it names
     rows = []
     for line, row in metadata.rows.items():
         files = {d: metadata.file(row, columns[d]) for d in wanted}
         missing = [row.get(columns[d]) for d, file in files.items() if not file.is_file()]
         layout.problems += [f"line {line} of {where}: there is no file {name!r}" for name in missing]
-        if not missing and all(file.is_relative_to(folder) for file in files.values()):
+        if not missing and (whole or all(file.is_relative_to(folder) for file in files.values())):
             rows.append(row)
             for d, file in files.items():
                 layout.images[d].append(ImageFile(file))

@@ -96,6 +96,9 @@ def test_columns_that_name_the_files_of_each_domain(tmp_path, place):
     if not place:
         assert len(open_dataset(tmp_path, split="val")) == 1
         assert open_dataset(tmp_path / "metadata.csv").count("photo") == 3  # the file itself is data, too
+        inside = tmp_path / "val" / ".." / "val"  # a way round to a folder is a way to it
+        (inside / "metadata.csv").write_text("file_name,photo_file_name\nm/1.png,../train/p/a.png\n")
+        assert open_dataset(inside).images["photo"][0].path == tmp_path / "train/p/a.png"
 
 
 @pytest.mark.parametrize(
