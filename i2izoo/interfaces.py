@@ -20,6 +20,7 @@ from i2izoo.contracts.parts import (
     Scheduler,
 )
 from i2izoo.contracts.roles import Image, Label, Latent, Text
+from i2izoo.contracts.two_way import TwoWayMethod
 
 __all__ = [
     "AdversarialLoss",
@@ -45,6 +46,7 @@ __all__ = [
     "Score",
     "SetMetric",
     "Text",
+    "TwoWayMethod",
     "Update",
     "Weights",
 ]

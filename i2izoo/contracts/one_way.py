@@ -6,6 +6,17 @@ from i2izoo.contracts.method import Method
 from i2izoo.errors import ConfigError
 
 
+def two_domains(method: str, domains: list[str]) -> tuple[str, str]:
+    """The two domains of a method, which is named in the error.
+
+    Raises:
+        ConfigError: they are not two different names.
+    """
+    if len(domains) != 2 or domains[0] == domains[1]:
+        raise ConfigError(f"{method} translates between two domains of different names; found {domains}.")
+    return domains[0], domains[1]
+
+
 class OneWayMethod(Method):
     """A method with one direction, from the first of the two `domains` to the second; base of most paired methods.
 
@@ -21,11 +32,7 @@ class OneWayMethod(Method):
         Raises:
             ConfigError: they are not two different names.
         """
-        if len(domains) != 2 or domains[0] == domains[1]:
-            raise ConfigError(
-                f"{type(self).__name__} translates between two domains of different names; found {domains}."
-            )
-        self.source, self.target = domains
+        self.source, self.target = two_domains(type(self).__name__, domains)
 
     @property
     def directions(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+from i2izoo.contracts.one_way import two_domains
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Generator, Part, ReconstructionLoss, Scheduler
 from i2izoo_diffusion.diffusion import Diffusion
@@ -13,8 +14,10 @@ from i2izoo_diffusion.schedulers import check_levels, completed, explained
 
 
 class DDIM(Diffusion):
-    """E |e - e_theta(alpha y + sigma e, x, t)|^2 (Ho et al., eq. 14), the source x concatenated as SR3 does
-    (Saharia et al., arXiv 2104.07636), sampled by the deterministic steps of DDIM (Song et al., eq. 12).
+    """Learns to remove noise from the target, told the source, and makes images of noise in deterministic steps.
+
+    E |e - e_theta(alpha y + sigma e, x, t)|^2 (Ho et al., eq. 14), the source x concatenated as SR3 does (Saharia et
+    al., arXiv 2104.07636), sampled by the steps of DDIM (Song et al., eq. 12).
 
     Args:
         domains: source and target, by the names that the data gives them; for generation the last one alone counts.
@@ -73,11 +76,9 @@ class DDIM(Diffusion):
     ) -> None:
         super().__init__()
         unconditional = task == "generation"
-        if not unconditional and (len(domains) != 2 or domains[0] == domains[1]):
-            raise ConfigError(f"translation has two domains of different names, source and target; found {domains}.")
         if not domains:
             raise ConfigError("generation needs the name of its domain; domains is empty.")
-        self.source, self.target = None if unconditional else domains[0], domains[-1]
+        self.source, self.target = (None, domains[-1]) if unconditional else two_domains(type(self).__name__, domains)
         self.data = "single" if unconditional else "paired"  # type: ignore[misc]
         self.dropout, self.sampling_steps = 0.0 if unconditional else condition_dropout, sampling_steps
         self.sampling_guidance, self.sampling_eta = sampling_guidance, sampling_eta

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.contracts.config import schema
+from i2izoo.contracts.one_way import two_domains
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Part, PartSpec, ReconstructionLoss, Scheduler, Update
 from i2izoo_diffusion.diffusion import Diffusion
@@ -31,7 +32,9 @@ PAPER_SCHEDULER: PartSpec = {
 
 
 class Palette(Diffusion):
-    """E |f(x, sqrt(gamma) y + sqrt(1 - gamma) e, gamma) - e|^p (eq. 1), of the unknown pixels where some are known.
+    """Learns to remove noise from the target, told the source and how much there is; of unknown pixels, where some are.
+
+    E |f(x, sqrt(gamma) y + sqrt(1 - gamma) e, gamma) - e|^p (eq. 1), the mean over the unknown pixels.
 
     The network is told gamma itself, the share of the image's variance in what it sees (alpha-bar of DDPM), not the
     number of a step, so that it is sampled by any schedule.
@@ -102,13 +105,11 @@ class Palette(Diffusion):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__()
-        if len(domains) != 2 or domains[0] == domains[1]:
-            raise ConfigError(f"translation has two domains of different names, source and target; found {domains}.")
         if train_steps < 1:
             raise ConfigError(f"train_steps is at least 1; found {train_steps}.")
         if len(train_betas) != 2 or not 0 < train_betas[0] <= train_betas[1] < 1:
             raise ConfigError(f"train_betas is two numbers between 0 and 1, first and last; found {train_betas}.")
-        self.source, self.target = domains
+        self.source, self.target = two_domains("palette", domains)
         self.dropout, self.sampling_steps = condition_dropout, sampling_steps
         self.known_pixels, self.loss_mean = known_pixels, loss_mean
         self.learning_rate, self.weight_decay = learning_rate, weight_decay

@@ -38,7 +38,9 @@ DOMAINS = ["source", "target"]
 
 
 class BicycleGAN(OneWayMethod):
-    """The hybrid of section 3.3, eq. 9: both ways round the cycle between a latent z and a target B.
+    """Learns many translations of one image from pairs, told apart by a latent vector z (section 3.3, eq. 9).
+
+    Both ways round the cycle between z and a target B:
 
     - cVAE-GAN, B -> z -> B': the encoder reads z off B, and the generator makes B' of A and z. B' is like B (L1), is
       taken for real, and z is near N(0, I) (KL), so that at test time it can be drawn from there.

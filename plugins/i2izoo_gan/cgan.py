@@ -22,7 +22,9 @@ UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "laten
 
 
 class CGAN(OneWayMethod):
-    """min_G max_D E[log D(x, y)] + E[log(1 - D(x, G(x, z)))] (eq. 2), the baseline "cGAN" of pix2pix.
+    """Learns from pairs by a conditional discriminator alone, the baseline "cGAN" of pix2pix.
+
+    min_G max_D E[log D(x, y)] + E[log(1 - D(x, G(x, z)))] (eq. 2).
 
     Nothing but the discriminator compares the translation with the target: it is as sharp as the discriminator asks,
     right as far as that looks at the source, and its noise is often ignored.

@@ -23,7 +23,9 @@ ANTIALIASED_PATCHGAN: PartSpec = {"name": "patchgan", "antialias": True}
 
 
 class CUT(OneWayMethod):
-    """L_GAN(G, D, X, Y) + lambda_X L_PatchNCE(G, H, X) + lambda_Y L_PatchNCE(G, H, Y) (eq. 5).
+    """Learns one direction from unpaired images: every patch of a translation is told by its place in the source.
+
+    L_GAN(G, D, X, Y) + lambda_X L_PatchNCE(G, H, X) + lambda_Y L_PatchNCE(G, H, Y) (eq. 5).
 
     The second term ties every patch of G(x) to its place in x; the third does so for G(y) and y, the identity loss.
 

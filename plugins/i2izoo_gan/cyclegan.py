@@ -10,15 +10,26 @@ from torch import Tensor, nn
 
 from i2izoo.contracts.config import merge
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Method, Part, ReconstructionLoss, Update
+from i2izoo.interfaces import (
+    AdversarialLoss,
+    Batch,
+    Discriminator,
+    Generator,
+    Part,
+    ReconstructionLoss,
+    TwoWayMethod,
+    Update,
+)
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
 from i2izoo_gan.pool import ReplayPool
 
 
-class CycleGAN(Method):
-    """Two generators G: X -> Y and F: Y -> X, two discriminators, and the cycles F(G(x)) = x, G(F(y)) = y (eq. 3).
+class CycleGAN(TwoWayMethod):
+    """Learns both directions from unpaired images: there and back again is the image that it was.
+
+    Two generators G: X -> Y and F: Y -> X, two discriminators, and the cycles F(G(x)) = x, G(F(y)) = y (eq. 3).
 
     Args:
         domains: the two domains, by the names that the data gives them.
@@ -71,14 +82,11 @@ class CycleGAN(Method):
         betas: list[float] = [0.5, 0.999],  # noqa: B006
     ) -> None:
         super().__init__()
-        if len(domains) != 2 or domains[0] == domains[1] or len(channels) != 2:
-            raise ConfigError(f"CycleGAN has two domains of different names; found {domains} with channels {channels}.")
+        self.set_domains(domains, channels)
         if identity_weight and channels[0] != channels[1]:
             raise ConfigError(f"the identity loss needs equal channels, found {channels}; set identity_weight=0.")
         if discriminator_steps < 1:
             raise ConfigError(f"discriminator_steps is at least 1; found {discriminator_steps}.")
-        self.x, self.y = domains
-        # keyed `to_<domain>`, since a domain may be called as a method of ModuleDict is
         self.generator = nn.ModuleDict()
         self.discriminator = nn.ModuleDict()
         self.pool = nn.ModuleDict()
@@ -95,14 +103,6 @@ class CycleGAN(Method):
         self.learning_rate, self.betas = learning_rate, betas
         for network in (self.generator, self.discriminator):
             init_weights(network, init, init_gain)
-
-    @property
-    def directions(self) -> dict[str, str]:
-        return {self.y: self.x, self.x: self.y}
-
-    @property
-    def channels(self) -> dict[str, int]:
-        return dict(zip(self.config["domains"], self.config["channels"], strict=True))
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         G, F = self.generator[f"to_{self.y}"], self.generator[f"to_{self.x}"]

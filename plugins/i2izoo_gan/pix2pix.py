@@ -31,7 +31,9 @@ PATCHGAN_BATCH: PartSpec = {"name": "patchgan", "norm": "batch"}
 
 
 class Pix2Pix(OneWayMethod):
-    """G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G) (eq. 4).
+    """Learns from pairs: the target, as a conditional discriminator and the L1 distance judge it.
+
+    G* = arg min_G max_D L_cGAN(G, D) + lambda L_L1(G) (eq. 4).
 
     Args:
         domains: source and target, by the names that the data gives them.

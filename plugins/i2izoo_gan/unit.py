@@ -9,15 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from i2izoo.errors import ConfigError, listing
-from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Method, Part, ReconstructionLoss, Update
+from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Part, ReconstructionLoss, TwoWayMethod, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo.nn.random import randn
 from i2izoo_gan.unit_nets import CodeGenerator
 
 
-class UNIT(Method):
-    """Two VAEs with one latent space, a GAN for each domain, and the cycles between them: L_VAE + L_GAN + L_CC (eq. 2).
+class UNIT(TwoWayMethod):
+    """Learns both directions from unpaired images, through a latent space that two autoencoders share.
+
+    Two VAEs, a GAN for each domain, and the cycles between them: L_VAE + L_GAN + L_CC (eq. 2).
 
     E_x and E_y encode an image of their domain as the mean of a Gaussian code of unit variance, G_x and G_y decode a
     code; x is translated by G_y(E_x(x)). The last layers of the encoders are one, and the first of the decoders are
@@ -90,14 +92,12 @@ class UNIT(Method):
         halve_every: int = 0,
     ) -> None:
         super().__init__()
-        if len(domains) != 2 or domains[0] == domains[1] or len(channels) != 2:
-            raise ConfigError(f"UNIT has two domains of different names; found {domains} with channels {channels}.")
+        self.set_domains(domains, channels)
         if discriminator_steps < 1 or halve_every < 0:
             raise ConfigError(
                 f"discriminator_steps is at least 1 and halve_every at least 0; found {discriminator_steps} and "
                 f"{halve_every}."
             )
-        # keyed `of_<domain>`, since a domain may be called as a method of ModuleDict is
         self.generator = nn.ModuleDict()
         self.discriminator = nn.ModuleDict()
         for domain, size in self.channels.items():
@@ -106,7 +106,7 @@ class UNIT(Method):
             )
             self.discriminator[f"of_{domain}"] = self.part("discriminator", in_channels=size)
         # beside the generators and not inside both, so that each tensor has one name: optimisers, EMA, files go by it
-        encoder, decoder = self.vae(domains[0]).shared_layers()
+        encoder, decoder = self.vae(self.x).shared_layers()
         self.shared = nn.ModuleDict({"encoder": encoder, "decoder": decoder})
         self.gan_loss = self.part("gan_loss")
         self.reconstruction_loss = self.part("reconstruction_loss")
@@ -117,15 +117,6 @@ class UNIT(Method):
         self.learning_rate, self.betas, self.weight_decay = learning_rate, betas, weight_decay
         for network in (self.generator, self.shared, self.discriminator):
             init_weights(network, init, init_gain)
-
-    @property
-    def directions(self) -> dict[str, str]:
-        x, y = self.config["domains"]
-        return {y: x, x: y}
-
-    @property
-    def channels(self) -> dict[str, int]:
-        return dict(zip(self.config["domains"], self.config["channels"], strict=True))
 
     def vae(self, domain: str) -> CodeGenerator:
         """The layers of encoder and decoder that `domain` has to itself."""

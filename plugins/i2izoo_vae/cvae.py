@@ -20,7 +20,9 @@ UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "laten
 
 
 class CVAE(OneWayMethod):
-    """-log p(y | x) <= E_q(z|x,y)[-log p(y | x, z)] + KL(q(z | x, y) || p(z | x)), minimised (section 4.1).
+    """Learns many translations of one image from pairs, without a discriminator.
+
+    -log p(y | x) <= E_q(z|x,y)[-log p(y | x, z)] + KL(q(z | x, y) || p(z | x)), minimised (section 4.1).
 
     The encoder is q, the generator the mean of p(y | x, z). In training z is a draw from q; at test time, where there
     is no y, it is one from the prior.
