@@ -47,9 +47,9 @@ class Sweep(Configurable):
         *,
         method: str | None = None,
         to: str | None = None,
-        options: dict[str, Any] = {},  # noqa: B006  (recorded as a copy, never written)
-        grid: dict[str, list[Any]] = {},  # noqa: B006
-        runs: list[dict[str, Any]] = [],  # noqa: B006
+        options: dict[str, Any] = {},
+        grid: dict[str, list[Any]] = {},
+        runs: list[dict[str, Any]] = [],
         seeds: list[int] | None = None,
         metrics: list[str | dict[str, Any]] | None = None,
         val: str | None = None,

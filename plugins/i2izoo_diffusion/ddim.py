@@ -59,7 +59,7 @@ class DDIM(Diffusion):
     def __init__(
         self,
         *,
-        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["source", "target"],
         in_channels: int = 3,
         out_channels: int = 3,
         task: Literal["translation", "generation"] = "translation",

@@ -88,14 +88,14 @@ class Palette(Diffusion):
     def __init__(
         self,
         *,
-        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["source", "target"],
         in_channels: int = 3,
         out_channels: int = 3,
         generator: Part[Generator] = "unet2d",
         scheduler: Part[Scheduler] = PAPER_SCHEDULER,
         prediction: Prediction = "epsilon",
         train_steps: int = 2000,
-        train_betas: list[float] = [1e-6, 0.01],  # noqa: B006
+        train_betas: list[float] = [1e-6, 0.01],
         known_pixels: Literal["clean", "noisy"] = "clean",
         loss: Part[ReconstructionLoss] = "l2",
         loss_mean: Literal["unknown", "all"] = "unknown",

@@ -42,8 +42,8 @@ class UNet2D(Generator):
         *,
         in_channels: int = 3,
         out_channels: int = 3,
-        channels: list[int] = [128, 128, 256, 256, 512, 512],  # noqa: B006  (recorded as a copy, never written)
-        attention: list[int] = [4],  # noqa: B006
+        channels: list[int] = [128, 128, 256, 256, 512, 512],
+        attention: list[int] = [4],
         layers: int = 2,
         dropout: float = 0.0,
         norm_groups: int = 32,

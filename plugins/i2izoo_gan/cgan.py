@@ -66,7 +66,7 @@ class CGAN(OneWayMethod):
     def __init__(
         self,
         *,
-        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["source", "target"],
         in_channels: int = 3,
         out_channels: int = 3,
         noise: Literal["latent", "dropout"] = "latent",
@@ -79,7 +79,7 @@ class CGAN(OneWayMethod):
         init: Init = "normal",
         init_gain: float = 0.02,
         learning_rate: float = 2e-4,
-        betas: list[float] = [0.5, 0.999],  # noqa: B006
+        betas: list[float] = [0.5, 0.999],
     ) -> None:
         super().__init__()
         self.set_domains(domains)

@@ -75,7 +75,7 @@ class CUT(OneWayMethod):
     def __init__(
         self,
         *,
-        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["source", "target"],
         channels: int = 3,
         generator: Part[Generator] = ANTIALIASED_RESNET,
         discriminator: Part[Discriminator] = ANTIALIASED_PATCHGAN,
@@ -84,7 +84,7 @@ class CUT(OneWayMethod):
         nce_weight: float = 1.0,
         identity_weight: float = 1.0,
         flip_equivariance: bool = False,
-        layers: list[str] = ["pad_in", "down1", "down2", "block1", "block5"],  # noqa: B006
+        layers: list[str] = ["pad_in", "down1", "down2", "block1", "block5"],
         patches: int = 256,
         projection: int = 256,
         temperature: float = 0.07,
@@ -93,7 +93,7 @@ class CUT(OneWayMethod):
         init: Init = "xavier",
         init_gain: float = 0.02,
         learning_rate: float = 2e-4,
-        betas: list[float] = [0.5, 0.999],  # noqa: B006
+        betas: list[float] = [0.5, 0.999],
     ) -> None:
         super().__init__()
         self.set_domains(domains)

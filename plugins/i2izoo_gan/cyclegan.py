@@ -66,8 +66,8 @@ class CycleGAN(TwoWayMethod):
     def __init__(
         self,
         *,
-        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
-        channels: list[int] = [3, 3],  # noqa: B006
+        domains: list[str] = ["source", "target"],
+        channels: list[int] = [3, 3],
         generator: Part[Generator] = "resnet_9blocks",
         discriminator: Part[Discriminator] = "patchgan",
         gan_loss: Part[AdversarialLoss] = "lsgan",
@@ -79,7 +79,7 @@ class CycleGAN(TwoWayMethod):
         init: Init = "normal",
         init_gain: float = 0.02,
         learning_rate: float = 2e-4,
-        betas: list[float] = [0.5, 0.999],  # noqa: B006
+        betas: list[float] = [0.5, 0.999],
     ) -> None:
         super().__init__()
         self.set_domains(domains, channels)

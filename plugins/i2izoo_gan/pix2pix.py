@@ -72,7 +72,7 @@ class Pix2Pix(OneWayMethod):
     def __init__(
         self,
         *,
-        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["source", "target"],
         in_channels: int = 3,
         out_channels: int = 3,
         generator: Part[Generator] = "unet_256",
@@ -86,7 +86,7 @@ class Pix2Pix(OneWayMethod):
         init: Init = "normal",
         init_gain: float = 0.02,
         learning_rate: float = 2e-4,
-        betas: list[float] = [0.5, 0.999],  # noqa: B006
+        betas: list[float] = [0.5, 0.999],
         inference: Literal["deterministic", "paper"] = "deterministic",
     ) -> None:
         super().__init__()

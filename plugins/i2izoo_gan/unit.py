@@ -71,8 +71,8 @@ class UNIT(TwoWayMethod):
     def __init__(
         self,
         *,
-        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
-        channels: list[int] = [3, 3],  # noqa: B006
+        domains: list[str] = ["source", "target"],
+        channels: list[int] = [3, 3],
         generator: Part[CodeGenerator] = "unit",
         discriminator: Part[Discriminator] = "unit",
         shared: bool = True,
@@ -87,7 +87,7 @@ class UNIT(TwoWayMethod):
         init: Init = "normal",
         init_gain: float = 0.02,
         learning_rate: float = 1e-4,
-        betas: list[float] = [0.5, 0.999],  # noqa: B006
+        betas: list[float] = [0.5, 0.999],
         weight_decay: float = 1e-4,
         halve_every: int = 0,
     ) -> None:

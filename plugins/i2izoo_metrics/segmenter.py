@@ -61,7 +61,7 @@ class Segmenter(OneWayMethod):
     def __init__(
         self,
         *,
-        domains: list[str] = ["photo", "label"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["photo", "label"],
         in_channels: int = 3,
         palette: list[list[int]] = CMP,
         tolerance: float = 32.0,
@@ -70,7 +70,7 @@ class Segmenter(OneWayMethod):
         init: Init = "normal",
         init_gain: float = 0.02,
         learning_rate: float = 5e-4,
-        betas: list[float] = [0.9, 0.999],  # noqa: B006
+        betas: list[float] = [0.9, 0.999],
     ) -> None:
         super().__init__()
         self.set_domains(domains)

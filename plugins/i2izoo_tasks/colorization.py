@@ -51,7 +51,7 @@ class Colorization(BaseInTask):
         self,
         *,
         base: Part[Method] = "pix2pix",
-        domains: list[str] = ["grey", "colour"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["grey", "colour"],
         colour: Literal["lab", "rgb"] = "lab",
         gamut: Literal["chroma", "clip"] = "chroma",
         degrade: Literal["none", "light", "strong"] | dict[str, Any] = "none",
@@ -156,7 +156,7 @@ class ColorizationDataset(DerivedDataset):
         self,
         *,
         root: str | dict[str, Any],
-        domains: list[str] = ["grey", "colour"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["grey", "colour"],
         degrade: Preset | dict[str, Any] = "none",
         channels: int | dict[str, int] | None = None,
     ) -> None:

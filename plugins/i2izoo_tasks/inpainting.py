@@ -45,7 +45,7 @@ class Inpainting(Filling):
         self,
         *,
         base: Part[Method] = "pix2pix",
-        domains: list[str] = ["masked", "image"],  # noqa: B006
+        domains: list[str] = ["masked", "image"],
         masks: Kind = "mixture",
         fill: Literal["noise", "grey"] = "noise",
         mask_channel: bool | None = None,
@@ -85,7 +85,7 @@ class InpaintingDataset(DamagedDataset):
         self,
         *,
         root: str | dict[str, Any],
-        domains: list[str] = ["masked", "image"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["masked", "image"],
         masks: Kind = "mixture",
         coverage: list[float] | None = None,
     ) -> None:

@@ -39,7 +39,7 @@ class JPEGRestoration(BaseInTask):
         self,
         *,
         base: Part[Method] = "pix2pix",
-        domains: list[str] = ["compressed", "image"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["compressed", "image"],
         quality: int | None = None,
     ) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class JPEGRestorationDataset(DamagedDataset):
         self,
         *,
         root: str | dict[str, Any],
-        domains: list[str] = ["compressed", "image"],  # noqa: B006
+        domains: list[str] = ["compressed", "image"],
         quality: int | None = None,
     ) -> None:
         if quality is not None and not 1 <= quality <= 100:

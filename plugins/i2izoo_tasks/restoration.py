@@ -47,8 +47,8 @@ class Restoration(Uncropping):
         self,
         *,
         base: Part[Method] = "pix2pix",
-        domains: list[str] = ["damaged", "image"],  # noqa: B006
-        tasks: list[Task] = ["colorization", "inpainting", "uncropping", "jpeg_restoration"],  # noqa: B006
+        domains: list[str] = ["damaged", "image"],
+        tasks: list[Task] = ["colorization", "inpainting", "uncropping", "jpeg_restoration"],
         fill: Literal["noise", "grey"] = "noise",
         mask_channel: bool | None = None,
     ) -> None:
@@ -93,8 +93,8 @@ class RestorationDataset(DamagedDataset):
         self,
         *,
         root: str | dict[str, Any],
-        domains: list[str] = ["damaged", "image"],  # noqa: B006
-        tasks: list[Task] = ["colorization", "inpainting", "uncropping", "jpeg_restoration"],  # noqa: B006
+        domains: list[str] = ["damaged", "image"],
+        tasks: list[Task] = ["colorization", "inpainting", "uncropping", "jpeg_restoration"],
     ) -> None:
         if not tasks:
             raise DataError("tasks names at least one task to learn.")

@@ -43,7 +43,7 @@ class Uncropping(Filling):
         self,
         *,
         base: Part[Method] = "pix2pix",
-        domains: list[str] = ["cropped", "image"],  # noqa: B006
+        domains: list[str] = ["cropped", "image"],
         fill: Literal["noise", "grey"] = "noise",
         mask_channel: bool | None = None,
     ) -> None:
@@ -123,7 +123,7 @@ class UncroppingDataset(DamagedDataset):
         self,
         *,
         root: str | dict[str, Any],
-        domains: list[str] = ["cropped", "image"],  # noqa: B006
+        domains: list[str] = ["cropped", "image"],
     ) -> None:
         self.open_images(root, domains)
 

@@ -73,7 +73,7 @@ class CVAE(OneWayMethod):
     def __init__(
         self,
         *,
-        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["source", "target"],
         in_channels: int = 3,
         out_channels: int = 3,
         latent: int = 8,
@@ -88,7 +88,7 @@ class CVAE(OneWayMethod):
         init: Init = "normal",
         init_gain: float = 0.02,
         learning_rate: float = 2e-4,
-        betas: list[float] = [0.9, 0.999],  # noqa: B006
+        betas: list[float] = [0.9, 0.999],
         inference: Literal["sample", "zero"] = "sample",
     ) -> None:
         super().__init__()

@@ -17,13 +17,13 @@ class Toy(Configurable):
         self,
         *,
         generator: Part[Generator] = "unet_256",
-        discriminator: Part[Discriminator] = {"name": "patchgan", "norm": "batch"},  # noqa: B006
+        discriminator: Part[Discriminator] = {"name": "patchgan", "norm": "batch"},
         width: int = 2,
         title: str = "",
-        sizes: list[int] = [1],  # noqa: B006
+        sizes: list[int] = [1],
         domains: list[str] | None = None,
         flag: bool = False,
-        betas: list[float] = [0.5],  # noqa: B006
+        betas: list[float] = [0.5],
     ) -> None:
         pass
 

@@ -35,7 +35,7 @@ class Net(Configurable, nn.Module):
         width: int = 4,
         slope: float = 0.2,
         norm: Literal["batch", "instance", None] = "batch",
-        sizes: list[int] = [1, 2],  # noqa: B006 - what a plugin author may write
+        sizes: list[int] = [1, 2],
         dropout: bool = False,
         loss: str | dict[str, Any] = "l1",
     ) -> None:

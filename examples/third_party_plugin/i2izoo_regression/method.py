@@ -27,7 +27,7 @@ class Regression(Method):
     def __init__(
         self,
         *,
-        domains: list[str] = ["source", "target"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["source", "target"],
         in_channels: int = 3,
         out_channels: int = 3,
         generator: Part[Generator] = "dilated_residual",

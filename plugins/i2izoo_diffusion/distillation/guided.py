@@ -38,7 +38,7 @@ class GuidanceDistillation(DiffusionDistillation):
         *,
         teacher: Part[Method] = "ddim",
         student_steps: int = 50,
-        guidance: list[float] = [1.0, 5.0],  # noqa: B006  (recorded as a copy, never written)
+        guidance: list[float] = [1.0, 5.0],
         learning_rate: float = 1e-4,
     ) -> None:
         super().__init__()

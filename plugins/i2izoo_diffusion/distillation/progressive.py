@@ -41,7 +41,7 @@ class ProgressiveDistillation(DiffusionDistillation):
     def __init__(
         self,
         *,
-        teacher: Part[Method] = {"name": "ddim", "prediction": "v_prediction"},  # noqa: B006  (never written)
+        teacher: Part[Method] = {"name": "ddim", "prediction": "v_prediction"},
         student_steps: int = 4,
         weight: Literal["truncated_snr", "snr_plus_one"] = "truncated_snr",
         guidance: list[float] | None = None,

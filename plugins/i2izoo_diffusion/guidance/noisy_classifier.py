@@ -52,10 +52,10 @@ class NoisyClassifier(Method):
     def __init__(
         self,
         *,
-        domains: list[str] = ["A", "B"],  # noqa: B006  (recorded as a copy, never written)
+        domains: list[str] = ["A", "B"],
         in_channels: int = 3,
-        widths: list[int] = [64, 128, 256, 256],  # noqa: B006
-        attention: list[int] = [3],  # noqa: B006
+        widths: list[int] = [64, 128, 256, 256],
+        attention: list[int] = [3],
         layers: int = 2,
         norm_groups: int = 32,
         head_channels: int = 64,
