@@ -26,7 +26,9 @@ def test_figures_and_images_come_back(tmp_path):
         found = sorted(after.iterdir())
         assert len(found) == stored.CASES
         for path in found:
-            old, new = (np.asarray(Image.open(p).convert("RGB").reduce(8), float) for p in (before / path.name, path))
+            old, new = (
+                np.asarray(Image.open(p).convert("RGB").reduce(8), float) for p in (before / f"{path.stem}.png", path)
+            )
             assert np.abs(old - new).mean() < 5  # of 255: WebP, and no other image
 
 
