@@ -64,14 +64,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _entry(name: str, entry: PretrainedEntry) -> None:
-    _table({
-        "about": entry.description,
-        "method": entry.method,
-        "licence": entry.licence,
-        "translates to": ", ".join(entry.domains),
-        "repository": f"{entry.repo}@{entry.revision}" if entry.repo else None,
-        "recipe": f"i2izoo train --recipe {name} --data PATH --out runs/{name}" if entry.recipe_file() else None,
-    })  # fmt: skip
+    _table(
+        {
+            "about": entry.description,
+            "method": entry.method,
+            "licence": entry.licence,
+            "translates to": ", ".join(entry.domains),
+            "repository": f"{entry.repo}@{entry.revision}" if entry.repo else None,
+            "recipe": f"i2izoo train --recipe {name} --data PATH --out runs/{name}" if entry.recipe_file() else None,
+        }
+    )
     if entry.bundled:  # one on the Hub is not fetched only to be described
         _folder(entry.folder())
 
@@ -88,15 +90,17 @@ def _folder(folder: Path) -> None:
         model, weights = load(folder), list(folder.glob("*/*.safetensors"))
         config, count = model.config, model.num_parameters
     shown = ("i2izoo_format", "method", "directions", "options", "plugin")
-    _table({
-        "method": config["method"],
-        "directions": ways(config.get("directions", {})),
-        "parameters": f"{count:,}",
-        "size": f"{sum(path.stat().st_size for path in weights) / 1e6:.1f} MB",
-        "plugin": " ".join(config.get("plugin", {}).values()),
-        **{name: fact for name, fact in config.items() if name not in shown},
-        "options": config.get("options"),
-    })  # fmt: skip
+    _table(
+        {
+            "method": config["method"],
+            "directions": ways(config.get("directions", {})),
+            "parameters": f"{count:,}",
+            "size": f"{sum(path.stat().st_size for path in weights) / 1e6:.1f} MB",
+            "plugin": " ".join(config.get("plugin", {}).values()),
+            **{name: fact for name, fact in config.items() if name not in shown},
+            "options": config.get("options"),
+        }
+    )
 
 
 def _variant(label: str) -> None:
@@ -119,14 +123,16 @@ def _metric(name: str, part: type[Metric], metric: Metric | None, needed: Sequen
     looks_at = [*part.inputs, *["the true images as a set"] * issubclass(part, SetMetric)]
     least, advised = part.min_samples, part.advised_samples
     _about(part)
-    _table({
-        "better": "higher" if part.higher_is_better else "lower",
-        "range": _range(*part.bounds),
-        "unit": part.unit,
-        "looks at": ", ".join(looks_at),
-        "images": f"at least {least}" + (f", advised {advised} or more" if advised > least else ""),
-        "variants": f"{name}[{part.qualifier.upper()}]" if part.qualifier else None,
-    })  # fmt: skip
+    _table(
+        {
+            "better": "higher" if part.higher_is_better else "lower",
+            "range": _range(*part.bounds),
+            "unit": part.unit,
+            "looks at": ", ".join(looks_at),
+            "images": f"at least {least}" + (f", advised {advised} or more" if advised > least else ""),
+            "variants": f"{name}[{part.qualifier.upper()}]" if part.qualifier else None,
+        }
+    )
     _weights(needed)
     _options("options", part)
 

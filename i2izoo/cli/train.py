@@ -123,9 +123,11 @@ def _flags(args: argparse.Namespace) -> dict[str, tuple[str, Any]]:
     if sides and len(sides) != 2:
         raise ConfigError(f"--sides names two domains, left and right, such as photo,label; found {args.sides!r}.")
     given = {
-        "split": ("--split", args.split), "sides": ("--sides", sides), "evaluate_every": ("--every", args.every),
+        "split": ("--split", args.split),
+        "sides": ("--sides", sides),
+        "evaluate_every": ("--every", args.every),
         "metrics": ("--metrics", args.metrics.split(",") if args.metrics else None),
-    }  # fmt: skip
+    }
     return {name: both for name, both in given.items() if both[1] is not None}
 
 

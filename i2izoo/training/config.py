@@ -133,8 +133,10 @@ class TrainingOptions(Configurable):
 
 
 LENGTHS = {
-    "epochs": ("epochs", "decay_epochs"), "steps": ("steps", "decay_steps"), "minutes": ("minutes", "decay_share"),
-}  # fmt: skip
+    "epochs": ("epochs", "decay_epochs"),
+    "steps": ("steps", "decay_steps"),
+    "minutes": ("minutes", "decay_share"),
+}
 """Unit of the length of a training -> its options: the length, or what of it has the full learning rate; the fall."""
 
 

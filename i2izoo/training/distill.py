@@ -104,9 +104,11 @@ def distill(
         raise ConfigError(f"distillation has no option {sorted(unknown)[0]!r}. Options: {listing(allowed)}.")
     folder = None if out is None else Path(out)
     facts = {
-        "distilled_from": _called(model), "distillation": method, "student_steps": student_steps,
+        "distilled_from": _called(model),
+        "distillation": method,
+        "student_steps": student_steps,
         "stages": [{"method": name, "student_steps": steps} for name, steps in plan],
-    }  # fmt: skip
+    }
     if folder is None:
         if resume is not None:
             raise ConfigError("resume needs the folder of the distillation: give out=.")

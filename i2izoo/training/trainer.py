@@ -169,11 +169,13 @@ class Trainer:
                     if saving or self.step % o.log_every == 0:
                         means = average_over_processes(log.means(), self.device)
                         log.write(
-                            means, step=self.step,
+                            means,
+                            step=self.step,
                             epoch=self.step * o.gradient_accumulation / self.loader.steps_per_epoch,
-                            rate=self.rate, waited=self.loader.wait_seconds - waited,
+                            rate=self.rate,
+                            waited=self.loader.wait_seconds - waited,
                             seconds=self.schedule.facts().get("seconds"),
-                        )  # fmt: skip
+                        )
                         waited = self.loader.wait_seconds
                         self._guard("loss", {name: torch.tensor(mean) for name, mean in means.items()})
                     if saving or sampling or evaluating:

@@ -171,11 +171,13 @@ class UNIT(TwoWayMethod):
         networks = {"generator": (self.generator, self.shared), "discriminator": (self.discriminator,)}
         return {
             name: adam(
-                [p for network in group for p in network.parameters()], self.learning_rate, self.betas,
+                [p for network in group for p in network.parameters()],
+                self.learning_rate,
+                self.betas,
                 self.weight_decay,
             )
             for name, group in networks.items()
-        }  # fmt: skip
+        }
 
     def lr_scale(self, step: int) -> float:
         return 0.5 ** (step // self.halve_every) if self.halve_every else 1.0

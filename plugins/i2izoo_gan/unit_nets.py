@@ -140,8 +140,10 @@ class UNITPublic(CodeGenerator):
         down: list[nn.Module] = []
         up: list[nn.Module] = []
         for before, after, kernel, stride in (
-            (in_channels, width, 7, 1), (width, 2 * width, 4, 2), (2 * width, 4 * width, 4, 2),
-        ):  # fmt: skip
+            (in_channels, width, 7, 1),
+            (width, 2 * width, 4, 2),
+            (2 * width, 4 * width, 4, 2),
+        ):
             pad = (kernel - 1) // 2
             down += [nn.Conv2d(before, after, kernel, stride, pad, padding_mode="reflect"), InstanceNorm(after)]
             down.append(nn.ReLU(inplace=True))

@@ -129,7 +129,9 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
         cross = torch.linalg.eigvalsh(root.T @ covariance @ root).clamp(min=0).sqrt().sum()
     else:
         cross = torch.linalg.svdvals(root.T @ second.root().to(root.device)).sum()
-    traces = [(g.covariance().trace() if rows is None else rows.square().sum()) for g, rows in
-              ((first, rows1), (second, rows2))]  # fmt: skip
+    traces = [
+        (g.covariance().trace() if rows is None else rows.square().sum())
+        for g, rows in ((first, rows1), (second, rows2))
+    ]
     shift = (mean1 - mean2.to(mean1.device)).square().sum()
     return max(0.0, float(shift) + sum(map(float, traces)) - 2 * float(cross))

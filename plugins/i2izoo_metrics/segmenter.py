@@ -54,9 +54,11 @@ class Segmenter(OneWayMethod):
     }  # fmt: skip
     inference_parts = ("generator", "head")
     tiny_options: ClassVar[dict[str, Any]] = {
-        "generator": {"name": "unet_256", "width": 4, "depth": 3}, "features": 4,
-        "palette": [[0, 0, 0], [255, 255, 255], [255, 0, 0]], "tolerance": 500.0,
-    }  # fmt: skip
+        "generator": {"name": "unet_256", "width": 4, "depth": 3},
+        "features": 4,
+        "palette": [[0, 0, 0], [255, 255, 255], [255, 0, 0]],
+        "tolerance": 500.0,
+    }
 
     def __init__(
         self,

@@ -36,8 +36,9 @@ class ConsistencyDistillation(DiffusionDistillation):
 
     recipe: ClassVar[dict[str, Any]] = {**ProgressiveDistillation.recipe, "ema": 0.999}
     tiny_options: ClassVar[dict[str, Any]] = {
-        "teacher": {"name": "ddim", **DDIM.tiny_options}, "student_steps": 2,
-    }  # fmt: skip
+        "teacher": {"name": "ddim", **DDIM.tiny_options},
+        "student_steps": 2,
+    }
 
     def __init__(
         self,

@@ -30,8 +30,9 @@ class GuidanceDistillation(DiffusionDistillation):
 
     recipe = ProgressiveDistillation.recipe
     tiny_options: ClassVar[dict[str, Any]] = {
-        "teacher": {"name": "ddim", **DDIM.tiny_options}, "student_steps": 2,
-    }  # fmt: skip
+        "teacher": {"name": "ddim", **DDIM.tiny_options},
+        "student_steps": 2,
+    }
 
     def __init__(
         self,

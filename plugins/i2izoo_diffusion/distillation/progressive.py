@@ -35,8 +35,9 @@ class ProgressiveDistillation(DiffusionDistillation):
         "epochs": 0, "decay_epochs": 100, "batch_size": 16, "load_size": 72, "crop_size": 64, "max_grad_norm": 1.0,
     }  # fmt: skip
     tiny_options: ClassVar[dict[str, Any]] = {
-        "teacher": {"name": "ddim", "prediction": "v_prediction", **DDIM.tiny_options}, "student_steps": 2,
-    }  # fmt: skip
+        "teacher": {"name": "ddim", "prediction": "v_prediction", **DDIM.tiny_options},
+        "student_steps": 2,
+    }
 
     def __init__(
         self,
