@@ -476,7 +476,7 @@ def trained(kind, steps, seed, **options):
 def test_it_learns_the_colours_and_keeps_the_structure(kind, steps, gan_loss, learned, learning_seed):
     """Before training, the colours are 0.4 off and the correlation is about 0."""
     correlation, colour = trained(kind, steps, learning_seed, gan_loss=gan_loss)
-    learned("correlation", correlation, above=0.8, untrained=0.0)
+    learned("correlation", correlation, above=0.75, untrained=0.0)
     learned("distance of mean colours", colour, below=0.25, untrained=0.4)
 
 
