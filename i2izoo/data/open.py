@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import GIVEN, Dataset
@@ -71,13 +71,12 @@ def open_dataset(
         if asked:
             raise DataError(f"the options {listing(asked)} cannot change a dataset that is already open.")
         return source
-    from i2izoo.data.derived import DerivedDataset
-
     options = _completed(_spec(source), asked, defaults or {})
     opened, root = _class(options), options.get("root")
     options.pop("name", None)
-    if isinstance(root, Dataset) and issubclass(opened, DerivedDataset):
-        return opened.around(root, **options)
+    around = getattr(opened, "around", None)  # of a DerivedDataset, which opens its images by this function
+    if isinstance(root, Dataset) and around is not None:
+        return cast(Dataset, around(root, **options))
     return opened(**options)
 
 
