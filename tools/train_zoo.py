@@ -180,7 +180,8 @@ def train(args: argparse.Namespace, name: str, recipe: Any) -> None:
     """Train it with a grid and a checkpoint every few minutes, and write the model in half precision."""
     import torch
 
-    from i2izoo.training.recipe import FILE, trainers
+    from i2izoo.training.by_recipe import trainers
+    from i2izoo.training.recipe import FILE
 
     out, called = args.out / label(name), label(name)
     data = place_of(args.data, called, recipe.data)

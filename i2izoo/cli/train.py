@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     recipe = _recipe(args)
 
     from i2izoo.files.weights import weights_in
-    from i2izoo.training.recipe import dry_run, train
+    from i2izoo.training.by_recipe import dry_run, train
 
     with weights_in(args.weights):
         if args.dry_run:

@@ -13,6 +13,7 @@ from i2izoo.errors import listing
 from i2izoo.models.storage import load_folder
 from i2izoo.nn.random import seeded
 from i2izoo.testing.subject import NotApplicable, Subject, require
+from i2izoo.training.recipe import read_recipe
 
 
 def scheduler_adds_and_removes_noise(subject: Subject) -> None:
@@ -54,5 +55,14 @@ def bundled_entry_loads(subject: Subject) -> None:
     require(told == dict(method.directions), f"config.json has the directions {told}, not {dict(method.directions)}")
 
 
+def recipe_is_of_its_method(subject: Subject) -> None:
+    """The recipe of a pretrained entry can be read, and trains its method."""
+    entry: PretrainedEntry = subject.part
+    if entry.recipe_file() is None:
+        raise NotApplicable("it has no recipe")
+    recipe = read_recipe(subject.entry.name)
+    require(recipe.method == entry.method, f"the recipe is of {recipe.method!r}, the entry of {entry.method!r}")
+
+
 SCHEDULER_RULES = (scheduler_adds_and_removes_noise,)
-PRETRAINED_RULES = (entry_is_listed_without_torch, bundled_entry_loads)
+PRETRAINED_RULES = (entry_is_listed_without_torch, bundled_entry_loads, recipe_is_of_its_method)

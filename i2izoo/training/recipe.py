@@ -12,16 +12,11 @@ from typing import Any, Literal
 
 from i2izoo.contracts.config import Configurable, check_options, schema
 from i2izoo.contracts.dataset import Dataset
-from i2izoo.contracts.listing import ways
 from i2izoo.contracts.options import flat, sort_options
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError, UnknownNameError, listing, suggest
-from i2izoo.files.writing import write_text
 from i2izoo.files.yaml import read_yaml, to_yaml
-from i2izoo.models.translator import Translator
-from i2izoo.training.checkpoint import checkpoints
 from i2izoo.training.config import LENGTHS, TrainingOptions, lay_over
-from i2izoo.training.trainer import Trainer
 
 FILE = "recipe.yaml"
 LENGTH_OPTIONS = [name for names in LENGTHS.values() for name in names]
@@ -209,98 +204,6 @@ def read_recipe(source: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
         raise ConfigError(f"{where}: {error}") from error
     recipe.source = where if where in registry("pretrained") else FILE
     return recipe
-
-
-def trainers(
-    recipe: Recipe,
-    data: Any = None,
-    *,
-    val: Any = None,
-    out: str | os.PathLike[str] | None = None,
-    resume: str | os.PathLike[str] | None = None,
-    progress: bool = True,
-) -> Iterator[Trainer]:
-    """The trainer of each stage, to be fitted before the next is asked for; without `out`, only to be looked at.
-
-    Args:
-        recipe: what to train.
-        data, val: where the images are; see `Recipe.data_at`.
-        out: folder of the run; the stages before the last have folders `stage-1`, ... in it.
-        resume: "auto" goes on where a run in `out` was interrupted, of a recipe without stages also a checkpoint.
-        progress: show progress bars.
-    """
-    images = recipe.data_at(data)
-    held_out = recipe.val if val is None else val
-    before: Path | None = None
-    for stage in recipe.plan():
-        folder = None if out is None else Path(out) / stage.name
-        if folder is not None and stage.name and (folder / "model" / "config.json").is_file() and resume == "auto":
-            before = checkpoints(folder / "checkpoints")[-1]
-            continue
-        here = resume
-        if before is not None and folder is not None and not (resume == "auto" and checkpoints(folder / "checkpoints")):
-            here = before
-        yield Trainer(
-            stage.method, images, to=recipe.to, val=held_out, out=folder, resume=here, progress=progress,
-            **stage.training,
-        )  # fmt: skip
-        if folder is not None:
-            before = checkpoints(folder / "checkpoints")[-1]
-
-
-def train(
-    recipe: Recipe | str | os.PathLike[str] | Mapping[str, Any],
-    data: Any = None,
-    *,
-    out: str | os.PathLike[str],
-    val: Any = None,
-    resume: str | os.PathLike[str] | None = None,
-    progress: bool = True,
-) -> Translator:
-    """Train what a recipe says, to the end; the model is in `out`/model, with the recipe beside it.
-
-    Args:
-        recipe: a recipe, or what `read_recipe` reads.
-        data, out, val, resume, progress: see `trainers`.
-
-    Raises:
-        I2IZooError: the recipe or its data cannot be used; see `Trainer`.
-    """
-    recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
-    for trainer in trainers(recipe, data, val=val, out=out, resume=resume, progress=progress):
-        trainer.facts = {"recipe": recipe.source}
-        if trainer.main:
-            print(f"training {ways(trainer.model.directions)}, in {trainer.out}")
-        trainer.fit()
-    if trainer.main:
-        write_text(Path(out) / "model" / FILE, recipe.text())
-    return trainer.model
-
-
-def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[str]:
-    """Check all that can be checked without training, and say what would be trained, a line for each stage and fact.
-
-    Raises:
-        I2IZooError: the recipe or its data cannot be used; see `Trainer`.
-    """
-    for stage, trainer in zip(recipe.plan(), trainers(recipe, data, val=val, progress=False), strict=True):
-        o, method = trainer.options, trainer.method
-        yield f"{stage.name or 'training'}: {recipe.method}, {ways(trainer.model.directions)}"
-        images = f"{len(trainer.data)} items, {trainer.data.kind}"
-        yield f"  data: {images}; crop {o.crop_size or 'none'}, batch {o.batch_size}"
-        yield f"  length: {_length(trainer)}"
-        trained = sum(parameter.numel() for parameter in method.parameters())
-        yield f"  parameters: {trainer.model.num_parameters:,} of the model, {trained:,} in training"
-        yield f"  on {trainer.device} in {o.precision}, seed {o.seed}, average of the weights {o.ema or 'none'}"
-        trainer.loader.close()
-
-
-def _length(trainer: Trainer) -> str:
-    o, total = trainer.options, trainer.schedule.total
-    if total is None:
-        return f"{o.minutes:g} minutes, the learning rate falls over the last {o.decay_share or 0:.0%}"
-    fall = total - trainer.schedule.constant * trainer.schedule.unit
-    return f"up to step {total}, the learning rate falls over the last {fall}"
 
 
 def _find(name: str) -> Path:

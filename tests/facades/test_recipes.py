@@ -11,7 +11,8 @@ from PIL import Image
 import i2izoo
 from i2izoo.cli.main import main
 from i2izoo.contracts.registry import registry
-from i2izoo.training.recipe import dry_run, read_recipe, train, trainers
+from i2izoo.training.by_recipe import dry_run, train, trainers
+from i2izoo.training.recipe import read_recipe
 
 ENTRIES = [entry.name for entry in registry("pretrained").entries() if entry.distribution == "i2izoo"]
 

@@ -13,8 +13,9 @@ import training_run
 import i2izoo
 from i2izoo.cli.main import main
 from i2izoo.errors import ConfigError, UnknownNameError
+from i2izoo.training.by_recipe import train
 from i2izoo.training.checkpoint import checkpoints
-from i2izoo.training.recipe import Recipe, read_recipe, train
+from i2izoo.training.recipe import Recipe, read_recipe
 
 TEXT = """
 method: pix2pix
