@@ -30,7 +30,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-NEEDED = ("torch", "torchvision", "numpy", "PIL", "safetensors", "accelerate", "yaml", "filelock", "matplotlib")
+NEEDED = (
+    "torch", "numpy", "PIL", "safetensors", "accelerate", "huggingface_hub", "yaml", "filelock", "einops", "psutil",
+)  # fmt: skip
 MODEL_LIMIT, FILE_LIMIT, FILES = 4 * 10**6, 16 * 2**20, 8
 READY = ".ready"
 FOR_TRAINING = 0.9
@@ -187,6 +189,8 @@ def train(args: argparse.Namespace, name: str, recipe: Any) -> None:
     data = place_of(args.data, called, recipe.data)
     for trainer in trainers(recipe, data, out=out, resume="auto" if args.resume else None, progress=False):
         trainer.facts = {"recipe": recipe.source}
+        if importlib.util.find_spec("matplotlib") is None:  # which only curves.png is drawn with
+            trainer._draw = lambda log: None
         trainer.train_step = Watched(trainer, args.out / f"{called}.webp", out / "status.json", 60 * args.every)
         trainer.fit()
         trainer.train_step.sample()
@@ -195,7 +199,9 @@ def train(args: argparse.Namespace, name: str, recipe: Any) -> None:
     trainer.model.save_pretrained(ready, dtype=torch.float16)
     (ready / FILE).write_text(recipe.text(), encoding="utf-8")
     if args.evaluate:
-        measure(ready, recipe.data_at(data), args.evaluate.split(","), trainer)
+        sides = [stage.training.get("crop_size") for stage in recipe.plan()]
+        side = max((side for side in sides if side), default=trainer.options.crop_size)
+        measure(ready, recipe.data_at(data), args.evaluate.split(","), side, str(trainer.device))
     (args.out / READY).mkdir(exist_ok=True)
     ready.replace(args.out / READY / called)
 
@@ -205,16 +211,17 @@ def place_of(given: list[str], name: str, data: Any) -> str | None:
     places = dict(word.split("=", 1) for word in given if "=" in word)
     wanted = data if isinstance(data, str) else (data or {}).get("name")
     everything = [word for word in given if "=" not in word]
+    if wanted is None and len(places) == 1:  # a recipe that leaves its data to the user
+        everything += places.values()
     return places.get(name, places.get(wanted, everything[0] if everything else None))
 
 
-def measure(folder: Path, data: Any, metrics: list[str], trainer: Any) -> None:
-    """Figures of the stored weights on the split val, in all directions, on the card."""
+def measure(folder: Path, data: Any, metrics: list[str], side: int | None, device: str) -> None:
+    """Figures of the stored weights on the split val, in all directions, at a size in pixels, on the card."""
     import i2izoo
     from i2izoo.evaluation.card import write_to_card
 
-    model = i2izoo.load(folder, device=str(trainer.device))
-    side = trainer.options.crop_size
+    model = i2izoo.load(folder, device=device)
     for to in model.directions:
         write_to_card(folder, i2izoo.evaluate(model, data, to=to, metrics=metrics, split="val", size=side))
 

@@ -69,6 +69,16 @@ def train(
 
     Raises:
         I2IZooError: the recipe or its data cannot be used; see `Trainer`.
+
+    >>> import tempfile
+    >>> parts = {"generator": {"name": "resnet_6blocks", "width": 2, "blocks": 1}}
+    >>> data = {"name": "synthetic-facades", "count": 2, "size": 32}
+    >>> recipe = {"method": "pix2pix", "to": "photo", "options": parts, "data": data}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model = train({**recipe, "training": {"steps": 1, "crop_size": 32}}, out=folder, progress=False)
+    training label -> photo, in ...
+    >>> model.config["provenance"]["steps"]
+    1
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     for trainer in trainers(recipe, data, val=val, out=out, resume=resume, progress=progress):
@@ -86,6 +96,10 @@ def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[st
 
     Raises:
         I2IZooError: the recipe or its data cannot be used; see `Trainer`.
+
+    >>> data = {"name": "synthetic-facades", "count": 2, "size": 32}
+    >>> next(dry_run(Recipe(method="pix2pix", to="photo", data=data, training={"steps": 9, "crop_size": 256})))
+    'training: pix2pix, label -> photo'
     """
     for stage, trainer in zip(recipe.plan(), trainers(recipe, data, val=val, progress=False), strict=True):
         o, method = trainer.options, trainer.method

@@ -135,6 +135,9 @@ class Recipe(Configurable):
 
         Raises:
             ConfigError: neither says it.
+
+        >>> Recipe(method="pix2pix", data={"sides": ["photo", "label"]}).data_at("./mine")
+        {'sides': ['photo', 'label'], 'root': './mine'}
         """
         spec = {"name": self.data} if isinstance(self.data, str) else dict(self.data or {})
         if place is None:

@@ -96,6 +96,13 @@ class TimedSchedule(Schedule):
         decay_share: the part of it, at its end, over which the learning rate falls to zero.
         warmup: steps of linear rise before anything else.
         now: a clock, in seconds.
+
+    >>> clock = iter([0, 20, 40, 60])
+    >>> schedule = TimedSchedule(60, decay_share=0.5, now=lambda: next(clock))
+    >>> [(schedule.done(step), round(schedule.progress(step), 2), round(schedule.factor(step), 2)) for step in range(3)]
+    [(False, 0.0, 1.0), (False, 0.33, 1.0), (False, 0.67, 0.67)]
+    >>> schedule.done(3), schedule.total
+    (True, 3)
     """
 
     def __init__(
