@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ from i2izoo.models.options import PerImage, stacked
 from i2izoo.nn.device import find_device
 from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.random import derive_seed
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FORMS = {"pil": Form("pil"), "array": Form("array", np.dtype(np.uint8)), "tensor": Form("tensor", torch.float32)}
 """What `Translator.generate` gives, by `output`."""
@@ -165,6 +168,18 @@ class Translator:
 
     # ------------------------------------------------------------------------------------------------- translating
 
+    @overload
+    def __call__(
+        self, image: str | os.PathLike[str] | Image.Image, *, samples: None = None, **options: Any
+    ) -> Image.Image: ...
+    @overload
+    def __call__(self, image: np.ndarray, *, samples: None = None, **options: Any) -> np.ndarray: ...
+    @overload
+    def __call__(self, image: Tensor, *, samples: None = None, **options: Any) -> Tensor: ...
+    @overload
+    def __call__(self, image: list[Any] | tuple[Any, ...], *, samples: None = None, **options: Any) -> list[Any]: ...
+    @overload
+    def __call__(self, image: Any, *, samples: int, **options: Any) -> list[Any]: ...
     def __call__(
         self,
         image: Any,
@@ -377,6 +392,12 @@ class Translator:
 
     # --------------------------------------------------------------------------------------------------- generating
 
+    @overload
+    def generate(self, count: int = 1, *, output: Literal["pil"] = "pil", **options: Any) -> list[Image.Image]: ...
+    @overload
+    def generate(self, count: int = 1, *, output: Literal["array"], **options: Any) -> np.ndarray: ...
+    @overload
+    def generate(self, count: int = 1, *, output: Literal["tensor"], **options: Any) -> Tensor: ...
     def generate(
         self,
         count: int = 1,
