@@ -20,8 +20,9 @@ from i2izoo.contracts.roles import Role, role_of
 from i2izoo.errors import ConfigError, I2IZooError, ImageError, OptionTypeError, UnknownNameError, listing, suggest
 from i2izoo.images.batching import Item, Row, in_batches
 from i2izoo.images.types import Form, sides
-from i2izoo.images.writing import find_images, give_back, read
+from i2izoo.images.writing import find_images, read
 from i2izoo.models import storage
+from i2izoo.models.call_options import check_numbers, give_result, name_of, tracked
 from i2izoo.models.locate import locate
 from i2izoo.models.options import PerImage, stacked
 from i2izoo.nn.device import find_device
@@ -259,7 +260,7 @@ class Translator:
         alone = isinstance(sources, (list, tuple)) and len(sources) == 1
         if progress and alone and "progress" in self.method.translate_options():
             plain["progress"], progress = True, False  # of the steps: one bar at a time, the one that moves
-        _check_numbers(seed, samples=samples, batch_size=batch_size)
+        check_numbers(seed, samples=samples, batch_size=batch_size)
         if samples is not None and not self.method.samples:
             raise ConfigError(f"method {self.name!r} has one answer for each image; leave samples out.")
         return self._stream(sources, target, samples, seed, batch_size, progress, on_error == "give", plain, each)
@@ -281,7 +282,7 @@ class Translator:
 
         reader = self._read(sources, to, each, tolerant)
         done = in_batches(reader, samples or 1, batch_size, run)
-        for item, results in _tracked(done, sources) if progress else done:
+        for item, results in tracked(done, sources) if progress else done:
             yield item.source, item.error or (results[0] if samples is None else results)
 
     def _read(self, sources: Iterable[Any], to: str, each: dict[str, PerImage], tolerant: bool) -> Iterator[Item]:
@@ -316,11 +317,11 @@ class Translator:
                 raise
             pixels = " x ".join(map(str, image.shape[-2:]))
             raise ImageError(
-                f"{len(rows)} of {pixels} pixels, the first {_called(rows[0][0])}, do not fit into the memory of "
+                f"{len(rows)} of {pixels} pixels, the first {name_of(rows[0][0])}, do not fit into the memory of "
                 f"{device}; use a smaller batch_size or image, or another device."
             ) from error
         output = output.float().cpu()  # and cloned: what leaves inference mode must serve in autograd, too
-        return [_give_back(row.clone(), p) for row, (p, _) in zip(output, rows, strict=True)]
+        return [give_result(row.clone(), p) for row, (p, _) in zip(output, rows, strict=True)]
 
     def read(self, image: Any, domain: str) -> Tensor:
         """An image as the method sees those of a domain: C x H x W, float32, in [-1, 1]."""
@@ -435,7 +436,7 @@ class Translator:
         >>> [image.size for image in model.generate(2, size=(16, 24), steps=2)]
         [(24, 16), (24, 16)]
         """
-        _check_numbers(seed, count=count)
+        check_numbers(seed, count=count)
         stream = self.generate_stream(
             range(count), to=to, size=size, seed=seed, batch_size=batch_size, progress=progress, output=output,
             **options,
@@ -465,7 +466,7 @@ class Translator:
         """
         target = self._target(to, from_nothing=True)
         plain, each = self._options(options, from_nothing=True)
-        _check_numbers(seed, batch_size=batch_size)
+        check_numbers(seed, batch_size=batch_size)
         if output not in FORMS:
             raise OptionTypeError(f"output is one of {listing(FORMS)}; found {output!r}.")
         if isinstance(places, range):
@@ -488,7 +489,7 @@ class Translator:
             return Item(place, place, torch.empty(0, height, width), FORMS[output], options)
 
         done = in_batches(map(canvas, places), 1, batch_size, lambda rows: self._run(rows, target, seed, plain))
-        results = _tracked(done, places, "generating") if progress else done
+        results = tracked(done, places, "generating") if progress else done
         return ((item.index, images[0]) for item, images in results)
 
     # ------------------------------------------------------------------------------------------------------ keeping
@@ -551,30 +552,3 @@ class Translator:
         if card is None:
             card = cards.render_card({**base, **facts}, name=name)
         return storage.save_folder(self.method, folder, name=self.name, card=card, dtype=dtype, **facts)
-
-
-def _check_numbers(seed: Any, **counts: Any) -> None:
-    for name, value in counts.items():
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
-            raise OptionTypeError(f"{name} wants a whole number from 1, found {value!r}.")
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise OptionTypeError(f"seed wants a whole number, found {seed!r}.")
-
-
-def _called(item: Item) -> str:
-    return repr(str(item.source)) if isinstance(item.source, (str, os.PathLike)) else f"image {item.index}"
-
-
-def _give_back(image: Tensor, item: Item) -> Any:
-    try:
-        return give_back(image, item.form)  # type: ignore[arg-type]
-    except ImageError as error:
-        raise ImageError(f"the translation of {_called(item)} cannot be given back: {error}") from error
-
-
-def _tracked(results: Iterator[Any], sources: Iterable[Any], doing: str = "translating") -> Iterator[Any]:
-    from rich.console import Console
-    from rich.progress import track
-
-    total = len(sources) if hasattr(sources, "__len__") else None  # type: ignore[arg-type]
-    yield from track(results, doing, total=total, console=Console(stderr=True))
