@@ -17,9 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import matches, schema
 from i2izoo.contracts.method import Method
-from i2izoo.contracts.registry import part_kind, registry
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import StorageError, listing
 from i2izoo.files import formats
 from i2izoo.files.writing import read_tensors, replace_folder, replacing, save_tensors, write_text
@@ -108,19 +107,7 @@ def _save_scheduler(part: Any, place: Path) -> None:
 def build_method(config: Mapping[str, Any]) -> Method:
     """Build the untrained method that a config describes, through the registries only."""
     cls = registry("methods").get(config["method"])
-    return cls(**_without_nulls(cls, config.get("options", {})))
-
-
-def _without_nulls(part: type, options: Mapping[str, Any]) -> dict[str, Any]:
-    """A null for an option that takes no None is left out: early files have it where a part had a hidden default."""
-    kept = dict(options)
-    for name, parameter in schema(part).items():
-        value = kept.get(name)
-        if name in kept and value is None and not matches(None, parameter.annotation):
-            del kept[name]
-        if isinstance(value, dict) and "name" in value and (kind := part_kind(parameter.annotation)):
-            kept[name] = _without_nulls(registry(kind).get(value["name"]), value)
-    return kept
+    return cls(**config.get("options", {}))
 
 
 def load_folder(folder: str | os.PathLike[str], dtype: torch.dtype | None = None) -> tuple[Method, dict[str, Any]]:

@@ -253,15 +253,6 @@ def test_a_config_that_asks_for_code_is_refused(folder, options):
         load_folder(folder)
 
 
-def test_a_null_of_an_early_file_is_the_default_of_the_class(folder):
-    options = read_config(folder)["options"]
-    options |= {"learning_rate": None, "generator": {**options["generator"], "ballast": None}}
-    edit(folder, options=options)
-    tensors = load_file(folder / "model.safetensors")
-    save_file(tensors, folder / "model.safetensors")  # without the metadata, which is of another config
-    assert load_folder(folder)[0].config == tiny_method().config
-
-
 def test_a_method_by_import_path_is_refused(folder):
     edit(folder, method="tiny:TinyMethod")
     with pytest.raises(StorageError, match="asks for code by its import path"):
