@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.cli.options import parse_options, parse_words
+from i2izoo.cli.options import is_assignment, parse_options, parse_words
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
@@ -58,6 +58,8 @@ def add_to(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train to the end; the trained model is in DIR/model, with its recipe."""
     if args.recipe is not None and args.method is not None:  # the word after the flags is no method
+        if not is_assignment(args.method):
+            raise ConfigError(f"a recipe names its own method; leave {args.method!r} out, or --recipe.")
         args.words, args.method = [args.method, *args.words], None
     needed = {"METHOD or --recipe": args.method or args.recipe, "--data": args.data or args.recipe}
     needed |= {} if args.dry_run else {"--out": args.out}

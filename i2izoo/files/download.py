@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import os
@@ -9,7 +10,8 @@ import tarfile
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from i2izoo.errors import DataError
@@ -20,12 +22,25 @@ Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there, and those of the whole file where the server says them."""
 
 
+_may_fetch: ContextVar[bool] = ContextVar("_may_fetch", default=True)
+
+
 class DownloadError(DataError):
     """A file could not be fetched; `reason` says why in a few words, for callers with a message of their own."""
 
     def __init__(self, message: str, reason: str = "") -> None:
         super().__init__(message)
         self.reason = reason
+
+
+@contextlib.contextmanager
+def fetching_nothing() -> Iterator[None]:
+    """Within it, what is not on this machine is a DownloadError at once."""
+    token = _may_fetch.set(False)
+    try:
+        yield
+    finally:
+        _may_fetch.reset(token)
 
 
 def cache_folder() -> Path:
@@ -69,6 +84,8 @@ def download(
     part.parent.mkdir(parents=True, exist_ok=True)
     if place.is_file():
         place.replace(part)  # put there by the user: to be checked, not fetched
+    elif not _may_fetch.get():
+        raise DownloadError(f"{place} is not there, and {url} is not asked for it now.", "nothing is fetched now")
     else:
         _fetch_all(url, part, place, timeout, attempts, progress)
     digest, length = file_sha256(part), part.stat().st_size

@@ -7,11 +7,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from i2izoo.contracts.config import missing_options
 from i2izoo.contracts.listing import ways
+from i2izoo.data.open import open_dataset
+from i2izoo.errors import DataError, I2IZooError
+from i2izoo.files.download import DownloadError, fetching_nothing
 from i2izoo.files.writing import write_text
-from i2izoo.models.translator import Translator
+from i2izoo.models.translator import Translator, create
 from i2izoo.training.checkpoint import checkpoints
-from i2izoo.training.recipe import FILE, Recipe, read_recipe
+from i2izoo.training.config import TrainingOptions
+from i2izoo.training.prepare import check_images
+from i2izoo.training.recipe import FILE, Recipe, Stage, read_recipe
 from i2izoo.training.trainer import Trainer
 
 
@@ -44,10 +52,14 @@ def trainers(
         here = resume
         if before is not None and folder is not None and not (resume == "auto" and checkpoints(folder / "checkpoints")):
             here = before
-        yield Trainer(
-            stage.method, images, to=recipe.to, val=held_out, out=folder, resume=here, progress=progress,
-            **stage.training,
-        )  # fmt: skip
+        try:
+            trainer = Trainer(
+                stage.method, images, to=recipe.to, val=held_out, out=folder, resume=here, progress=progress,
+                **stage.training,
+            )  # fmt: skip
+        except DownloadError as error:
+            raise DataError(f"{error} If you have the data, say where: data= (--data PATH).") from error
+        yield trainer
         if folder is not None:
             before = checkpoints(folder / "checkpoints")[-1]
 
@@ -94,6 +106,9 @@ def train(
 def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[str]:
     """Check all that can be checked without training, and say what would be trained, a line for each stage and fact.
 
+    Nothing is fetched for that: where the recipe's data is not on this machine, and `data` is None, the method and the
+    options are checked without it.
+
     Raises:
         I2IZooError: the recipe or its data cannot be used; see `Trainer`.
 
@@ -101,21 +116,54 @@ def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[st
     >>> next(dry_run(Recipe(method="pix2pix", to="photo", data=data, training={"steps": 9, "crop_size": 256})))
     'training: pix2pix, label -> photo'
     """
+    if data is None and not _at_hand(recipe):
+        for stage in recipe.plan():
+            yield from _without_data(recipe, stage)
+        return
     for stage, trainer in zip(recipe.plan(), trainers(recipe, data, val=val, progress=False), strict=True):
         o, method = trainer.options, trainer.method
         yield f"{stage.name or 'training'}: {recipe.method}, {ways(trainer.model.directions)}"
         images = f"{len(trainer.data)} items, {trainer.data.kind}"
         yield f"  data: {images}; crop {o.crop_size or 'none'}, batch {o.batch_size}"
-        yield f"  length: {_length(trainer)}"
+        yield f"  length: {_length(o, trainer)}"
         trained = sum(parameter.numel() for parameter in method.parameters())
         yield f"  parameters: {trainer.model.num_parameters:,} of the model, {trained:,} in training"
         yield f"  on {trainer.device} in {o.precision}, seed {o.seed}, average of the weights {o.ema or 'none'}"
         trainer.loader.close()
 
 
-def _length(trainer: Trainer) -> str:
-    o, total = trainer.options, trainer.schedule.total
-    if total is None:
+def _at_hand(recipe: Recipe) -> bool:
+    """Does the recipe say where its data is, and is it there? What else is wrong with it the trainer says."""
+    try:
+        with fetching_nothing():
+            open_dataset(recipe.data_at())
+    except DownloadError:
+        return False
+    except I2IZooError:
+        return isinstance(recipe.data, str) or bool((recipe.data or {}).keys() & {"name", "root"})
+    return True
+
+
+def _without_data(recipe: Recipe, stage: Stage) -> Iterator[str]:
+    o = TrainingOptions.of(recipe.kind.recipe, stage.training)
+    options = {name: value for name, value in stage.method.items() if name != "name"}
+    if "domains" not in missing_options(recipe.kind, options):  # which the data has
+        model = create(recipe.method, **options)
+        if side := o.crop_size:
+            images = {d: torch.empty(1, c, side, side) for d, c in model.method.channels.items()}
+            check_images(model.method, model.name, images)
+    yield f"{stage.name or 'training'}: {recipe.method}"
+    yield "  data: not looked at, as it is not on this machine; say where it is with data= (--data PATH)"
+    yield f"  length: {_length(o)}"
+
+
+def _length(o: TrainingOptions, trainer: Trainer | None = None) -> str:
+    if o.minutes is not None:
         return f"{o.minutes:g} minutes, the learning rate falls over the last {o.decay_share or 0:.0%}"
-    fall = total - trainer.schedule.constant * trainer.schedule.unit
-    return f"up to step {total}, the learning rate falls over the last {fall}"
+    if trainer is not None and (total := trainer.schedule.total) is not None:
+        unit, fall = "step", total - trainer.schedule.constant * trainer.schedule.unit
+    elif o.steps is not None:
+        unit, total, fall = "step", o.steps + o.decay_steps, o.decay_steps
+    else:
+        unit, total, fall = "epoch", o.epochs + o.decay_epochs, o.decay_epochs
+    return f"up to {unit} {total}, the learning rate falls over the last {fall}"

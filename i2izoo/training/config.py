@@ -12,7 +12,8 @@ from i2izoo.errors import ConfigError
 
 @dataclass(kw_only=True, frozen=True)
 class TrainingOptions(Configurable):
-    """How long, how large and how often. A method's `recipe` gives its paper's values as defaults.
+    """How long, how large and how often. A method's `recipe` gives its paper's values as defaults; over a recipe,
+    `epochs` or `steps` alone is the length of the whole, of which the fall keeps its share.
 
     Args:
         epochs: epochs at the full learning rate.
@@ -143,6 +144,9 @@ LENGTHS = {
 def lay_over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Training options of a recipe with others laid over them, less what those make meaningless.
 
+    `epochs`, `steps` or `minutes` without its fall is the length of the whole. In a recipe's own unit, and in minutes,
+    the fall keeps its share of it; steps for a recipe in epochs, or the other way round, have none.
+
     Raises:
         ConfigError: the given ones say in two units how long to train.
 
@@ -150,6 +154,8 @@ def lay_over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     {'epochs': 100, 'load_size': 143, 'crop_size': 128}
     >>> lay_over({"steps": 3000, "decay_steps": 1000}, {"minutes": 12})
     {'minutes': 12, 'decay_share': 0.25}
+    >>> lay_over({"steps": 3000, "decay_steps": 1000}, {"steps": 10})
+    {'steps': 8, 'decay_steps': 2}
     """
     recipe, given = dict(recipe), dict(given)
     asked = {
@@ -158,8 +164,14 @@ def lay_over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     if len(asked) > 1:
         one, other = (found[0] for found in list(asked.values())[-2:])
         raise ConfigError(f"{other!r} and {one!r} both say how long to train; give one of them.")
-    if "minutes" in asked and (fall := _share_of_fall(recipe)) is not None:
-        given.setdefault("decay_share", fall)
+    if "minutes" in asked and (share := _share_of_fall(recipe)) is not None:
+        given.setdefault("decay_share", share)
+    for unit in ("epochs", "steps"):
+        length, fall = LENGTHS[unit]
+        total, falling = given.get(length), recipe.get(fall) or 0
+        if asked.get(unit) == [length] and isinstance(total, int) and falling:
+            given[fall] = total * falling // ((recipe.get(length) or 0) + falling)
+            given[length] = total - given[fall]
     for unit, names in LENGTHS.items():
         if asked and unit not in asked:
             recipe = {name: value for name, value in recipe.items() if name not in names}

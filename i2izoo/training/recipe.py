@@ -58,7 +58,7 @@ class Recipe(Configurable):
 
     >>> recipe = Recipe(method="pix2pix", training={"steps": 6}, stages=[{"steps": 4, "crop_size": 64}, {}])
     >>> [(stage.name, stage.training) for stage in recipe.plan()]
-    [('stage-1', {'steps': 4, 'crop_size': 64}), ('', {'steps': 6})]
+    [('stage-1', {'steps': 4, 'crop_size': 64, 'decay_steps': 0}), ('', {'steps': 6})]
     """
 
     def __init__(
@@ -93,17 +93,19 @@ class Recipe(Configurable):
         if not self.stages:
             yield Stage("", {"name": self.method, **self._options()}, self.training)
             return
-        length, _ = LENGTHS[self._unit()]
+        length, fall = LENGTHS[self._unit()]
         ends = accumulate(trained.get(length, 0) for _, trained in self.stages)
         common = {name: value for name, value in self.training.items() if name not in LENGTH_OPTIONS}
         for number, ((own, trained), end) in enumerate(zip(self.stages, ends, strict=True), 1):
             last = number == len(self.stages)
-            until = {length: end, **({"decay_share": 0.0} if length == "minutes" else {})}
+            until = {length: end, fall: 0.0 if length == "minutes" else 0}
             here = {**self.training, **trained} if last else {**common, **trained, **until}
             yield Stage("" if last else f"stage-{number}", {"name": self.method, **self._options(own)}, here)
 
     def changed(self, changes: Mapping[str, Any]) -> Recipe:
         """The same recipe with other options of its method and training, in all stages; another length scales them.
+
+        `steps`, `epochs` or `minutes` alone is the length of the whole; the fall keeps its share, see `lay_over`.
 
         Args:
             changes: nested or with dotted keys.

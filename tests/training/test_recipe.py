@@ -12,8 +12,9 @@ import training_run
 
 import i2izoo
 from i2izoo.cli.main import main
-from i2izoo.errors import ConfigError, UnknownNameError
-from i2izoo.training.by_recipe import train
+from i2izoo.errors import ConfigError, DataError, UnknownNameError
+from i2izoo.files.download import fetching_nothing
+from i2izoo.training.by_recipe import train, trainers
 from i2izoo.training.checkpoint import checkpoints
 from i2izoo.training.recipe import Recipe, read_recipe
 
@@ -49,13 +50,13 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 def test_it_trains_what_a_trainer_of_the_same_options_does(tmp_path: Path) -> None:
     """And the recipe lies beside the model, with what the command line changed, and makes it again."""
     file, out = written(tmp_path), tmp_path / "out"
-    assert main(["train", "--recipe", file, "--out", str(out), "steps=1", "discriminator.layers=2"]) == 0
+    assert main(["train", "--recipe", file, "--out", str(out), "steps=3", "discriminator.layers=2"]) == 0
     method = {
         "name": "pix2pix",
         "generator": {"name": "resnet_6blocks", "width": 2, "blocks": 1},
         "discriminator": {"name": "patchgan", "width": 2, "layers": 2},
     }
-    options = {"steps": 1, "decay_steps": 2, "load_size": 18, "crop_size": 16, "device": "cpu", "progress": False}
+    options = {"steps": 2, "decay_steps": 1, "load_size": 18, "crop_size": 16, "device": "cpu", "progress": False}
     i2izoo.Trainer(method, training_run.DATA, to="photo", out=tmp_path / "hand", **options).fit()
     assert equal(weights(out / "model"), weights(tmp_path / "hand/model"))
     facts = json.loads((out / "model/config.json").read_text())["provenance"]
@@ -70,7 +71,7 @@ def test_stages_follow_one_another_in_one_schedule(tmp_path: Path) -> None:
     one, two = recipe.plan()
     assert (one.name, one.method["learning_rate"], one.training["steps"]) == ("stage-1", 1e-3, 3)
     assert (one.training["crop_size"], two.training["crop_size"]) == (8, 16)
-    assert "decay_steps" not in one.training
+    assert one.training["decay_steps"] == 0
     assert (two.training["steps"], two.training["decay_steps"], two.training["batch_size"]) == (4, 2, 2)
     train(recipe, out=out, progress=False)
     assert [place.name for place in checkpoints(out / "stage-1/checkpoints")] == ["step-00000003"]
@@ -98,8 +99,26 @@ def test_another_length_scales_the_stages() -> None:
     assert (one.training["minutes"], one.training["decay_share"], one.training["crop_size"]) == (3.0, 0.0, 8)
     assert (two.training["minutes"], two.training["decay_share"]) == (10, 0.4)
     assert one.method["generator"] == {"name": "unet_256", "width": 8}
-    shorter = recipe.changed({"steps": 6, "decay_steps": 4})
-    assert [stage.training["steps"] for stage in shorter.plan()] == [3, 6]
+    for asked in ({"steps": 6, "decay_steps": 4}, {"steps": 10}):  # alone it is the length of the whole
+        assert [stage.training["steps"] for stage in recipe.changed(asked).plan()] == [3, 6]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "asked", "found"),
+    [
+        ({"steps": 14000, "decay_steps": 6000}, {"steps": 10}, {"steps": 7, "decay_steps": 3}),
+        ({"steps": 14000, "decay_steps": 6000}, {"steps": 1}, {"steps": 1, "decay_steps": 0}),
+        ({"epochs": 100, "decay_epochs": 100}, {"epochs": 5}, {"epochs": 3, "decay_epochs": 2}),
+        ({"epochs": 0, "decay_epochs": 100}, {"epochs": 5}, {"epochs": 0, "decay_epochs": 5}),
+        ({"epochs": 100, "decay_epochs": 100}, {"steps": 5}, {"steps": 5}),  # no share of another unit
+        ({"steps": 14000, "decay_steps": 6000}, {"steps": 10, "decay_steps": 0}, {"steps": 10, "decay_steps": 0}),
+        ({"steps": 14000, "decay_steps": 6000}, {"decay_steps": 5}, {"steps": 14000, "decay_steps": 5}),
+    ],
+)
+def test_a_length_alone_is_that_of_the_whole_and_the_fall_keeps_its_share(
+    recipe: dict[str, Any], asked: dict[str, Any], found: dict[str, Any]
+) -> None:
+    assert Recipe(method="pix2pix", training=recipe).changed(asked).training == found
 
 
 @pytest.mark.parametrize(
@@ -129,6 +148,7 @@ def test_what_does_not_go_together_is_said(tmp_path: Path, capsys: pytest.Captur
     for words, sentence in (
         (["train", "--recipe", file, "--dry-run", "--to", "label"], "a recipe says itself what --to says"),
         (["train", "--recipe", file, "--dry-run", "widht=3"], "has no option 'widht'"),
+        (["train", "pix2pix", "--recipe", file], "a recipe names its own method; leave 'pix2pix' out"),
         (["train", "--recipe", file], "required: --out"),
         (["train"], "required: METHOD or --recipe, --data, --out"),
         (["train", "--recipe", "pix2pix-facadez", "--dry-run"], "there is no recipe 'pix2pix-facadez'"),
@@ -151,6 +171,29 @@ def test_a_dry_run_checks_and_writes_nothing(
     assert "up to step 6, the learning rate falls over the last 2" in out
     assert "seed 5" in out
     assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+
+
+def test_a_dry_run_without_the_data_checks_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("I2IZOO_CACHE", str(tmp_path / "cache"))
+    unsaid = "data: " + TEXT.split("data: ")[1].splitlines()[0] + "\n"
+    for text in (TEXT.replace(unsaid, "data: facades\n"), TEXT.replace(unsaid, "")):
+        file = written(tmp_path, text)
+        assert main(["train", "--recipe", file, "--dry-run", "steps=10"]) == 0
+        out = capsys.readouterr().out
+        assert "data: not looked at" in out
+        assert "--data PATH" in out
+        assert "up to step 10, the learning rate falls over the last 3" in out
+        assert main(["train", "--recipe", file, "--dry-run", "crop_size=17"]) == 2
+        assert "17 x 17" in capsys.readouterr().err
+
+
+def test_data_that_cannot_be_fetched_can_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("I2IZOO_CACHE", str(tmp_path / "cache"))
+    recipe = Recipe(method="pix2pix", to="photo", data="facades")
+    with fetching_nothing(), pytest.raises(DataError, match=r"If you have the data, say where: .*--data PATH"):
+        next(trainers(recipe, progress=False))
 
 
 def test_where_the_data_is(tmp_path: Path) -> None:
