@@ -1,19 +1,21 @@
-"""The options of a translation or generation, read and stacked row by row, and its results given back."""
+"""The arguments of a call or of `generate`, checked before anything runs."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+import numpy as np
 
-from i2izoo.errors import ImageError, OptionTypeError
-from i2izoo.images.batching import Item
-from i2izoo.images.writing import give_back
+from i2izoo.contracts.config import describe_type, matches
+from i2izoo.contracts.method import Method
+from i2izoo.contracts.roles import role_of
+from i2izoo.errors import ConfigError, OptionTypeError, listing, suggest
+from i2izoo.models.options import PerImage
 
 
 def check_numbers(seed: Any, **counts: Any) -> None:
+    """Refuse a seed that is no whole number, and counts that are none from 1; None is a count that was left out."""
     for name, value in counts.items():
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise OptionTypeError(f"{name} wants a whole number from 1, found {value!r}.")
@@ -21,20 +23,36 @@ def check_numbers(seed: Any, **counts: Any) -> None:
         raise OptionTypeError(f"seed wants a whole number, found {seed!r}.")
 
 
-def name_of(item: Item) -> str:
-    return repr(str(item.source)) if isinstance(item.source, (str, os.PathLike)) else f"image {item.index}"
+def check_own_options(
+    given: Mapping[str, Any], method: Method, name: str, *, from_nothing: bool
+) -> tuple[dict[str, Any], dict[str, PerImage]]:
+    """Check the options that are the method's own, and tell plain values from what may be one for each image.
 
+    Args:
+        given: option -> value.
+        method: whose they are.
+        name: what messages call it.
+        from_nothing: of generating, not of translating.
 
-def give_result(image: Tensor, item: Item) -> Any:
-    try:
-        return give_back(image, item.form)  # type: ignore[arg-type]
-    except ImageError as error:
-        raise ImageError(f"the translation of {name_of(item)} cannot be given back: {error}") from error
-
-
-def tracked(results: Iterator[Any], sources: Iterable[Any], doing: str = "translating") -> Iterator[Any]:
-    from rich.console import Console
-    from rich.progress import track
-
-    total = len(sources) if hasattr(sources, "__len__") else None  # type: ignore[arg-type]
-    yield from track(results, doing, total=total, console=Console(stderr=True))
+    Raises:
+        ConfigError: there is no such option.
+        OptionTypeError: it has another type.
+    """
+    allowed = method.generate_options() if from_nothing else method.translate_options()
+    plain: dict[str, Any] = {}
+    each: dict[str, PerImage] = {}
+    for option, value in given.items():
+        if option not in allowed:
+            known = ["to", "size" if from_nothing else "samples", "seed", "batch_size", "progress", *allowed]
+            raise ConfigError(
+                f"{'generating' if from_nothing else 'translating'} with {name!r} has no option {option!r}"
+                f"{suggest(option, allowed) or ';'} Allowed: {listing(known)}."
+            )
+        annotation, default = allowed[option].annotation, allowed[option].default
+        if value is not None and (role := role_of(annotation)):
+            each[option] = PerImage.of(option, role, value, method.classes)
+            continue
+        plain[option] = value.item() if isinstance(value, np.generic) else value
+        if value is not default and not matches(plain[option], annotation):
+            raise OptionTypeError(f"option {option!r} of {name!r} wants {describe_type(annotation)}, found {value!r}.")
+    return plain, each

@@ -1,0 +1,184 @@
+"""A method with its name, domains and provenance: moved to a device, saved to a folder, pushed to the Hub."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+
+from i2izoo.contracts.listing import ways
+from i2izoo.contracts.method import Method
+from i2izoo.errors import ConfigError, UnknownNameError, listing, suggest
+from i2izoo.images.types import sides
+from i2izoo.models import storage
+from i2izoo.models.running import device_of, dtype_of
+from i2izoo.nn.device import find_device
+
+
+class Model:
+    """What a `Translator` is, where it is and how it is kept, before anything is run.
+
+    Attributes:
+        method: the torch module.
+        config: what config.json holds: method, options, provenance.
+    """
+
+    def __init__(self, method: Method, config: dict[str, Any]) -> None:
+        self.method = method
+        self.config = config
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        return f"{kind}({self.name!r}, {ways(self.directions)}, {self.num_parameters:,} parameters, {self.device})"
+
+    @property
+    def name(self) -> str:
+        """The method's name in the registry."""
+        return str(self.config["method"])
+
+    @property
+    def directions(self) -> Mapping[str, str | None]:
+        """Target domain -> the domain that it is translated from, or None where `generate` makes it from nothing.
+
+        The first is the default of `to`.
+        """
+        return self.method.directions
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """All domains, sources first."""
+        return self.method.domains
+
+    @property
+    def native_size(self) -> tuple[int, int] | None:
+        """Height and width that `generate` has by itself: the network's own, or those that it was trained at."""
+        facts = self.config.get("provenance") or {}
+        trained = facts.get("image_size") or facts.get("crop_size")
+        return self.method.native_size or (sides(trained) if trained else None)
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of parameters that translation needs."""
+        needed = self.method.inference_state()
+        return sum(p.numel() for name, p in self.method.named_parameters() if name in needed)
+
+    @property
+    def device(self) -> torch.device:
+        return device_of(self.method)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return dtype_of(self.method)
+
+    def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Self:
+        """Move the method to a device ("auto": the fastest there is) or floating-point type; returns itself."""
+        device = None if device is None else find_device(device)
+        dtype = None if dtype == self.dtype else dtype  # a part that was loaded in float32 on purpose stays so
+        try:
+            self.method.to(device=device, dtype=dtype)
+        except (RuntimeError, TypeError) as error:
+            reason = str(error).splitlines()[0].rstrip(".")
+            raise ConfigError(f"cannot use device {device!s} with dtype {dtype}: {reason}.") from error
+        return self
+
+    def target(self, to: str | None) -> str:
+        """The target domain that `to` names; None: the first.
+
+        Raises:
+            UnknownNameError: it translates to no such domain.
+
+        >>> import i2izoo
+        >>> i2izoo.load("cyclegan-facades").target(None)
+        'photo'
+        """
+        if to is None:
+            return next(iter(self.directions))
+        if to not in self.directions:
+            allowed = listing(f"{to!r} (from {source or 'nothing'!r})" for to, source in self.directions.items())
+            raise UnknownNameError(
+                f"{self.name!r} does not translate to {to!r}{suggest(to, self.directions) or ';'} Allowed: {allowed}."
+            )
+        return to
+
+    def _target(self, to: str | None, *, from_nothing: bool) -> str:
+        """`target`, of the directions with a source or of those without.
+
+        Raises:
+            ConfigError: it has none of these, and the other call is meant.
+        """
+        can = [target for target, source in self.directions.items() if (source is None) == from_nothing]
+        target = can[0] if to is None and can else self.target(to)
+        if target in can:
+            return target
+        if from_nothing:
+            raise ConfigError(
+                f"{self.name!r} makes {target!r} of an image of {self.directions[target]!r}, and nothing from nothing: "
+                "call model(image), or `i2izoo translate`."
+            )
+        raise ConfigError(
+            f"{self.name!r} makes {target!r} from nothing and translates no image: call model.generate(4), or "
+            "`i2izoo generate`; an image to start from, where the method can, is an option of that."
+        )
+
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, dtype: torch.dtype | None = None, card: str | None = None
+    ) -> Path:
+        """Write config.json, model.safetensors and README.md, which `load` and the Hub understand.
+
+        Args:
+            folder: created if missing.
+            dtype: store weights as this (`torch.float16` halves the file); None keeps them.
+            card: text of README.md; None renders it from the config.
+        """
+        return self._save(folder, dtype, card, Path(folder).resolve().name)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool | None = None,
+        token: str | bool | None = None,
+        revision: str | None = None,
+        create_pr: bool = False,
+        commit_message: str | None = None,
+    ) -> str:
+        """Upload to the Hub repository `repo_id`, created if missing; returns the address of the commit.
+
+        Args:
+            repo_id: `"user/repo"`.
+            private: of a repository that is created; None: the account's default.
+            token: None uses the one that `hf auth login` stored.
+            revision: branch; None: main.
+            create_pr: open a pull request instead of committing.
+            commit_message: None: says what was uploaded.
+
+        Raises:
+            HubError: the Hub refuses or cannot be reached.
+        """
+        from i2izoo.files import hub
+
+        with tempfile.TemporaryDirectory() as folder:
+            self._save(folder, None, None, repo_id)
+            return hub.push_folder(
+                folder,
+                repo_id,
+                method=self.name,
+                private=private,
+                token=token,
+                revision=revision,
+                create_pr=create_pr,
+                commit_message=commit_message,
+            )
+
+    def _save(self, folder: str | os.PathLike[str], dtype: torch.dtype | None, card: str | None, name: str) -> Path:
+        from i2izoo.models import cards
+
+        base = storage.method_config(self.method, self.name)
+        facts = {k: v for k, v in self.config.items() if k not in base}
+        if card is None:
+            card = cards.render_card({**base, **facts}, name=name)
+        return storage.save_folder(self.method, folder, name=self.name, card=card, dtype=dtype, **facts)

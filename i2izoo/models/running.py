@@ -1,0 +1,99 @@
+"""From sources to results: read into items, run as rows of one shape, and given back in the form of their source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from i2izoo.contracts.method import Method
+from i2izoo.errors import I2IZooError, ImageError
+from i2izoo.images.batching import Item, Row
+from i2izoo.images.writing import give_back, read
+from i2izoo.models.options import PerImage, stacked
+from i2izoo.nn.modes import modes_kept
+from i2izoo.nn.random import derive_seed
+
+
+def device_of(method: Method) -> torch.device:
+    return next((p.device for p in method.parameters()), torch.device("cpu"))
+
+
+def dtype_of(method: Method) -> torch.dtype:
+    return next((p.dtype for p in method.parameters() if p.is_floating_point()), torch.float32)
+
+
+def read_items(
+    sources: Iterable[Any], channels: int, options: Mapping[str, PerImage], *, tolerant: bool
+) -> Iterator[Item]:
+    """The images with the options of each, as they are asked for.
+
+    Args:
+        channels: that the method sees the images with.
+        tolerant: an image that cannot be read is an item with its error, and does not end the others.
+    """
+    alone = isinstance(sources, list) and len(sources) == 1
+    for index, source in enumerate(sources):
+        try:
+            image, form = read(source, channels, name="the image" if alone else f"image {index}")
+            yield Item(index, source, image, form, {k: option.at(index) for k, option in options.items()})
+        except ImageError as error:
+            if not tolerant:
+                raise
+            yield Item(index, source, error=error)
+
+
+def run(method: Method, rows: list[Row], to: str, seed: int, options: Mapping[str, Any]) -> list[Any]:
+    """Translate or generate rows of one shape and give each back in its image's form.
+
+    Args:
+        options: those that are the same for all rows.
+
+    Raises:
+        ImageError: the memory does not hold them, or a result has no such form.
+    """
+    device, dtype = device_of(method), dtype_of(method)
+    image = torch.stack([p.image.to(device, dtype) for p, _ in rows])
+    own = {k: stacked([p.options[k] for p, _ in rows], device, dtype) for k in rows[0][0].options}
+    seeds = [derive_seed(seed, p.index, j) for p, j in rows]
+    try:
+        with modes_kept(method), torch.inference_mode():
+            method.eval()
+            if method.directions[to] is None:
+                size = (image.shape[-2], image.shape[-1])
+                output = method.generate_at(size, to=to, seeds=seeds, **options, **own)
+            else:
+                output = method(image, to=to, seeds=seeds, **options, **own)
+    except RuntimeError as error:
+        if isinstance(error, I2IZooError) or "memory" not in str(error):
+            raise
+        pixels = " x ".join(map(str, image.shape[-2:]))
+        raise ImageError(
+            f"{len(rows)} of {pixels} pixels, the first {_name(rows[0][0])}, do not fit into the memory of "
+            f"{device}; use a smaller batch_size or image, or another device."
+        ) from error
+    output = output.float().cpu()  # and cloned: what leaves inference mode must serve in autograd, too
+    return [_give_back(row.clone(), p) for row, (p, _) in zip(output, rows, strict=True)]
+
+
+def _name(item: Item) -> str:
+    return repr(str(item.source)) if isinstance(item.source, (str, os.PathLike)) else f"image {item.index}"
+
+
+def _give_back(image: Tensor, item: Item) -> Any:
+    try:
+        return give_back(image, item.form)  # type: ignore[arg-type]
+    except ImageError as error:
+        raise ImageError(f"the translation of {_name(item)} cannot be given back: {error}") from error
+
+
+def tracked(results: Iterator[Any], sources: Iterable[Any], doing: str = "translating") -> Iterator[Any]:
+    """The results behind a progress bar on stderr, with an end where the number of sources is known."""
+    from rich.console import Console
+    from rich.progress import track
+
+    total = len(sources) if hasattr(sources, "__len__") else None  # type: ignore[arg-type]
+    yield from track(results, doing, total=total, console=Console(stderr=True))
