@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from i2izoo.data.cache import take_half
-from i2izoo.data.layout import FileLayout, ImageFile, Kind, find_layout, splits_in
+from i2izoo.data.file_layout import FileLayout, ImageFile, Kind
+from i2izoo.data.folders import splits_in
+from i2izoo.data.layout import find_layout
 from i2izoo.errors import DataError, ImageError, listing
 from i2izoo.images.writing import to_tensor
 

@@ -19,8 +19,8 @@ from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.registry import registry
 from i2izoo.data.derived import DerivedDataset
+from i2izoo.data.folders import splits_in
 from i2izoo.data.image_dataset import ImageDataset
-from i2izoo.data.layout import splits_in
 from i2izoo.data.open import open_dataset, spec_of
 from i2izoo.errors import ConfigError, DataError, EvaluationError, ImageError, listing, suggest
 from i2izoo.images.writing import quantise, resize, to_tensor

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from i2izoo.data.layout import images_in
+from i2izoo.data.folders import images_in
 from i2izoo.errors import EvaluationError, I2IZooError, listing
 from i2izoo.evaluation.cases import Case, Cases
 from i2izoo.images.writing import quantise, to_tensor

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from i2izoo.data.folders import images_in
 from i2izoo.data.image_dataset import ImageDataset
-from i2izoo.data.layout import images_in
 from i2izoo.errors import DataError
 from i2izoo.files.download import cache_folder, download, extract_tar
 
