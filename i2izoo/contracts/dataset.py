@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 from torch import Tensor
 
 from i2izoo.contracts.config import Configurable
+from i2izoo.errors import DataError, listing
 
 GIVEN = MappingProxyType(
     {
@@ -96,3 +97,17 @@ class Dataset(Configurable, ABC):
     def with_options(self, **changes: Any) -> Self:
         """The same data with other options, as a new data set; this one stays as it is."""
         return type(self)(**{**self.config, **changes})
+
+
+def check_methods(data: Dataset) -> None:
+    """Refuse a data set that hides a method of `Dataset` behind a value, such as `self.count = 4`.
+
+    Raises:
+        DataError: it does; the message names them.
+    """
+    hidden = [name for name in ("count", "name", "label", "text", "at", "option") if not callable(getattr(data, name))]
+    if hidden:
+        raise DataError(
+            f"the data set {type(data).__name__} sets the attributes {listing(hidden)}, which hide the methods of "
+            "Dataset of those names; name the attributes otherwise."
+        )

@@ -23,7 +23,7 @@ class OptionText:
     Attributes:
         name: of the option.
         kind: its type, or which kind of part it is; "" where it may be anything.
-        default: as JSON; None: the option is required.
+        default: as JSON, or "None" as the types say it; None: the option is required.
         about: what the docstring says of it, or "".
     """
 
@@ -64,8 +64,9 @@ def options(cls: type, defaults: Mapping[str, Any] = {}) -> list[OptionText]:
         kind, default = parameter.annotation, defaults.get(name, parameter.default)
         part = part_kind(kind)
         words = singular(part) if part else "" if kind is Any else describe_type(kind)
-        shown = None if default is parameter.empty else json.dumps(default, default=str)
-        found.append(OptionText(name, words, shown, about.get(name, "")))
+        shown = "None" if default is None else json.dumps(default, default=str)
+        text = None if default is parameter.empty else shown
+        found.append(OptionText(name, words, text, about.get(name, "")))
     return found
 
 

@@ -52,7 +52,7 @@ def in_folder(
     if singles and folders and domains is None and sides is None:
         raise DataError(
             f"{str(folder)!r} holds both images and folders of images ({listing(folders)}); name the folders with "
-            "domains=(...), or the halves of side-by-side images with sides=(left, right)."
+            "domains=(...), or the halves of side-by-side images with sides=(left, right) (--sides LEFT,RIGHT)."
         )
     if sides is not None or (singles and not (folders and domains)):
         return _side_by_side(folder, singles, sides, domains, kind)
@@ -94,12 +94,14 @@ def _side_by_side(
     kind: Kind | None,
 ) -> FileLayout:
     if not singles:
-        raise DataError(f"sides= wants side-by-side images, but there are no images directly in {str(folder)!r}.")
+        raise DataError(
+            f"sides= (--sides) wants side-by-side images, but there are no images directly in {str(folder)!r}."
+        )
     if sides is None:
         if domains is not None and sorted(domains) != ["A", "B"]:
             raise DataError(
                 f"{str(folder)!r} holds single images; if they are side by side, say which half is which domain "
-                f"with sides=(left, right), such as sides={tuple(domains)!r}."
+                f"with sides=(left, right) (--sides LEFT,RIGHT), such as sides={tuple(domains)!r}."
             )
         try:
             height, width = to_tensor(singles[0]).shape[1:]
@@ -108,11 +110,14 @@ def _side_by_side(
         if not 1.6 * height <= width <= 2.5 * height:
             raise DataError(
                 f"{singles[0].name} in {str(folder)!r} is {width} x {height}, which does not look like two images "
-                "side by side; put each domain into a folder of its own, or pass sides=(left, right) if it is."
+                "side by side; put each domain into a folder of its own, or pass sides=(left, right) "
+                "(--sides LEFT,RIGHT) if it is."
             )
         sides = ("A", "B")
     if len(sides) != 2 or sides[0] == sides[1]:
-        raise DataError(f"sides= names the left and the right half, two different domains; found {tuple(sides)!r}.")
+        raise DataError(
+            f"sides= (--sides) names the left and the right half, two different domains; found {tuple(sides)!r}."
+        )
     halves: dict[str, Literal["left", "right"]] = {sides[0]: "left", sides[1]: "right"}
     chosen = choose(domains or sides, halves, f"side-by-side images in {str(folder)!r}")
     images = {d: [ImageFile(path, halves[d]) for path in singles] for d in chosen}

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.contracts.config import schema
-from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.dataset import Dataset, check_methods
 from i2izoo.contracts.registry import registry
 from i2izoo.data.derived import DerivedDataset
 from i2izoo.data.folders import splits_in
@@ -82,6 +82,7 @@ class Cases:
         filter: str = "bicubic",
         limit: int | None = None,
     ) -> None:
+        check_methods(data)
         _check_domains(data, source, to)
         self.data, self.source, self.to = data, source, to
         self.channels, self.size, self.filter = channels, size, filter
@@ -147,7 +148,8 @@ class Cases:
 def _check_domains(data: Dataset, source: str | None, to: str) -> None:
     for domain in (to,) if source is None else (source,) if data.kind == "single" else (source, to):
         if domain not in data.domains:
-            halves = "; name the halves of its images with sides=(left, right)" * (sorted(data.domains) == ["A", "B"])
+            unnamed = sorted(data.domains) == ["A", "B"]
+            halves = "; name the halves of its images with sides=(left, right) (--sides LEFT,RIGHT)" * unnamed
             raise EvaluationError(
                 f"{source or 'nothing'!r} -> {to!r} is to be evaluated, but the data has no domain {domain!r}"
                 f"{suggest(domain, data.domains) or ';'} it has {listing(data.domains)}{halves}."

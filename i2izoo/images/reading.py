@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 import sys
 import threading
 import warnings
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,10 @@ from i2izoo.errors import ImageError
 from i2izoo.images.types import Form, ImageSource
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+_OF_DECODERS = (
+    OSError, SyntaxError, ValueError, EOFError, LookupError, ArithmeticError, RuntimeError, struct.error, zlib.error,
+)  # fmt: skip
+"""What Pillow's decoders raise for a file that is damaged, or in a form that they do not know."""
 _OPENING = threading.Lock()  # warnings.catch_warnings is not thread-safe
 
 
@@ -63,7 +69,7 @@ def read(source: ImageSource, channels: int | None = None, name: str = "the imag
 
 @contextlib.contextmanager
 def _naming(source: Any, name: str) -> Iterator[None]:
-    """Turn whatever reading raises into one ImageError that names the image."""
+    """Turn what reading raises for an image into one ImageError that names it; our own mistakes stay what they are."""
     file = getattr(source, "filename", None) or source
     name = f"image {os.fspath(file)!r}" if isinstance(file, (str, os.PathLike)) else name
     try:
@@ -78,7 +84,7 @@ def _naming(source: Any, name: str) -> Iterator[None]:
         raise ImageError(f"{name} does not fit into memory.") from error
     except Image.UnidentifiedImageError as error:
         raise ImageError(f"{name} is not an image in a format that Pillow reads, or is damaged.") from error
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, EOFError, struct.error, zlib.error, ...
+    except _OF_DECODERS as error:
         raise ImageError(f"{name} cannot be read: {error or type(error).__name__}.".replace("..", ".")) from error
 
 

@@ -46,7 +46,7 @@ def check_own_options(
             known = ["to", "size" if from_nothing else "samples", "seed", "batch_size", "progress", *allowed]
             raise ConfigError(
                 f"{'generating' if from_nothing else 'translating'} with {name!r} has no option {option!r}"
-                f"{suggest(option, allowed) or ';'} Allowed: {listing(known)}."
+                f"{suggest(option, known) or ';'} Allowed: {listing(known)}."
             )
         annotation, default = allowed[option].annotation, allowed[option].default
         if value is not None and (role := role_of(annotation)):

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from i2izoo.contracts.config import PartSpec, schema
-from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.dataset import Dataset, check_methods
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.parts import Discriminator
 from i2izoo.contracts.registry import registry
@@ -101,6 +101,7 @@ def fitted(
         data = _open(data, given, options, method.data, list(method.domains), channels=method.channels)
     elif not as_it_is and "channels" in schema(type(data)):  # it was opened before there was a method
         data = data.with_options(channels=method.channels)
+    check_methods(data)
     if lacking := set(method.domains) - set(data.domains):
         raise ConfigError(
             f"the model's domains are {listing(method.domains)}, the data's are {listing(data.domains)}: "

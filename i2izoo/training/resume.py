@@ -36,8 +36,8 @@ def start_from(out: Path, resume: str | os.PathLike[str] | None) -> Path | None:
     if resume is None:
         if found:
             raise TrainingError(
-                f"{out} already holds a run with {len(found)} checkpoints; go on with resume='auto' (--resume auto), "
-                "or name another folder."
+                f"{out} already holds a run with {len(found)} checkpoint{'s' * (len(found) != 1)}; "
+                "go on with resume='auto' (--resume auto), or name another folder."
             )
         return None
     place = Path(resume)

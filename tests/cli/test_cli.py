@@ -88,8 +88,15 @@ def test_list(capsys: Capture) -> None:
     assert capsys.readouterr().out == "pix2pix\n"
     main(["list", "--kind", "generators", "resnet*"])
     assert capsys.readouterr().out == "resnet_6blocks\nresnet_9blocks\n"
+    main(["list", "generators"])
+    kind = capsys.readouterr().out
+    main(["list", "--kind", "generators"])
+    assert kind == capsys.readouterr().out
+    assert "\nresnet_9blocks\n" in kind
     assert main(["list", "zzz"]) == 0
-    assert "'zzz'" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "'zzz'" in err
+    assert "--kind KIND" in err
 
 
 def test_list_and_module_entry_point_without_torch() -> None:
@@ -112,6 +119,8 @@ def test_usage_in_a_real_process() -> None:
     ("argv", "words"),
     [
         ([], "required: COMMAND"),
+        (["lst"], "did you mean 'list'"),
+        (["list", "--kind", "generator"], "did you mean 'generators'"),
         (["list", "--kindd", "x"], "did you mean '--kind'"),
         (["list", "a", "b"], "unknown argument 'b'"),
         (["info", "pix2pux"], "did you mean 'pix2pix'"),
@@ -161,6 +170,7 @@ def test_info_of_a_method_names_options_types_and_defaults(capsys: Capture) -> N
     assert "learns from paired data" in out
     assert "reconstruction_weight (float), default 100.0: lambda" in out
     assert "one of 'deterministic', 'paper'" in out
+    assert "steps (int or None), default None" in out
     assert "decay_epochs (int), default 100" in out  # the recipe's, where the trainer's own default is 0
 
 
@@ -380,6 +390,7 @@ def test_train_on_side_by_side_images_wants_names_for_the_halves(tmp_path: Path,
         Image.new("RGB", (80, 40)).save(data / "train" / name)
     base = ["train", "pix2pix", "--data", str(data), "--to", "photo", "--out", str(run)]
     assert "--sides LEFT,RIGHT" in fails(capsys, *base)
+    assert "--sides LEFT,RIGHT" in fails(capsys, "evaluate", "pix2pix-facades", "--data", str(data / "train"))
     assert main([*base, "--sides", "photo,label", *TRAINING, *NETWORK]) == 0
     assert "label -> photo" in capsys.readouterr().out
     assert json.loads((run / "run.json").read_text())["training"]["sides"] == ["photo", "label"]

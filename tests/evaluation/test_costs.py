@@ -11,7 +11,7 @@ from tiny import tiny_method
 from torch import Tensor
 
 from i2izoo.evaluation import costs
-from i2izoo.evaluation.costs import measure, peak_memory, weight_bytes
+from i2izoo.evaluation.costs import device_name, measure, peak_memory, weight_bytes
 from i2izoo.models import storage
 from i2izoo.models.translator import Translator
 
@@ -142,3 +142,9 @@ def test_options_reach_the_method():
 
     with pytest.raises(i2izoo.errors.ConfigError, match="no option 'steps'"):
         measure(translator(), torch.zeros(3, 8, 8), options={"steps": 3})
+
+
+def test_one_thread_is_not_several(monkeypatch):
+    for threads, words in ((1, "cpu (1 thread)"), (4, "cpu (4 threads)")):
+        monkeypatch.setattr(torch, "get_num_threads", lambda number=threads: number)
+        assert device_name(torch.device("cpu")) == words

@@ -133,6 +133,30 @@ def test_an_error_is_not_hidden_by_one_in_keeping_what_was_done(pairs, tmp_path,
     assert "could not be kept" in error.__notes__[0]
 
 
+class OwnCount(Dataset):
+    """Hides the method `count` behind a number."""
+
+    domains = ("label", "photo")
+    kind = "paired"
+
+    def __init__(self):
+        self.count = 2
+
+    def __len__(self):
+        return self.count
+
+    def sample(self, index, seed):
+        return dict.fromkeys(self.domains, torch.zeros(3, 4, 4))
+
+    def name(self, index):
+        return f"p{index}"
+
+
+def test_a_data_set_that_hides_a_method_is_one_sentence():
+    said = str(stopped(DataError, i2izoo.create("offset", levels=2), OwnCount()))
+    assert "OwnCount sets the attributes count, which hide the methods of Dataset" in said
+
+
 class Broken(Dataset):
     """A dataset that is no files of ours, whose third image cannot be had."""
 

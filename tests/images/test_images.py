@@ -9,6 +9,7 @@ import torch
 from PIL import Image, ImageOps
 
 from i2izoo.errors import ImageError
+from i2izoo.images import reading
 from i2izoo.images.writing import (
     find_images,
     give_back,
@@ -273,6 +274,17 @@ def test_unreadable_files_are_named(tmp_path, content):
     with pytest.raises(ImageError) as error:
         to_tensor(str(tmp_path / "bad.png"))
     one_sentence(error, "bad.png")
+
+
+@pytest.mark.parametrize("bug", [AttributeError, TypeError])
+def test_a_mistake_of_our_own_is_not_the_files_fault(tmp_path, monkeypatch, bug):
+    def broken(*_):
+        raise bug("ours")
+
+    Image.new("L", (4, 4)).save(tmp_path / "good.png")
+    monkeypatch.setattr(reading, "_read_array", broken)
+    with pytest.raises(bug, match="ours"):
+        to_tensor(tmp_path / "good.png")
 
 
 def test_damaged_pil_image_is_named(tmp_path):

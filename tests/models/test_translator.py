@@ -276,6 +276,8 @@ def test_as_many_values_of_an_option_as_images_or_none_is_translated(count):
 def test_options_are_suggested():
     with pytest.raises(ConfigError, match="did you mean 'strength'"):
         i2izoo.create("test-noise")(torch.zeros(3, 2, 2), strenght=1)
+    with pytest.raises(ConfigError, match="did you mean 'to'"):
+        i2izoo.create("test-noise")(torch.zeros(3, 2, 2), too="b")
 
 
 def test_unusable_images_are_named(negative, tmp_path):

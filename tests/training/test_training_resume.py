@@ -15,7 +15,8 @@ from training_run import trainer
 
 import i2izoo
 from i2izoo.errors import ConfigError, StorageError, TrainingError
-from i2izoo.training.checkpoint import checkpoints
+from i2izoo.training.checkpoint import FACTS, checkpoints
+from i2izoo.training.resume import start_from
 
 LENGTH = {"steps": 7, "decay_steps": 5, "log_every": 3, "checkpoint_every": 4}
 
@@ -145,6 +146,14 @@ def test_what_cannot_go_on_says_why(run, arguments, error, words):
     with pytest.raises(error, match=words):
         trainer("regression", run, **{"steps": 8, **arguments})
     assert sorted(run.rglob("*")) == before
+
+
+def test_one_checkpoint_is_not_several(tmp_path):
+    facts = tmp_path / "checkpoints/step-00000001" / FACTS
+    facts.parent.mkdir(parents=True)
+    facts.write_text("{}")
+    with pytest.raises(TrainingError, match="a run with 1 checkpoint; go on"):
+        start_from(tmp_path, None)
 
 
 def test_resume_from_a_named_checkpoint(run, tmp_path):
