@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error(f"-n is a number of images from 1, found {args.count}")
     size = None if args.size is None else parse_size(args.size)
 
-    from i2izoo.images.writing import grid, read, save, to_pil
+    from i2izoo.images.reading import read
+    from i2izoo.images.writing import grid, save, to_pil
     from i2izoo.models.translator import load
 
     model = load(args.name, revision=args.revision, device=args.device)

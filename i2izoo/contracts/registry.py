@@ -246,11 +246,6 @@ def missing_members(part: Any, interface: type) -> str | None:
     return f"{part.__qualname__} lacks {listing(absent)}" if absent else None
 
 
-def implements(part: Any, interface: type) -> bool:
-    """Is `part` a concrete implementation of `interface`? See `missing_members`."""
-    return missing_members(part, interface) is None
-
-
 def resolve(value: str) -> Any:
     """Import `"package.module:attribute"`."""
     module, _, attribute = value.partition(":")

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from i2izoo.images.writing import resize, to_tensor
+from i2izoo.images.reading import to_tensor
+from i2izoo.images.writing import resize
 
 Half: TypeAlias = Literal["left", "right"] | None
 Pixels: TypeAlias = NDArray[Any]

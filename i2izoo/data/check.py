@@ -13,7 +13,7 @@ from i2izoo.data.file_layout import FileLayout, ImageFile, Kind
 from i2izoo.data.folders import splits_in
 from i2izoo.data.layout import find_layout
 from i2izoo.errors import DataError, ImageError, listing
-from i2izoo.images.writing import to_tensor
+from i2izoo.images.reading import to_tensor
 
 Shape = tuple[int, int, int]
 """Channels, height, width."""

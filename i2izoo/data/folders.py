@@ -10,7 +10,8 @@ from typing import Literal
 from i2izoo.contracts.registry import natural_key
 from i2izoo.data.file_layout import FileLayout, ImageFile, Kind, choose
 from i2izoo.errors import DataError, ImageError, listing
-from i2izoo.images.writing import EXTENSIONS, to_tensor
+from i2izoo.images.reading import to_tensor
+from i2izoo.images.writing import EXTENSIONS
 
 SPLITS = ("train", "val", "test")
 

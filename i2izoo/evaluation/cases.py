@@ -23,7 +23,8 @@ from i2izoo.data.folders import splits_in
 from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.data.open import open_dataset, spec_of
 from i2izoo.errors import ConfigError, DataError, EvaluationError, ImageError, listing, suggest
-from i2izoo.images.writing import quantise, resize, to_tensor
+from i2izoo.images.reading import to_tensor
+from i2izoo.images.writing import quantise, resize
 
 CACHE = 1 << 27
 """Bytes of decoded images that an evaluation keeps."""

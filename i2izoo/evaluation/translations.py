@@ -15,7 +15,8 @@ from torch import Tensor
 from i2izoo.data.folders import images_in
 from i2izoo.errors import EvaluationError, I2IZooError, listing
 from i2izoo.evaluation.cases import Case, Cases
-from i2izoo.images.writing import quantise, to_tensor
+from i2izoo.images.reading import to_tensor
+from i2izoo.images.writing import quantise
 from i2izoo.models.translator import Translator
 
 

@@ -1,4 +1,4 @@
-"""Read an image of any kind, in full precision, as a tensor in [-1, 1]; used through `i2izoo.images`."""
+"""Read an image of any kind, in full precision, as a tensor in [-1, 1]."""
 
 from __future__ import annotations
 

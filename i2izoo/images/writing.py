@@ -23,25 +23,7 @@ from torch import Tensor
 
 from i2izoo.contracts.registry import natural_key
 from i2izoo.errors import ImageError, listing
-from i2izoo.images.reading import read, to_tensor
-from i2izoo.images.types import Form, ImageSource
-from i2izoo.nn.padding import pad_to_valid
-
-__all__ = [
-    "EXTENSIONS",
-    "Form",
-    "ImageSource",
-    "find_images",
-    "give_back",
-    "grid",
-    "pad_to_valid",
-    "read",
-    "resize",
-    "save",
-    "to_array",
-    "to_pil",
-    "to_tensor",
-]
+from i2izoo.images.types import Form
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
 """File name endings (in lower case) that count as images in folders and globs."""

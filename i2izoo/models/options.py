@@ -12,7 +12,7 @@ from torch import Tensor
 
 from i2izoo.contracts.roles import Role
 from i2izoo.errors import ConfigError, OptionTypeError, listing, suggest
-from i2izoo.images.writing import read
+from i2izoo.images.reading import read
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from torch import Tensor
 from i2izoo.contracts.method import Method
 from i2izoo.errors import I2IZooError, ImageError
 from i2izoo.images.batching import Item, Row
-from i2izoo.images.writing import give_back, read
+from i2izoo.images.reading import read
+from i2izoo.images.writing import give_back
 from i2izoo.models.options import PerImage, stacked
 from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.random import derive_seed

@@ -14,7 +14,8 @@ from torch import Tensor
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, UnknownNameError
 from i2izoo.images.batching import in_batches
-from i2izoo.images.writing import find_images, read
+from i2izoo.images.reading import read
+from i2izoo.images.writing import find_images
 from i2izoo.models import storage
 from i2izoo.models.call_options import check_numbers, check_own_options
 from i2izoo.models.generating import Generating

@@ -111,11 +111,6 @@ def normalise_lab(lab: Tensor) -> Tensor:
     return torch.cat([lab[:, :1] / 50 - 1, lab[:, 1:] / AB_SCALE], dim=1)
 
 
-def denormalise_lab(values: Tensor) -> Tensor:
-    """The inverse of `normalise_lab`."""
-    return torch.cat([(values[:, :1] + 1) * 50, values[:, 1:] * AB_SCALE], dim=1)
-
-
 def _product(matrix: tuple[tuple[float, ...], ...] | list[list[float]], values: Tensor) -> Tensor:
     x, y, z = values.unbind(1)
     return torch.stack([a * x + b * y + c * z for a, b, c in matrix], dim=1)

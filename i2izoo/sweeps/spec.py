@@ -17,8 +17,6 @@ from i2izoo.errors import ConfigError
 from i2izoo.evaluation.settings import EvaluationSettings
 from i2izoo.files.yaml import read_yaml
 
-KEY = re.compile(r"[A-Za-z_]\w*(\.\w+)*", re.ASCII)
-
 
 class Sweep(Configurable):
     """A grid of runs that differ in a few options, and what they are measured with.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from i2izoo.data.cache import Pixels, available_memory, prepare
 from i2izoo.data.jittered import JitteredDataset, check_sizes
 from i2izoo.errors import DataError, listing
-from i2izoo.images.writing import to_tensor
+from i2izoo.images.reading import to_tensor
 from i2izoo_facades.plan import draw_plan
 from i2izoo_facades.render import render_label, render_photo
 

@@ -10,18 +10,9 @@ from PIL import Image, ImageOps
 
 from i2izoo.errors import ImageError
 from i2izoo.images import reading
-from i2izoo.images.writing import (
-    find_images,
-    give_back,
-    grid,
-    pad_to_valid,
-    read,
-    resize,
-    save,
-    to_array,
-    to_pil,
-    to_tensor,
-)
+from i2izoo.images.reading import read, to_tensor
+from i2izoo.images.writing import find_images, give_back, grid, resize, save, to_array, to_pil
+from i2izoo.nn.padding import pad_to_valid
 
 SIZES = [(1, 1), (1, 7), (5, 3), (33, 65)]  # height, width
 

@@ -22,7 +22,7 @@ from i2izoo.cli.main import main
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.registry import register
 from i2izoo.errors import ConfigError, ImageError
-from i2izoo.images.writing import to_tensor
+from i2izoo.images.reading import to_tensor
 from i2izoo.interfaces import Batch, Latent, Method, Update
 
 TINY = Inpainting.tiny_options["base"]

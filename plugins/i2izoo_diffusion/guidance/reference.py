@@ -55,8 +55,8 @@ def as_batch(image: Tensor, name: str) -> Tensor:
     if not isinstance(image, Tensor) or image.ndim not in (3, 4) or not image.is_floating_point():
         found = f"{image.dtype} {tuple(image.shape)}" if isinstance(image, Tensor) else type(image).__name__
         raise OptionTypeError(
-            f"{name} is a float tensor C x H x W or N x C x H x W in [-1, 1], such as i2izoo.images.to_tensor gives; "
-            f"found {found}."
+            f"{name} is a float tensor C x H x W or N x C x H x W in [-1, 1], such as i2izoo.images.reading.to_tensor "
+            f"gives; found {found}."
         )
     return image[None] if image.ndim == 3 else image
 
