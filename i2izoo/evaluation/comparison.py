@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.errors import EvaluationError
+from i2izoo.evaluation.json_files import finite, read_json
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
-from i2izoo.evaluation.result import PER_IMAGE, Comparison, Difference, Result, _finite
+from i2izoo.evaluation.result import PER_IMAGE, Comparison, Difference, Result
 from i2izoo.files.writing import write_text
 
 COMPARISON = "comparison.json"
@@ -34,7 +35,7 @@ def to_dict(comparison: Comparison, root: Path | None = None) -> dict[str, Any]:
     return {
         "protocol": comparison.protocol.config,
         "results": [{**row, "images": place(r.images)} for row, r in zip(rows, comparison.results, strict=True)],
-        "differences": [_finite(asdict(d)) for d in comparison.differences],
+        "differences": [finite(asdict(d)) for d in comparison.differences],
         "inputs": place(comparison.inputs),
         "truths": place(comparison.truths),
     }
@@ -76,13 +77,7 @@ def load_comparison(folder: str | os.PathLike[str]) -> Comparison:
         EvaluationError: there is no comparison.json, or it is damaged.
     """
     path = Path(folder).expanduser() / COMPARISON
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise EvaluationError(f"{str(folder)!r} holds no comparison: it has no {COMPARISON}.") from error
-    except ValueError as error:
-        raise EvaluationError(f"{path} is not JSON ({error}); compare again.") from error
-    return from_dict(content, path.parent)
+    return from_dict(read_json(path, "comparison", "compare"), path.parent)
 
 
 def save_comparison(comparison: Comparison, folder: Path) -> None:

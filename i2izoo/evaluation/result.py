@@ -14,6 +14,7 @@ from typing import Any
 
 from i2izoo.contracts.metric import Score
 from i2izoo.errors import ConfigError, EvaluationError, UnknownNameError, listing, suggest
+from i2izoo.evaluation.json_files import finite, read_json
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
 
 SCORES = "scores.json"
@@ -115,7 +116,7 @@ class Result:
             "names": self.names,
             "values": self.values,
         }
-        return _finite(content)
+        return finite(content)
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Result:
@@ -166,13 +167,7 @@ class Result:
             EvaluationError: there is no scores.json, or it is damaged.
         """
         path = Path(folder) / SCORES
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise EvaluationError(f"{str(folder)!r} holds no evaluation: it has no {SCORES}.") from error
-        except ValueError as error:
-            raise EvaluationError(f"{path} is not JSON ({error}); evaluate again.") from error
-        result = cls.from_dict(content)
+        result = cls.from_dict(read_json(path, "evaluation", "evaluate"))
         result.images = path.parent / IMAGES if (path.parent / IMAGES).is_dir() else None
         return result
 
@@ -210,17 +205,6 @@ def _score(content: Mapping[str, Any]) -> Score:
 def _shown(value: float) -> float | str:
     """Six digits, which a card can show; JSON has no infinity."""
     return float(f"{value:.6g}") if math.isfinite(value) else str(value)
-
-
-def _finite(content: Any) -> Any:
-    """The same with the floats that JSON cannot hold as strings."""
-    if isinstance(content, float) and not math.isfinite(content):
-        return str(content)
-    if isinstance(content, dict):
-        return {k: _finite(v) for k, v in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_finite(v) for v in content]
-    return content
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 from i2izoo.contracts.metric import Score
 from i2izoo.errors import listing
-from i2izoo.evaluation.result import Comparison, Result, _finite
+from i2izoo.evaluation.json_files import finite
+from i2izoo.evaluation.result import Comparison, Result
 from i2izoo.evaluation.statistics import mean_interval
 from i2izoo.report.layout import add_metric, legend, title
 from i2izoo.report.numbers import parameters, significant, significant_places
@@ -144,4 +145,4 @@ def files(rows: Sequence[Row], comparison: Comparison | None) -> dict[str, str]:
 
 def _json(rows: Sequence[Row], comparison: Comparison | None) -> str:
     content = {"protocol": comparison.protocol.config if comparison else None, "rows": [asdict(row) for row in rows]}
-    return json.dumps(_finite(content), indent=2, allow_nan=False) + "\n"
+    return json.dumps(finite(content), indent=2, allow_nan=False) + "\n"
