@@ -81,7 +81,10 @@ class SixCrops(Dataset):
         self.images = i2izoo.open_dataset(
             data, split="train", kind=kind, load_size=round(size * 300 / 256), crop_size=size
         )
-        self.domains, self.kind, self.crop_size = self.images.domains, kind, size
+        self.domains, self.kind = self.images.domains, kind
+
+    def option(self, name: str) -> Any:
+        return self.images.option(name)
 
     def __len__(self) -> int:
         return 6 * len(self.images)

@@ -164,11 +164,11 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a page registers is forgotten after it."""
+    """A page sees nothing that others registered, and what it registers is forgotten after it."""
     from i2izoo.contracts.registry import KINDS, registry
 
     for kind in KINDS:
-        monkeypatch.setattr(registry(kind), "_registered", dict(registry(kind)._registered))
+        monkeypatch.setattr(registry(kind), "_registered", {})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
