@@ -348,7 +348,7 @@ def test_it_finds_an_invertible_change_of_colours_without_pairs(learned, learnin
             domains=["a", "b"], generator={"name": "unit", "width": 8, "blocks": 1, "dropout": 0.0},
             discriminator={"name": "unit", "width": 8, "layers": 2, "scales": 1}, init="kaiming", learning_rate=3e-3,
         ),
-        lambda draw: {"a": squares(8, draw), "b": changed(squares(8, draw))}, steps=240, seed=learning_seed,
+        lambda draw: {"a": squares(8, draw), "b": changed(squares(8, draw))}, steps=480, seed=learning_seed,
     )  # fmt: skip
     a = squares(32, torch.Generator().manual_seed(99 + learning_seed))  # not seen in training
     b = changed(a)
