@@ -6,23 +6,19 @@ generated Markdown with a comment such as `<!-- gallery -->`.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import html
 import inspect
-import io
 import json
 import math
-import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from i2izoo.cli.main import main
 from i2izoo.contracts import describe
 from i2izoo.contracts.listing import list_parts
 from i2izoo.contracts.pretrained import PretrainedEntry
@@ -34,6 +30,7 @@ from i2izoo.report.page import write_report
 from i2izoo.report.tables import markdown
 
 sys.path.append(str(Path(__file__).parent))
+import cli_reference
 import stored
 
 DOCS = stored.DOCS
@@ -305,21 +302,6 @@ def options(base: str, place: str) -> str:
     return "\n".join(rows)
 
 
-def command_help(base: str, *command: str) -> str:
-    """What `i2izoo COMMAND --help` prints."""
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), _columns(100):
-        main([*command, "--help"])
-    return f"```text\n{printed.getvalue().strip()}\n```"
-
-
-@contextlib.contextmanager
-def _columns(width: int) -> Iterator[None]:
-    before = os.environ.get("COLUMNS")
-    os.environ["COLUMNS"] = str(width)
-    try:
-        yield
-    finally:
-        del os.environ["COLUMNS"]
-        if before is not None:
-            os.environ["COLUMNS"] = before
+def command_help(base: str, *words: str) -> str:
+    """A command with its arguments, each with an anchor."""
+    return cli_reference.command(*words)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from i2izoo.cli.completion import offers
 from i2izoo.cli.evaluate import add_settings, settings
 from i2izoo.cli.options import is_assignment, parse_options, translation_options
 from i2izoo.errors import I2IZooError
@@ -28,12 +29,13 @@ def add_to(commands: Any) -> None:
         epilog=f"examples:{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "words",
-        nargs="*",
-        metavar="MODEL",
-        help="as for evaluate; copy-input: the untranslated images; option=value of the methods' translation",
-    )
+    offers(
+        parser.add_argument(
+            "words", nargs="*", metavar="MODEL",
+            help="as for evaluate; copy-input: the untranslated images; option=value of the methods' translation",
+        ),
+        "pretrained",
+    )  # fmt: skip
     parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the first model's first)")
     add_settings(parser)
     parser.add_argument("--format", choices=FORMATS, default="table", help="of what is printed (default: table)")

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from i2izoo.cli.completion import offers
+from i2izoo.cli.printing import print_help
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, DataError
 
@@ -13,21 +15,22 @@ from i2izoo.errors import ConfigError, DataError
 def add_to(commands: Any) -> None:
     """Declare the two commands."""
     data = commands.add_parser("data", help="check data, or make some")
-    actions = data.add_subparsers(title="actions", metavar="ACTION", dest="action", required=True)
+    data.set_defaults(run=print_help, parser=data)
+    actions = data.add_subparsers(title="actions", metavar="ACTION", dest="action")
 
     check = actions.add_parser("check", help="name every mismatch, unreadable file and size problem")
     check.add_argument("path", metavar="PATH", help="a folder or a CSV file")
-    check.add_argument("--kind", choices=("paired", "unpaired", "single"))
+    check.add_argument("--kind", choices=("paired", "unpaired", "single"), help="default: paired where names match")
     check.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
     check.add_argument("--split", help="only this part of the data")
     check.set_defaults(run=run_check, parser=check)
 
     make = actions.add_parser("make", help="write images of a procedural dataset, a folder for each domain")
-    make.add_argument("name", metavar="NAME", help="such as synthetic-facades")
-    make.add_argument("out", metavar="OUT", type=Path)
+    offers(make.add_argument("name", metavar="NAME", help="such as synthetic-facades"), "datasets", files=False)
+    make.add_argument("out", metavar="OUT", type=Path, help="folder to write")
     make.add_argument("--count", type=int, default=100, metavar="N", help="images of each domain (default: 100)")
     make.add_argument("--size", type=int, default=256, metavar="S", help="side in pixels (default: 256)")
-    make.add_argument("--seed", type=int, default=0)
+    make.add_argument("--seed", type=int, default=0, metavar="N", help="of the images (default: 0)")
     make.add_argument("--force", action="store_true", help="write into a folder that is not empty")
     make.set_defaults(run=run_make, parser=make)
 

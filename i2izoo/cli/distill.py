@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any
 
+from i2izoo.cli.completion import add_data, add_model
 from i2izoo.cli.options import parse_options
 from i2izoo.contracts.config import schema
 from i2izoo.errors import ConfigError
@@ -27,12 +28,12 @@ def add_to(commands: Any) -> None:
         "the options.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", metavar="MODEL", help="the teacher: an entry, a folder or a Hub repository")
+    add_model(parser, "model", "the teacher: an entry, a folder or a Hub repository")
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the distillation and the training")
     parser.add_argument(
         "--student-steps", type=int, required=True, metavar="N", help="steps of sampling of the student"
     )
-    parser.add_argument("--data", required=True, metavar="PATH", help="a folder, a CSV file or the name of a dataset")
+    add_data(parser, required=True)
     parser.add_argument("--out", required=True, metavar="DIR", help="folder of the stages and of the new model")
     parser.add_argument(
         "--method", default="progressive", metavar="NAME", help="progressive (default), guidance or consistency"

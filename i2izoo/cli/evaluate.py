@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from i2izoo.cli.completion import add_data, add_model, offers
 from i2izoo.cli.options import generation_options, parse_options, parse_size, translation_options
 from i2izoo.errors import ConfigError, EvaluationError
 
@@ -30,7 +31,7 @@ def add_to(commands: Any) -> None:
         epilog=f"examples:{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", metavar="MODEL", help="as for translate; or a folder of images made elsewhere")
+    add_model(parser, "model", "as for translate; or a folder of images made elsewhere")
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the method's translation")
     parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the model's first)")
     add_settings(parser)
@@ -40,10 +41,13 @@ def add_to(commands: Any) -> None:
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """The flags that say what is measured on what; `compare` has the same."""
-    parser.add_argument("--data", metavar="PATH", help="a folder, a CSV file or the name of a dataset")
-    parser.add_argument(
-        "--metrics", metavar="A,B", help="such as psnr,fid[resnet18] (default: psnr,ssim,lpips,fid,kid)"
-    )
+    add_data(parser)
+    offers(
+        parser.add_argument(
+            "--metrics", metavar="A,B", help="such as psnr,fid[resnet18] (default: psnr,ssim,lpips,fid,kid)"
+        ),
+        "metrics", files=False, many=True,
+    )  # fmt: skip
     parser.add_argument("--split", help="part of the data (default: val, otherwise test)")
     parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
     parser.add_argument("--size", metavar="N", help="resize inputs and truths to N x N pixels, or HEIGHT,WIDTH, first")

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from i2izoo.cli.completion import add_model
 from i2izoo.cli.options import generation_options, parse_options, parse_size
 from i2izoo.errors import ImageError, listing
 from i2izoo.files.writing import write_text
@@ -36,7 +37,7 @@ def add_to(commands: Any) -> None:
         epilog=f"examples:{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="NAME", help="a pretrained entry, a folder, or user/repo on the Hub")
+    add_model(parser, "name", "a pretrained entry, a folder, or user/repo on the Hub")
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the method's generation")
     parser.add_argument("-n", "--count", type=int, default=1, metavar="N", help="how many (default: 1)")
     parser.add_argument("-o", "--out", metavar="DIR", help="folder for 0000.png, 0001.png, ...; those there stay")

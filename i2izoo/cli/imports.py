@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from i2izoo.cli.completion import offers
 from i2izoo.cli.options import is_assignment, parse_options
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import registry
@@ -25,7 +26,11 @@ def add_to(commands: Any) -> None:
         epilog=f"examples:{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("method", metavar="METHOD")
+    offers(
+        parser.add_argument("method", metavar="METHOD", help="what the files are of: pix2pix, cyclegan ..."),
+        "methods",
+        files=False,
+    )
     parser.add_argument("words", nargs="*", metavar="FILE", help=".pth or .safetensors; option=value of the method")
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="the pretrained folder to write")
     parser.add_argument("--force", action="store_true", help="overwrite a pretrained folder")

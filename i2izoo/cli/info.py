@@ -6,10 +6,13 @@ import argparse
 import json
 import math
 import re
+import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from i2izoo.cli.completion import offers
+from i2izoo.cli.printing import print_rows
 from i2izoo.contracts.config import missing_options
 from i2izoo.contracts.describe import first_line, options, weights_of
 from i2izoo.contracts.listing import ways
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 def add_to(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("info", help="what a name means: options, licence, size, provenance")
-    parser.add_argument("name", metavar="NAME", help="an entry, folder, user/repo, method, part or METRIC[variant]")
+    name = "an entry, folder, user/repo, method, part or METRIC[variant]"
+    offers(parser.add_argument("name", metavar="NAME", help=name), *KINDS)
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -64,22 +68,25 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _entry(name: str, entry: PretrainedEntry) -> None:
-    _table(
+    print(f"  {entry.description}")
+    recipe = f"i2izoo train --recipe {name} --data PATH --out runs/{name}" if entry.recipe_file() else None
+    plugin = registry("pretrained").find(name).plugin
+    if entry.bundled:
+        return _folder(entry.folder(), licence=entry.licence, recipe=recipe, plugin=plugin)
+    _table(  # one on the Hub is not fetched only to be described
         {
-            "about": entry.description,
             "method": entry.method,
             "licence": entry.licence,
             "translates to": ", ".join(entry.domains),
-            "repository": f"{entry.repo}@{entry.revision}" if entry.repo else None,
-            "recipe": f"i2izoo train --recipe {name} --data PATH --out runs/{name}" if entry.recipe_file() else None,
+            "repository": f"{entry.repo}@{entry.revision}",
+            "recipe": recipe,
         }
     )
-    if entry.bundled:  # one on the Hub is not fetched only to be described
-        _folder(entry.folder())
 
 
-def _folder(folder: Path) -> None:
-    from i2izoo.models.config_file import WEIGHTS, count_parameters, read_config
+def _folder(folder: Path, licence: str | None = None, recipe: str | None = None, plugin: str | None = None) -> None:
+    """What a pretrained folder is; the arguments say what was said of it already, or is said better."""
+    from i2izoo.models.config_file import WEIGHTS, count_parameters, read_config, trained_at
 
     config, weights = read_config(folder, to_build=False), [folder / WEIGHTS]
     if weights[0].is_file():
@@ -89,18 +96,52 @@ def _folder(folder: Path) -> None:
 
         model, weights = load(folder), list(folder.glob("*/*.safetensors"))
         config, count = model.config, model.num_parameters
-    shown = ("i2izoo_format", "method", "directions", "options", "plugin")
+    facts, size = dict(config.get("provenance") or {}), trained_at(config)
+    metrics, made_by = facts.pop("metrics", None), " ".join(config.get("plugin", {}).values())
+    said = {"licence": licence, "recipe": recipe and facts.get("recipe"), "crop_size": size and facts.get("crop_size")}
+    shown = ("i2izoo_format", "method", "directions", "options", "plugin", "provenance")
     _table(
         {
             "method": config["method"],
             "directions": ways(config.get("directions", {})),
+            "trained at": f"{size[1]} x {size[0]} pixels" if size else None,
+            "licence": licence,
             "parameters": f"{count:,}",
             "size": f"{sum(path.stat().st_size for path in weights) / 1e6:.1f} MB",
-            "plugin": " ".join(config.get("plugin", {}).values()),
+            "plugin": made_by if made_by != plugin else None,
+            "recipe": recipe,
             **{name: fact for name, fact in config.items() if name not in shown},
-            "options": config.get("options"),
+            "provenance": {name: fact for name, fact in facts.items() if name not in said or fact != said[name]},
         }
     )
+    if isinstance(metrics, Mapping) and metrics:
+        _metrics({name: row if isinstance(row, Mapping) else {"value": row} for name, row in metrics.items()})
+    _table({"options": config.get("options")})
+
+
+def _metrics(rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """The scores as a table; what holds for all of them is said in its title, and a note once below it."""
+    first = next(iter(rows.values()))
+    shared = {c: first[c] for c in ("n", "on") if c in first and len({str(r.get(c)) for r in rows.values()}) == 1}
+    said = {"n": ", {} images", "on": " of {}"}
+    title = "".join(said[column].format(value) for column, value in shared.items())
+    hidden = {"value", "unit", "note", *shared}
+    columns = [c for c in dict.fromkeys(c for row in rows.values() for c in row) if c not in hidden]
+    notes: dict[str, str] = {}
+    lines = []
+    for name, row in rows.items():
+        note = str(row.get("note") or "")
+        mark = f" ({notes.setdefault(note, string.ascii_letters[len(notes) % 52])})" if note else ""
+        value = f"{_cell(row.get('value'))} {row.get('unit', '')}".rstrip()
+        lines.append([f"{name}{mark}", value, *(_cell(row.get(column)) for column in columns)])
+    print(f"  metrics{title}:")
+    print_rows(["metric", "value", *columns], lines, indent=4)
+    for note, letter in notes.items():
+        print(f"    ({letter}) {note}")
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _variant(label: str) -> None:
@@ -188,9 +229,15 @@ def _options(title: str, cls: type, defaults: Mapping[str, Any] = {}) -> None:
 
 def _table(facts: Mapping[str, Any]) -> None:
     for name, value in facts.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and value:
             print(f"  {name}:")
             for key, inner in value.items():
-                print(f"    {key}: {inner if isinstance(inner, str) else json.dumps(inner)}")
-        elif value not in (None, "", [], ()):
-            print(f"  {name}: {value if isinstance(value, str) else json.dumps(value)}")
+                print(f"    {key}: {_text(inner, 6)}")
+        elif value not in (None, "", [], (), {}):
+            print(f"  {name}: {_text(value, 4)}")
+
+
+def _text(value: Any, indent: int) -> str:
+    """A text, or JSON; further lines stand below it."""
+    lines = value.splitlines() if isinstance(value, str) else [json.dumps(value)]
+    return f"\n{' ' * indent}".join(line for line in lines if line.strip())

@@ -1,4 +1,4 @@
-"""`i2izoo list`: names, without importing any plugin."""
+"""`i2izoo list`: names with a line about each, without importing any plugin."""
 
 from __future__ import annotations
 
@@ -6,37 +6,67 @@ import argparse
 import sys
 from typing import Any
 
+from i2izoo.cli.completion import offers
+from i2izoo.cli.printing import columns
+from i2izoo.contracts.entrypoints import Entry
 from i2izoo.contracts.registry import KINDS, registry
+from i2izoo.contracts.summary import summary
 from i2izoo.errors import listing
 
 
 def add_to(commands: Any) -> None:
     """Declare the command."""
-    parser = commands.add_parser("list", help="names of pretrained entries, methods and parts")
-    parser.add_argument("pattern", nargs="?", metavar="PATTERN", help="such as '*facades*', or a kind: generators")
+    parser = commands.add_parser("list", help="what there is: pretrained entries, methods, and parts of every kind")
+    offers(
+        parser.add_argument(
+            "pattern", nargs="?", metavar="WORD", help="in a name or its description; a pattern such as '*facades*'; "
+            "or a kind: generators",
+        ),
+        *KINDS, kinds_too=True, files=False,
+    )  # fmt: skip
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--pretrained", dest="kind", action="store_const", const="pretrained", help="only these")
     which.add_argument("--methods", dest="kind", action="store_const", const="methods", help="only these")
     which.add_argument("--kind", choices=list(KINDS), help="only this kind of part")
+    parser.add_argument("--names", action="store_true", help="names alone, one a line, for scripts")
     parser.set_defaults(run=run, parser=parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print pretrained entries and methods under headings, or the names of one kind alone."""
-    if args.kind is None and args.pattern in KINDS:
-        args.kind, args.pattern = args.pattern, None
-    kinds = [args.kind] if args.kind else ["pretrained", "methods"]
-    names = {kind: registry(kind).names(args.pattern) for kind in kinds}
-    for kind, found in names.items():
-        if not args.kind and found:
-            print(f"{kind}:")
-        for name in found:
-            print(name if args.kind else f"  {name}")
-    if not any(names.values()):
-        what = " or ".join(kinds)
+    """Print what was asked for under the heading of its kind, or the names alone."""
+    word, kind = args.pattern, args.kind
+    if kind is None and word in KINDS:
+        kind, word = word, None
+    kinds = [kind] if kind else list(KINDS) if word else ["pretrained", "methods"]
+    found = {kind: matches for kind in kinds if (matches := _search(kind, word))}
+    names = [name for entries in found.values() for name in entries]
+    if not names:
+        what = listing(kinds) if kind else "name or description"
         print(
-            f"i2izoo: no {what} match {args.pattern or '*'!r}; `i2izoo list` names all, `i2izoo list --kind KIND` the "
-            f"parts: {listing(KINDS)}.",
+            f"i2izoo: no {what} matches {word or '*'!r}; `i2izoo list` names pretrained entries and methods, `i2izoo "
+            f"list --kind KIND` the parts: {listing(KINDS)}.",
             file=sys.stderr,
         )
+    if args.names:
+        print("".join(f"{name}\n" for name in dict.fromkeys(names)), end="")
+        return 0
+    width, limit = max(map(len, names), default=0), columns()
+    for heading, entries in found.items():
+        print(f"{heading}:")
+        for name, entry in entries.items():
+            line = f"  {name:<{width}}  {summary(entry)}"
+            print(line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…")
+    if word is None and kind is None:
+        print(f"parts, by `i2izoo list KIND`: {listing(k for k in KINDS if k not in found)}.")
     return 0
+
+
+def _search(kind: str, word: str | None) -> dict[str, Entry]:
+    """The entries of a kind by name: that fit a pattern, or say a word in their name or in the line about them."""
+    entries = {entry.name: entry for entry in registry(kind).entries()}
+    if word is None:
+        return entries
+    if any(sign in word for sign in "*?["):
+        return {name: entries[name] for name in registry(kind).names(word)}
+    said = word.casefold()
+    return {n: e for n, e in entries.items() if said in n.casefold() or said in summary(e).casefold()}

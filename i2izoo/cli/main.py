@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from i2izoo.cli import (
     compare,
+    completion,
     data,
     distill,
     evaluate,
@@ -28,10 +29,12 @@ from i2izoo.cli import (
     train,
     translate,
 )
+from i2izoo.cli.printing import print_help
 from i2izoo.errors import I2IZooError, suggest
 
 COMMANDS = (
     listing, info, translate, generate, train, distill, sweep, evaluate, compare, imports, data, plugins, push,
+    completion,
 )  # fmt: skip
 
 
@@ -64,8 +67,9 @@ class Version(argparse.Action):
 def build_parser() -> Parser:
     """The parser of all commands."""
     parser = Parser(prog="i2izoo", description="A plugin-based model zoo for image-to-image translation in PyTorch.")
-    parser.add_argument("--version", action=Version, nargs=0, help="print the version")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    parser.add_argument("-V", "--version", action=Version, nargs=0, help="print the version")
+    parser.set_defaults(run=print_help, parser=parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for command in COMMANDS:
         command.add_to(commands)
     return parser
@@ -74,6 +78,7 @@ def build_parser() -> Parser:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse a command line; what follows its flags belongs to the command's last positional, too."""
     parser = build_parser()
+    completion.complete(parser)
     args, rest = parser.parse_known_args(argv)
     flags = [word for word in rest if word.startswith("-") and word != "-"]
     if flags or (rest and not hasattr(args, "words")):

@@ -6,6 +6,8 @@ import argparse
 import sys
 from typing import Any
 
+from i2izoo.cli.completion import add_data
+
 EXAMPLE = """
 file:
   method: pix2pix
@@ -31,7 +33,7 @@ def add_to(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("file", metavar="FILE", help="the sweep, in YAML")
-    parser.add_argument("--data", required=True, metavar="PATH", help="a folder, a CSV file or the name of a dataset")
+    add_data(parser, required=True)
     parser.add_argument("--out", metavar="DIR", help="folder of the sweep; what is finished there is not trained again")
     parser.add_argument("--dry-run", action="store_true", help="check everything and print the runs")
     parser.add_argument("--weights", metavar="DIR", help="folder with the weights that metrics need")

@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from i2izoo.cli.completion import add_data, offers
 from i2izoo.cli.options import is_assignment, parse_options, parse_words
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import registry
@@ -35,22 +36,24 @@ def add_to(commands: Any) -> None:
         epilog=f"examples:{EXAMPLES}\n`i2izoo info METHOD` names the options of the method and of the training.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("method", nargs="?", metavar="METHOD", help="or --recipe")
+    offers(parser.add_argument("method", nargs="?", metavar="METHOD", help="or --recipe"), "methods", files=False)
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the method, its parts and the training")
-    parser.add_argument(
-        "--recipe", metavar="NAME", help="all of it, as a pretrained entry was made, or from a YAML file"
-    )
-    parser.add_argument("--data", metavar="PATH", help="a folder, a CSV file or the name of a dataset")
+    recipe = "all of it, as a pretrained entry was made, or from a YAML file"
+    offers(parser.add_argument("--recipe", metavar="NAME", help=recipe), "pretrained")
+    add_data(parser)
     parser.add_argument("--out", metavar="DIR", help="folder of the run")
     parser.add_argument("--dry-run", action="store_true", help="check everything, say what would be trained, and stop")
-    parser.add_argument("--task", metavar="NAME", help="what METHOD learns: colorization, inpainting, uncropping ...")
+    task = "what METHOD learns: colorization, inpainting, uncropping ..."
+    offers(parser.add_argument("--task", metavar="NAME", help=task), "methods", files=False)
     parser.add_argument("--to", metavar="DOMAIN", help="target domain")
     parser.add_argument("--resume", metavar="WHERE", help="'auto', or the folder of a checkpoint")
     parser.add_argument("--split", help="part of the data (default: train)")
     parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
-    parser.add_argument("--metrics", metavar="NAMES", help="metrics on held-out images: psnr,ssim,fid[resnet18]")
+    metrics = "metrics on held-out images: psnr,ssim,fid[resnet18]"
+    offers(parser.add_argument("--metrics", metavar="NAMES", help=metrics), "metrics", files=False, many=True)
     parser.add_argument("--every", type=int, metavar="N", help="steps between their evaluations (default: 1000)")
-    parser.add_argument("--val", metavar="PATH", help="held-out images (default: the split val of the data)")
+    val = "held-out images (default: the split val of the data)"
+    offers(parser.add_argument("--val", metavar="PATH", help=val), "datasets")
     parser.add_argument("--weights", metavar="DIR", help="folder with the weights that metrics need")
     parser.set_defaults(run=run, parser=parser)
 

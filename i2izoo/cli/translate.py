@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from i2izoo.cli.completion import add_model
 from i2izoo.cli.options import is_assignment, parse_options, translation_options
 from i2izoo.errors import I2IZooError, ImageError, listing
 
@@ -25,7 +26,7 @@ def add_to(commands: Any) -> None:
         epilog=f"examples:{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", metavar="NAME", help="a pretrained entry, a folder, or user/repo on the Hub")
+    add_model(parser, "name", "a pretrained entry, a folder, or user/repo on the Hub")
     parser.add_argument("words", nargs="*", metavar="INPUT", help="files, folders, globs; option=value of the method")
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="a folder, or a file for one input")
     parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the model's first)")

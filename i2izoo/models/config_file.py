@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,18 @@ def read_config(folder: str | os.PathLike[str], *, to_build: bool = True) -> dic
     if to_build:
         check_safe(config, str(path))
     return config
+
+
+def trained_at(config: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Height and width of the images that a model has learned from, in pixels; None where its config does not say.
+
+    >>> trained_at({"method": "ddim", "provenance": {"crop_size": 64}})
+    (64, 64)
+    """
+    facts = config.get("provenance")
+    size = (facts.get("image_size") or facts.get("crop_size")) if isinstance(facts, Mapping) else None
+    both = [size, size] if isinstance(size, int) else size if isinstance(size, list) else []
+    return (both[0], both[1]) if len(both) == 2 and all(type(side) is int and side > 0 for side in both) else None
 
 
 def count_parameters(folder: str | os.PathLike[str]) -> int:

@@ -13,8 +13,8 @@ import torch
 from i2izoo.contracts.listing import ways
 from i2izoo.contracts.method import Method
 from i2izoo.errors import ConfigError, UnknownNameError, listing, suggest
-from i2izoo.images.types import sides
 from i2izoo.models import storage
+from i2izoo.models.config_file import trained_at
 from i2izoo.models.running import device_of, dtype_of
 from i2izoo.nn.device import find_device
 
@@ -56,9 +56,7 @@ class Model:
     @property
     def native_size(self) -> tuple[int, int] | None:
         """Height and width that `generate` has by itself: the network's own, or those that it was trained at."""
-        facts = self.config.get("provenance") or {}
-        trained = facts.get("image_size") or facts.get("crop_size")
-        return self.method.native_size or (sides(trained) if trained else None)
+        return self.method.native_size or trained_at(self.config)
 
     @property
     def num_parameters(self) -> int:

@@ -188,8 +188,9 @@ class CUT(OneWayMethod):
 
 
 class FastCUT(CUT):
-    """CUT without the identity loss, which makes it faster and lighter; the contrastive loss weighs more instead, and
-    images are mirrored for flip equivariance (section 4.1).
+    """CUT without the identity loss, which makes it faster and lighter (section 4.1).
+
+    The contrastive loss weighs more instead, and images are mirrored for flip equivariance.
     """
 
     recipe: ClassVar[dict[str, Any]] = CUT.recipe | {"epochs": 150, "decay_epochs": 50}

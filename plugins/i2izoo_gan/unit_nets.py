@@ -163,8 +163,9 @@ class UNITPublic(CodeGenerator):
 
 
 class UNITDiscriminator(Discriminator):
-    """C64-C128-C256-C512 with stride 2 and without norm, and a 1 x 1 convolution, at the image's size and at halves of
-    it: one map of logits for each scale, finest first, whose logits see 31 (46), 63 (93) and 127 (187) pixels.
+    """C64-C128-C256-C512 with stride 2 and without norm, and a 1 x 1 convolution, at the image's size and its halves.
+
+    One map of logits for each scale, finest first, whose logits see 31 (46), 63 (93) and 127 (187) pixels.
 
     Args:
         in_channels: channels of what it judges.
