@@ -73,6 +73,10 @@ class MetricError(EvaluationError):
     """A metric cannot be computed here: weights are missing, or the images are not what it compares."""
 
 
+class I2IZooWarning(UserWarning):
+    """Something works and may not be what was meant; on the command line it is a sentence on stderr."""
+
+
 def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return `"; did you mean 'x'?"` for close matches of `name`, or an empty string.
 

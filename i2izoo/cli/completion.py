@@ -28,9 +28,9 @@ def add_to(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the script; it asks this program for the words each time, so a new plugin is completed, too."""
-    import argcomplete
+    from argcomplete.shell_integration import shellcode
 
-    print(argcomplete.shellcode(["i2izoo"], shell=args.shell))  # type: ignore[no-untyped-call]
+    print(shellcode(["i2izoo"], shell=args.shell))
     return 0
 
 

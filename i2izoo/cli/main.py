@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -30,7 +31,7 @@ from i2izoo.cli import (
     translate,
 )
 from i2izoo.cli.printing import print_help
-from i2izoo.errors import I2IZooError, suggest
+from i2izoo.errors import I2IZooError, I2IZooWarning, suggest
 
 COMMANDS = (
     listing, info, translate, generate, train, distill, sweep, evaluate, compare, imports, data, plugins, push,
@@ -98,7 +99,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         args = parse(argv)
-        code = int(args.run(args) or 0)
+        with warnings.catch_warnings():
+            warnings.showwarning = show_warning
+            code = int(args.run(args) or 0)
         sys.stdout.flush()  # here, where a closed pipe is caught
         return code
     except SystemExit as stop:  # --help and --version
@@ -114,6 +117,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         print(f"i2izoo: {sentence(error)}", file=sys.stderr)
         return 2
+
+
+def show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """One of ours is a sentence on stderr; others are shown as Python does."""
+    if issubclass(category, I2IZooWarning):
+        print(f"i2izoo: {' '.join(str(message).split())}", file=sys.stderr)
+    else:
+        print(warnings.formatwarning(message, category, *place[:2]), end="", file=sys.stderr)
 
 
 def sentence(error: Exception) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.cli.completion import add_model
-from i2izoo.cli.options import is_assignment, parse_options, translation_options
+from i2izoo.cli.options import is_assignment, parse_options, parse_size, translation_options
 from i2izoo.errors import I2IZooError, ImageError, listing
 
 EXAMPLES = """
@@ -32,6 +32,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the model's first)")
     parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: 0)")
     parser.add_argument("--samples", type=int, metavar="N", help="so many different translations of each image")
+    parser.add_argument("--size", metavar="N", help="translate at N x N pixels, or HEIGHT,WIDTH, and scale back")
     parser.add_argument("--batch-size", type=int, metavar="N", help="images that run together")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or auto (default: cpu)")
     parser.add_argument("--revision", help="branch, tag or commit of a Hub repository")
@@ -47,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     inputs = list(dict.fromkeys(p for w in args.words if w not in words for p in find_images(w)))
     if not inputs:
         args.parser.error("name at least one image, folder or glob to translate")
+    size = None if args.size is None else parse_size(args.size)
     outputs = plan_outputs(inputs, args.out, args.samples, args.force)
 
     from i2izoo.models.translator import load
@@ -59,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         to=args.to,
         seed=args.seed,
         samples=args.samples,
+        size=size,
         batch_size=args.batch_size,
         on_error="give",
         progress=sys.stderr.isatty(),

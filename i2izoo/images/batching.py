@@ -28,6 +28,7 @@ class Item:
         source: what the user gave.
         image: C x H x W in [-1, 1].
         form: what its translations are given back as.
+        scaled: height and width over those that it came with, if it was resized for the translation; None: it was not.
         options: what goes with it alone, by name: images (a mask) C x H x W, latents L, texts.
         error: why there is no image.
     """
@@ -36,6 +37,7 @@ class Item:
     source: Any
     image: Tensor = field(default_factory=lambda: torch.empty(0, 0, 0))
     form: Form | None = None
+    scaled: tuple[float, float] | None = None
     options: dict[str, Tensor | str] = field(default_factory=dict)
     error: Exception | None = None
 

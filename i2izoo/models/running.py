@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from i2izoo.contracts.method import Method
 from i2izoo.errors import I2IZooError, ImageError
 from i2izoo.images.batching import Item, Row
 from i2izoo.images.reading import read
-from i2izoo.images.writing import give_back
+from i2izoo.images.writing import give_back, resize
 from i2izoo.models.options import PerImage, stacked
 from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.random import derive_seed
@@ -28,23 +29,46 @@ def dtype_of(method: Method) -> torch.dtype:
 
 
 def read_items(
-    sources: Iterable[Any], channels: int, options: Mapping[str, PerImage], *, tolerant: bool
+    sources: Iterable[Any],
+    channels: int,
+    options: Mapping[str, PerImage],
+    *,
+    tolerant: bool,
+    size: tuple[int, int] | None = None,
+    check: Callable[[Tensor], None] = lambda image: None,
 ) -> Iterator[Item]:
     """The images with the options of each, as they are asked for.
 
     Args:
         channels: that the method sees the images with.
+        size: height and width that images are resized to, and with them the options of their size.
+        check: is shown each image at its own size.
         tolerant: an image that cannot be read is an item with its error, and does not end the others.
     """
     alone = isinstance(sources, list) and len(sources) == 1
     for index, source in enumerate(sources):
         try:
             image, form = read(source, channels, name="the image" if alone else f"image {index}")
-            yield Item(index, source, image, form, {k: option.at(index) for k, option in options.items()})
+            item = Item(index, source, image, form, options={k: option.at(index) for k, option in options.items()})
+            check(image)
+            yield item if size is None else resized(item, size)
         except ImageError as error:
             if not tolerant:
                 raise
             yield Item(index, source, error=error)
+
+
+def resized(item: Item, size: tuple[int, int]) -> Item:
+    """An item at another size; a mask, which has one channel, takes the nearest pixel."""
+    before = item.image.shape[-2:]
+    options = {
+        name: resize(value, size, "nearest" if len(value) == 1 else "bicubic")
+        if isinstance(value, Tensor) and value.ndim == 3 and value.shape[-2:] == before
+        else value
+        for name, value in item.options.items()
+    }
+    scaled = (size[0] / before[0], size[1] / before[1])
+    return replace(item, image=resize(item.image, size), options=options, scaled=scaled)
 
 
 def run(method: Method, rows: list[Row], to: str, seed: int, options: Mapping[str, Any]) -> list[Any]:
@@ -85,6 +109,9 @@ def _name(item: Item) -> str:
 
 
 def _give_back(image: Tensor, item: Item) -> Any:
+    if item.scaled is not None:  # back by what it was scaled by: a method may make larger images of its own
+        height, width = (max(1, round(n / by)) for n, by in zip(image.shape[-2:], item.scaled, strict=True))
+        image = resize(image, (height, width))
     try:
         return give_back(image, item.form)  # type: ignore[arg-type]
     except ImageError as error:

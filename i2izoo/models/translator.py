@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -12,9 +13,10 @@ import torch
 from torch import Tensor
 
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import ConfigError, UnknownNameError
+from i2izoo.errors import ConfigError, I2IZooWarning, UnknownNameError
 from i2izoo.images.batching import in_batches
 from i2izoo.images.reading import read
+from i2izoo.images.types import sides
 from i2izoo.images.writing import find_images
 from i2izoo.models import storage
 from i2izoo.models.call_options import check_numbers, check_own_options
@@ -24,6 +26,10 @@ from i2izoo.models.running import read_items, run, tracked
 
 if TYPE_CHECKING:
     from PIL import Image
+
+
+FAR_LARGER = 8
+"""An image of more than so many times the pixels that a model has learned from is worth a warning."""
 
 
 def load(
@@ -99,6 +105,7 @@ class Translator(Generating):
     """
 
     from_pretrained = staticmethod(load)
+    _said_larger = False
 
     @overload
     def __call__(
@@ -118,6 +125,7 @@ class Translator(Generating):
         *,
         to: str | None = None,
         samples: int | None = None,
+        size: int | Sequence[int] | None = None,
         seed: int = 0,
         batch_size: int | None = None,
         progress: bool = False,
@@ -131,6 +139,9 @@ class Translator(Generating):
                 you like; or a folder, which gives the list of its images in natural order.
             to: target domain; None: the first of `directions`.
             samples: give a list of so many different translations of each image (methods that can sample).
+            size: side, or height and width, in pixels that images are resized to for the translation, whose results are
+                scaled back; None: they are translated as they are, and a warning says once where they are far larger
+                than what the model has learned from.
             seed: results are a function of (seed, place in the list, number of the sample), never of the batch.
             batch_size: images of one size that run together; None: as many as make about a megapixel.
             progress: show a progress bar on stderr.
@@ -153,7 +164,7 @@ class Translator(Generating):
         many = batch or isinstance(image, (list, tuple))
         sources = image if many else [image]
         translated = self.stream(
-            sources, to=to, samples=samples, seed=seed, batch_size=batch_size, progress=progress, **options
+            sources, to=to, samples=samples, size=size, seed=seed, batch_size=batch_size, progress=progress, **options
         )
         results = [result for _, result in translated]
         if batch and samples is None and results:
@@ -166,6 +177,7 @@ class Translator(Generating):
         *,
         to: str | None = None,
         samples: int | None = None,
+        size: int | Sequence[int] | None = None,
         seed: int = 0,
         batch_size: int | None = None,
         progress: bool = False,
@@ -195,10 +207,29 @@ class Translator(Generating):
         if samples is not None and not self.method.samples:
             raise ConfigError(f"method {self.name!r} has one answer for each image; leave samples out.")
         channels = self.method.channels[str(self.directions[target])]
-        items = read_items(sources, channels, each, tolerant=on_error == "give")
+        wanted = None if size is None else sides(size)
+        items = read_items(
+            sources, channels, each, tolerant=on_error == "give", size=wanted,
+            check=self._say_if_far_larger if wanted is None else lambda image: None,
+        )  # fmt: skip
         done = in_batches(items, samples or 1, batch_size, lambda rows: run(self.method, rows, target, seed, plain))
         results = tracked(done, sources) if progress else done
         return ((item.source, item.error or (found[0] if samples is None else found)) for item, found in results)
+
+    def _say_if_far_larger(self, image: Tensor) -> None:
+        """Warn once of an image that has far more pixels than what the model has learned from."""
+        height, width = image.shape[-2:]
+        learned = self.native_size
+        if learned is None or self._said_larger or height * width <= FAR_LARGER * learned[0] * learned[1]:
+            return
+        self._said_larger = True
+        warnings.warn(
+            f"{self.name!r} has learned from images of {learned[1]} x {learned[0]} pixels, and this one has {width} x "
+            f"{height}, which may take long and look unlike them: size={max(learned)} (--size {max(learned)}) "
+            "translates at that size and scales the result back.",
+            I2IZooWarning,
+            stacklevel=2,
+        )
 
     def read(self, image: Any, domain: str) -> Tensor:
         """An image as the method sees those of a domain: C x H x W, float32, in [-1, 1]."""

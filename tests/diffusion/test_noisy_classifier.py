@@ -109,12 +109,12 @@ def test_alone_it_climbs_from_one_domain_to_another(folder, learned):
     model = i2izoo.load(folder)
     assert model.directions == {"red": "dark", "dark": "light", "light": "red"}
     dark = noised("dark", 1.0, 1)[0]
-    light = model(dark, to="light", steps=40, size=0.1)
+    light = model(dark, to="light", steps=40, step_size=0.1)
     before, after = (probabilities(model.method, x[None], 1.0)[0, 0] for x in (dark, light))
     learned("probability of light before", before, below=0.5, untrained=1.0)
     learned("probability of light after", after, above=0.5, untrained=0.0)
     # each of the steps has a root mean square of 0.05 before it is cut to [-1, 1]
-    near = model(dark, to="light", steps=3, size=0.05)
+    near = model(dark, to="light", steps=3, step_size=0.05)
     assert 0 < (near - dark).square().mean().sqrt() <= 3 * 0.05 + 1e-5
 
 
@@ -129,7 +129,7 @@ def test_each_level_of_noise_has_its_own_time():
     assert method._time(0.0) == 999
 
 
-@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": -1}, {"size": 0.0}, {"size": float("nan")}])
+@pytest.mark.parametrize("options", [{"steps": 0}, {"steps": -1}, {"step_size": 0.0}, {"step_size": float("nan")}])
 def test_climbing_goes_somewhere(options):
     model = i2izoo.create("noisy_classifier", **NoisyClassifier.tiny_options)
     with pytest.raises(ConfigError, match="steps is at least 1, and size above 0"):

@@ -134,7 +134,9 @@ class NoisyClassifier(Method):
         kept = self.scheduler.alphas_cumprod.double().numpy()
         return float(np.interp(alpha**2, kept[::-1], np.arange(len(kept))[::-1]))
 
-    def translate(self, image: Tensor, *, to: str, seeds: list[int], steps: int = 10, size: float = 0.02) -> Tensor:
+    def translate(
+        self, image: Tensor, *, to: str, seeds: list[int], steps: int = 10, step_size: float = 0.02
+    ) -> Tensor:
         """N x C x H x W changed until the classifier takes it for an image of `to`; no diffusion model takes part.
 
         Args:
@@ -142,17 +144,17 @@ class NoisyClassifier(Method):
             to: the domain.
             seeds: do not count.
             steps: of climbing log p(to | image).
-            size: of a step, the root of the mean square over the pixels, in units of [-1, 1].
+            step_size: the root of the mean square over the pixels, in units of [-1, 1].
 
         Raises:
-            ConfigError: steps or size is not above 0.
+            ConfigError: steps or step_size is not above 0.
         """
-        if steps < 1 or not size > 0:
-            raise ConfigError(f"steps is at least 1, and size above 0; found {steps} and {size}.")
+        if steps < 1 or not step_size > 0:
+            raise ConfigError(f"steps is at least 1, and step_size above 0; found {steps} and {step_size}.")
         for _ in range(steps):
             found = gradient(lambda x: self.log_probability(x, 1.0, 0.0, to), image, "the classifier")
             length = found.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-            image = (image + size * found / length.clamp_min(torch.finfo(found.dtype).tiny)).clamp(-1, 1)
+            image = (image + step_size * found / length.clamp_min(torch.finfo(found.dtype).tiny)).clamp(-1, 1)
         return image
 
 
