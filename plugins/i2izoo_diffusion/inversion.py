@@ -55,8 +55,7 @@ def invert_steps(run: Sampling, image: Tensor, iterations: int = 5) -> Tensor:
         for _ in range(iterations):
             run.noisy = noisy
             run.prediction = run.denoise(noisy, run)
-            stepped = run.scheduler.step(run.prediction, run.timestep, noisy, return_dict=False)[0]
-            noisy = noisy + (x - stepped) / cosine
+            noisy = noisy + (x - run.stepped(noisy)) / cosine
         x = noisy
     return x
 

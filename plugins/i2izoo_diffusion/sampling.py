@@ -12,7 +12,7 @@ from torch import Tensor
 from i2izoo.errors import ConfigError
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo_diffusion.prediction import clean_of, noise_of, prediction_of
-from i2izoo_diffusion.schedulers import plan, sampling_levels, sound_eta
+from i2izoo_diffusion.schedulers import clip_range, plan, sampling_levels, sound_eta
 
 Denoise: TypeAlias = Callable[[Tensor, "Sampling"], Tensor]
 """(noisy image N x C x H x W of variance one, the state of the sampling) -> the network's prediction."""
@@ -78,6 +78,7 @@ class Sampling:
             )
         self.total = len(scheduler.timesteps)
         self.first = self.index = self.again = 0
+        self._shifted = False  # did guidance move the prediction of this step?
         # schedulers after Karras et al. keep y + (sigma / alpha) e, and scale it when the network is asked
         self._exploding = float(scheduler.init_noise_sigma) != 1
         # what they start from is the noise of the greatest level, which then is not the first
@@ -120,15 +121,45 @@ class Sampling:
     def with_score(self, prediction: Tensor, gradient: Tensor) -> Tensor:
         """The prediction when `gradient` is added to the score -e / sigma (Dhariwal and Nichol 2021, eq. 14).
 
-        Of pure noise (alpha = 0), which is all the same for every image, nothing follows.
+        Of pure noise (alpha = 0), which is all the same for every image, nothing follows. A scheduler that clips the
+        clean image does so before it is moved, and in this step not after, as the authors' code.
         """
         alpha, sigma = self.level
+        if not alpha and self.kind != "epsilon":
+            return prediction
+        if not self._shifted:
+            prediction, self._shifted = self._clipped(prediction), True
         if self.kind == "epsilon":
             return prediction - sigma * gradient
-        if not alpha:
-            return prediction
         clean = sigma**2 / alpha * gradient  # what the clean image moves by, e by -sigma * gradient
         return prediction + (clean if self.kind == "sample" else -clean / sigma)
+
+    def _clipped(self, prediction: Tensor) -> Tensor:
+        """The prediction that means the clean image as the scheduler clips it."""
+        bound = clip_range(self.scheduler)
+        if bound is None:
+            return prediction
+        clean = self.clean_of(prediction)
+        within = clean.clamp(-bound, bound)
+        return torch.where(clean == within, prediction, self.prediction_of(within))
+
+    def stepped(self, x: Tensor, **options: Any) -> Tensor:
+        """Where the scheduler's step leads from `x`, in its own scale, by `prediction`.
+
+        Where DDIM clips the clean image, the noise follows from what is left of it: guided-diffusion and GLIDE do so,
+        and diffusers where it is asked to.
+        """
+        scheduler, bound = self.scheduler, clip_range(self.scheduler)
+        if "use_clipped_model_output" in inspect.signature(scheduler.step).parameters:
+            options["use_clipped_model_output"] = bound is not None or bool(scheduler.config.thresholding)
+        lifted = self._shifted and bound is not None
+        if lifted:
+            scheduler.register_to_config(clip_sample=False)
+        try:
+            return scheduler.step(self.prediction, self.timestep, x, **options, return_dict=False)[0]  # type: ignore[no-any-return]
+        finally:
+            if lifted:
+                scheduler.register_to_config(clip_sample=True)
 
     def within(self, start: float, end: float) -> bool:
         """Does this step lie between two shares of all steps? Counted as diffusers counts `control_guidance_start`."""
@@ -191,12 +222,13 @@ class Sampling:
     def _step(self, options: dict[str, Any], hooks: Sequence[Hook]) -> None:
         self.noisy = self.scheduler.scale_model_input(self.x, self.timestep)
         self.prediction = self.denoise(self.noisy, self).to(self.noisy.dtype)  # of lower precision under autocast
+        self._shifted = False
         for hook in hooks:
             self.prediction = hook.guide(self, self.prediction)
         if options.get("eta"):
             options = {**options, "eta": sound_eta(self.scheduler, self.timestep.cpu(), options["eta"])}
         try:
-            self.x = self.scheduler.step(self.prediction, self.timestep, self.x, **options, return_dict=False)[0]
+            self.x = self.stepped(self.x, **options)
         except NotImplementedError as error:
             raise ConfigError(
                 f"{type(self.scheduler).__name__} cannot sample a model that predicts {self.kind!r}; take another "

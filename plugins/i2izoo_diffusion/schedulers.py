@@ -153,6 +153,21 @@ def sampling_levels(scheduler: Any) -> list[tuple[float, float]]:
     return list(zip(kept.sqrt().tolist(), (1 - kept).sqrt().tolist(), strict=True))
 
 
+def clip_range(scheduler: Any) -> float | None:
+    """The range [-r, r] to which a scheduler's step clips the clean image; None: it does not.
+
+    A config also holds options of the class that a scheduler was made from; they do not count.
+
+    >>> from diffusers import DDIMScheduler, UniPCMultistepScheduler
+    >>> clip_range(DDIMScheduler()), clip_range(UniPCMultistepScheduler.from_config(DDIMScheduler().config))
+    (1.0, None)
+    """
+    config = scheduler.config
+    if "clip_sample" not in schema(type(scheduler)) or not config.clip_sample or config.get("thresholding"):
+        return None
+    return float(config.clip_sample_range)
+
+
 def sound_eta(scheduler: Any, timestep: Tensor, eta: float) -> float:
     """`eta` for a step of `DDIMScheduler`, or the next smaller one with which that has no root of a negative number.
 

@@ -53,6 +53,8 @@ def plain_loop(net, scheduler, source, seeds, steps, guidance=None, **options):
     x = torch.stack(rows).to(source.dtype) * scheduler.init_noise_sigma
     if not isinstance(scheduler, diffusers.UniPCMultistepScheduler):
         options["generator"] = one_generator_a_row(seeds, "steps")
+    if isinstance(scheduler, diffusers.DDIMScheduler) and scheduler.config.clip_sample:
+        options["use_clipped_model_output"] = True  # the noise follows from the clipped image
     for time in scheduler.timesteps:
         noisy = scheduler.scale_model_input(x, time)
         said = see(noisy, time, 1.0)

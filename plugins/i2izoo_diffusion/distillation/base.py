@@ -177,14 +177,12 @@ class DiffusionDistillation(Distillation):
     def taught_step(self, noisy: Tensor, time: Tensor, here: Level, there: Level, drawn: Drawn) -> Tensor:
         """Where the teacher's step of DDIM lands (Song et al. 2021, eq. 12, eta 0).
 
-        As `DDIMScheduler.step`, which takes one time for a whole batch, and clips as it does.
+        As `DDIMScheduler.step`, which takes one time for a whole batch. The clean image is not clipped, whatever the
+        teacher's sampling does, as in the code of Salimans and Ho and in that of LCM.
         """
         kind, prediction = self.teacher.kind, self.taught(noisy, time, drawn)
         clean = clean_of(kind, prediction, noisy, *here)
         noise = noise_of(kind, prediction, noisy, *here)
-        config = self.teacher.scheduler.config
-        if config.clip_sample:
-            clean = clean.clamp(-config.clip_sample_range, config.clip_sample_range)
         return there.noisy(clean, noise)
 
     def learned(self, noisy: Tensor, time: Tensor, drawn: Drawn) -> Tensor:
