@@ -59,8 +59,8 @@ class ILVR(Reference):
 
 
 def low_pass(image: Tensor, factor: int) -> Tensor:
-    """phi: N x C x H x W scaled down by a factor and up again, bicubic and antialiased as Pillow, with mirrored edges as
-    in the authors' code.
+    """phi: N x C x H x W scaled down by a factor and up again, bicubic and antialiased; edges are mirrored, as in the
+    authors' code.
 
     >>> low_pass(torch.ones(1, 1, 8, 12), 4).mean()
     tensor(1.)
