@@ -60,6 +60,12 @@ def add_data(parser: argparse.ArgumentParser, *, required: bool = False) -> None
     offers(parser.add_argument("--data", required=required, metavar="PATH", help=about), "datasets")
 
 
+def add_naming(parser: argparse.ArgumentParser) -> None:
+    """Declare what says how the data names its domains."""
+    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
+    parser.add_argument("--rename", metavar="OLD=NEW", help="the data's names of domains: edges=label,shoes=photo")
+
+
 class _Names:
     """What argcomplete calls for the words that an argument may be."""
 

@@ -7,8 +7,8 @@ import os
 import sys
 from typing import Any
 
-from i2izoo.cli.completion import add_data, add_model
-from i2izoo.cli.options import parse_options
+from i2izoo.cli.completion import add_data, add_model, add_naming
+from i2izoo.cli.options import parse_names, parse_options
 from i2izoo.contracts.config import schema
 from i2izoo.errors import ConfigError
 
@@ -41,7 +41,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--start", type=int, metavar="N", help="steps of the teacher before the first halving")
     parser.add_argument("--resume", choices=["auto"], help="go on with the distillation in DIR")
     parser.add_argument("--split", default="train", help="part of the data (default: train)")
-    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
+    add_naming(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -66,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         training["sides"] = sides = args.sides.split(",")
         if len(sides) != 2:
             raise ConfigError(f"--sides names two domains, left and right, such as photo,label; found {args.sides!r}.")
+    if args.rename:
+        training["rename"] = parse_names(args.rename)
     with seeded(derive_seed(training.get("seed", 0), "weights")):
         distill(
             args.model, args.data, args.student_steps, method=args.method, start=args.start, out=args.out,

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.cli.completion import add_data, add_model, offers
-from i2izoo.cli.options import generation_options, parse_options, parse_size, translation_options
+from i2izoo.cli.completion import add_data, add_model, add_naming, offers
+from i2izoo.cli.options import generation_options, parse_names, parse_options, parse_size, translation_options
 from i2izoo.errors import ConfigError, EvaluationError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         "metrics", files=False, many=True,
     )  # fmt: skip
     parser.add_argument("--split", help="part of the data (default: val, otherwise test)")
-    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
+    add_naming(parser)
     parser.add_argument("--size", metavar="N", help="resize inputs and truths to N x N pixels, or HEIGHT,WIDTH, first")
     parser.add_argument("--samples", type=int, default=1, metavar="N", help="so many translations of each image")
     parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: 0)")
@@ -68,6 +68,7 @@ def settings(args: argparse.Namespace) -> dict[str, Any]:
         **{name: getattr(args, name) for name in names},
         "metrics": None if args.metrics is None else parse_metrics(args.metrics),
         "sides": None if args.sides is None else args.sides.split(","),
+        "rename": None if args.rename is None else parse_names(args.rename),
         "size": None if args.size is None else parse_size(args.size),
         "progress": sys.stderr.isatty(),
     }

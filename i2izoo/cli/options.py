@@ -52,6 +52,18 @@ def parse_size(text: str) -> int | list[int]:
     return sides[0] if len(sides) == 1 else sides
 
 
+def parse_names(text: str) -> dict[str, str]:
+    """The names of `--rename`.
+
+    >>> parse_names("edges=label,shoes=photo")
+    {'edges': 'label', 'shoes': 'photo'}
+    """
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if not all(own and name for own, _, name in pairs) or len({own for own, *_ in pairs}) < len(pairs):
+        raise ConfigError(f"--rename says the data's name and the model's, such as edges=label; found {text!r}.")
+    return {own.strip(): name.strip() for own, _, name in pairs}
+
+
 def parse_options(
     words: Sequence[str], *schemas: Schema, where: str, parser: argparse.ArgumentParser | None = None
 ) -> list[dict[str, Any]]:

@@ -7,8 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.cli.completion import add_data, offers
-from i2izoo.cli.options import is_assignment, parse_options, parse_words
+from i2izoo.cli.completion import add_data, add_naming, offers
+from i2izoo.cli.options import is_assignment, parse_names, parse_options, parse_words
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
@@ -48,7 +48,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--to", metavar="DOMAIN", help="target domain")
     parser.add_argument("--resume", metavar="WHERE", help="'auto', or the folder of a checkpoint")
     parser.add_argument("--split", help="part of the data (default: train)")
-    parser.add_argument("--sides", metavar="LEFT,RIGHT", help="domains of the halves of side-by-side images")
+    add_naming(parser)
     metrics = "metrics on held-out images: psnr,ssim,fid[resnet18]"
     offers(parser.add_argument("--metrics", metavar="NAMES", help=metrics), "metrics", files=False, many=True)
     parser.add_argument("--every", type=int, metavar="N", help="steps between their evaluations (default: 1000)")
@@ -130,6 +130,7 @@ def _flags(args: argparse.Namespace) -> dict[str, tuple[str, Any]]:
     given = {
         "split": ("--split", args.split),
         "sides": ("--sides", sides),
+        "rename": ("--rename", parse_names(args.rename) if args.rename else None),
         "evaluate_every": ("--every", args.every),
         "metrics": ("--metrics", args.metrics.split(",") if args.metrics else None),
     }

@@ -135,9 +135,17 @@ def making_seed(index: int, seed: int | None, key: str) -> int:
     return derive_seed("validation", index, key) if seed is None else derive_seed(seed, key)
 
 
-def _has(domain: str, root: str | os.PathLike[str], sides: list[str] | None = None, split: str = "", **_: Any) -> bool:
+def _has(
+    domain: str,
+    root: str | os.PathLike[str],
+    sides: list[str] | None = None,
+    split: str = "",
+    rename: Mapping[str, str] | None = None,
+    **_: Any,
+) -> bool:
     """Has the data in files images of a domain?"""
     root = Path(root)
+    domain = next((own for own, name in (rename or {}).items() if name == domain), domain)
     if sides is not None:
         return domain in sides
     return root.suffix.lower() == ".csv" or any((place / domain).is_dir() for place in (root, root / (split or "")))

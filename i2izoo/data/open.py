@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import GIVEN, Dataset
 from i2izoo.contracts.registry import registry
+from i2izoo.data.renamed import RenamedDataset, check_names, in_other_names
 from i2izoo.errors import ConfigError, DataError, listing, suggest
 
 
@@ -27,6 +28,7 @@ def open_dataset(
     seed: int = 0,
     limit: int | None = None,
     jitter_until: float | None = None,
+    rename: Mapping[str, str] | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """Open a folder, a CSV file or a dataset of the registry.
@@ -49,6 +51,8 @@ def open_dataset(
         seed: of the images of a procedural dataset; jitter takes its own, see `Dataset.sample`.
         limit: use only the first `limit` items.
         jitter_until: share of the training after which images are resized to `crop_size` and no longer cropped.
+        rename: the data's names of domains -> yours, `{"edges": "label"}`: all other options but `sides` then take
+            yours. A mapping as `source` may have it, too.
         defaults: values of these and other options, for data that has such options and neither it nor the caller
             says otherwise.
 
@@ -68,16 +72,39 @@ def open_dataset(
     }  # fmt: skip
     asked = {name: value for name, value in given.items() if value != GIVEN[name]}
     if isinstance(source, Dataset):
+        asked |= {"rename": rename} if rename and rename != source.option("rename") else {}
         if asked:
             raise DataError(f"the options {listing(asked)} cannot change a dataset that is already open.")
         return source
-    options = _completed(_spec(source), asked, defaults or {})
+    spec, names = _renamed(_spec(source), rename)
+    given_by = (spec, asked, dict(defaults or {}))
+    if names:
+        back = {name: own for own, name in names.items()}
+        given_by = (*(in_other_names(options, back) for options in given_by),)
+    options = _completed(*given_by)
     opened, root = _class(options), options.get("root")
     options.pop("name", None)
     around = getattr(opened, "around", None)  # of a DerivedDataset, which opens its images by this function
     if isinstance(root, Dataset) and around is not None:
         return cast(Dataset, around(root, **options))
-    return opened(**options)
+    found = opened(**options)
+    return RenamedDataset.of(found, names) if names else found
+
+
+def _renamed(spec: dict[str, Any], rename: Mapping[str, str] | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """A mapping without its `rename`, and the names: of what a data set is made of, if it is, and then none here."""
+    inner = spec.pop("rename", None)
+    names = check_names(rename if rename is not None else inner if inner is not None else {})
+    if rename is not None and inner is not None and names != check_names(inner):
+        raise ConfigError(f"rename={dict(rename)!r} and the data's own rename={inner!r} disagree; give one of them.")
+    wraps = _class(spec).wraps
+    if wraps is None or not names or wraps not in spec:
+        return spec, names
+    if isinstance(spec[wraps], Dataset):
+        open_dataset(spec[wraps], rename=names)  # which changes nothing
+        return spec, {}
+    inside, names = _renamed(_spec(spec[wraps]), names)
+    return {**spec, wraps: {**inside, "rename": names} if names else inside}, {}
 
 
 def spec_of(data: Dataset) -> dict[str, Any]:
@@ -86,6 +113,8 @@ def spec_of(data: Dataset) -> dict[str, Any]:
     >>> spec_of(open_dataset("synthetic-facades", limit=4))["name"]
     'synthetic-facades'
     """
+    if isinstance(data, RenamedDataset):
+        return {**in_other_names(spec_of(data.data), data.names), "rename": data.names}
     place = f"{type(data).__module__}:{type(data).__qualname__}"
     if place == "i2izoo.data.image_dataset:ImageDataset":
         return dict(data.config)

@@ -22,6 +22,7 @@ from i2izoo.data.derived import DerivedDataset
 from i2izoo.data.folders import splits_in
 from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.data.open import open_dataset, spec_of
+from i2izoo.data.renamed import unrenamed
 from i2izoo.errors import ConfigError, DataError, EvaluationError, ImageError, listing, suggest
 from i2izoo.images.reading import to_tensor
 from i2izoo.images.writing import quantise, resize
@@ -158,6 +159,7 @@ def _check_domains(data: Dataset, source: str | None, to: str) -> None:
 
 
 def _name(data: Dataset, domain: str, index: int) -> str:
+    data, domain = unrenamed(data, domain)
     if isinstance(data, ImageDataset) and data.kind == "unpaired":
         return data.images[domain][index].path.stem
     return data.name(index)
@@ -171,6 +173,7 @@ def _unique(names: list[str]) -> list[str]:
 
 
 def _fingerprint(data: Dataset, domain: str, index: int) -> list[Any]:
+    data, domain = unrenamed(data, domain)
     if isinstance(data, DerivedDataset):  # of the files: the last bits of what is computed differ between machines
         if domain in data.images.domains:
             return _fingerprint(data.images, domain, index)
@@ -214,6 +217,7 @@ def open_data(
     domains: tuple[str, ...] | None,
     split: str | None,
     sides: list[str] | None = None,
+    rename: Mapping[str, str] | None = None,
     defaults: Mapping[str, Any] | None = None,
 ) -> Opened:
     """Open data for an evaluation: at its own size, and of "val" or "test" rather than of the training split.
@@ -223,15 +227,16 @@ def open_data(
         domains: of the model, source first, or its only one; None for those of the data.
         split: None: "val" where there is one, otherwise "test", otherwise the data is not divided.
         sides: domains of the halves of side-by-side images.
-        defaults: as of `open_dataset`.
+        rename, defaults: as of `open_dataset`.
 
     Raises:
         DataError: no such data or split, or its images do not match.
     """
     if isinstance(data, Dataset):
-        return _native(data, split, sides)
-    named = isinstance(data, Mapping) or (isinstance(data, str) and data in registry("datasets"))
-    spec: dict[str, Any] = dict(data) if isinstance(data, Mapping) else {"name" if named else "root": os.fspath(data)}
+        return _native(data, split, sides, rename)
+    known = isinstance(data, str) and data in registry("datasets")
+    spec: dict[str, Any] = dict(data) if isinstance(data, Mapping) else {"name" if known else "root": os.fspath(data)}
+    named = "name" in spec
     given = spec.get("split")
     if given is not None and split not in (None, given):
         raise ConfigError(f"split={split!r} and the data's own split={given!r} disagree; give one of them.")
@@ -239,22 +244,22 @@ def open_data(
     wanted = {**(defaults or {}), "cache_bytes": CACHE}  # an evaluation reads each image once or twice
     if domains is not None and (not named or len(domains) == 1):
         wanted |= {"domains": list(domains), **({"kind": "single"} if len(domains) == 1 else {})}
-    opened = open_dataset(spec if named else data, split=split, sides=sides, defaults=wanted)
+    opened = open_dataset(data, split=split, sides=sides, rename=rename, defaults=wanted)
     name = str(spec.get("name") or Path(spec["root"]).expanduser().resolve().name)
     return Opened(opened, name, split, opened.option("sides"), None, None)
 
 
-def _native(data: Dataset, split: str | None, sides: list[str] | None) -> Opened:
+def _native(data: Dataset, split: str | None, sides: list[str] | None, rename: Mapping[str, str] | None) -> Opened:
     """A dataset that is open already; one of files is read again at its images' own size."""
-    for name, value in (("split", split), ("sides", sides)):
+    for name, value in (("split", split), ("sides", sides), ("rename", rename)):
         if value is not None and value != data.option(name):
             raise EvaluationError(f"the data is open already, with {name}={data.option(name)!r}; leave {name} out.")
     name, size = spec_of(data).get("name", type(data).__name__), None
-    if isinstance(data, ImageDataset):
-        root = data.config["root"]
+    if isinstance(files := unrenamed(data, "")[0], ImageDataset):
+        root = files.config["root"]
         name = Path(root).resolve().name if root else name
-        size = None if data.crop_size is None else [data.crop_size, data.crop_size]
-        if data.load_size is not None or size is not None:
+        size = None if files.crop_size is None else [files.crop_size, files.crop_size]
+        if files.load_size is not None or size is not None:
             data = data.with_options(load_size=None, crop_size=None, flip=False)
     return Opened(data, name, data.option("split"), data.option("sides"), size, data.option("limit"))
 

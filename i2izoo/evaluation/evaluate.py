@@ -44,8 +44,8 @@ def evaluate(
         keep_images: write each prediction to `out`/images/NAME.png, too.
         name: of the model in the result; None: as given.
         options: any of [`EvaluationSettings`][i2izoo.evaluation.settings.EvaluationSettings] (`metrics`, `to`, `split`,
-            `sides`, `size`, `filter`, `samples`, `seed`, `limit`, `protocol`, `costs`, `weights`, `batch_size`,
-            `device`, `progress`), and the method's own options of translation.
+            `sides`, `rename`, `size`, `filter`, `samples`, `seed`, `limit`, `protocol`, `costs`, `weights`,
+            `batch_size`, `device`, `progress`), and the method's own options of translation.
 
     Raises:
         EvaluationError: names, sizes or hashes do not match, or a translation is not finite. Where images had been

@@ -30,6 +30,7 @@ class Protocol:
         n: number of images that were translated.
         split: "train", "val", "test", or None.
         sides: domains of the halves of side-by-side images.
+        rename: the data's names of domains -> those of this protocol, where they differ.
         size: height and width that inputs and truths are resized to first, in pixels; None keeps them as they are.
         filter: of that resizing, antialiased as Pillow's: nearest, box, bilinear, bicubic or lanczos.
         samples: translations of each image; 1 for methods that cannot sample.
@@ -51,6 +52,7 @@ class Protocol:
     n: int
     split: str | None = None
     sides: list[str] | None = None
+    rename: dict[str, str] | None = None
     size: list[int] | None = None
     filter: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] = "bicubic"
     samples: int = 1

@@ -25,6 +25,7 @@ class EvaluationSettings:
         to: target domain; None: the model's first.
         split: None: "val" if the data has it, otherwise "test", otherwise the data is not divided.
         sides: domains of the left and the right half of side-by-side images.
+        rename: the data's names of domains -> the model's, `{"edges": "label"}`.
         size: side, or height and width, in pixels that inputs and truths are resized to; None keeps them as they are.
         filter: of that resizing: nearest, box, bilinear, bicubic or lanczos, antialiased.
         samples: translations of each image, for metrics of diversity; the others look at the first.
@@ -50,6 +51,7 @@ class EvaluationSettings:
     to: str | None = None
     split: str | None = None
     sides: Sequence[str] | None = None
+    rename: Mapping[str, str] | None = None
     size: int | Sequence[int] | None = None
     filter: str = "bicubic"
     samples: int = 1
@@ -116,5 +118,5 @@ class EvaluationSettings:
         return replace(EvaluationSettings(protocol=protocol), **{name: getattr(self, name) for name in RUNNING})
 
 
-DECISIVE = ("to", "split", "sides", "size", "filter", "samples", "seed", "limit", "options")
+DECISIVE = ("to", "split", "sides", "rename", "size", "filter", "samples", "seed", "limit", "options")
 RUNNING = ("costs", "weights", "batch_size", "device", "progress")

@@ -75,6 +75,7 @@ def set_up(
         domains=None if translator is None else tuple(dict.fromkeys([*([source] if source else []), to])),
         split=asked["split"],
         sides=asked["sides"],
+        rename=asked["rename"],
     )
     if translator is None:
         source, to = _direction_of_data(opened.data, to)
@@ -97,7 +98,15 @@ def set_up(
         metrics={label: spec_of(label, metric) for label, metric in built.items()},
         n=len(cases),
         versions=versions(),
-        **{**asked, "to": to, "split": opened.split, "sides": opened.sides, "size": size, "limit": limit},
+        **{
+            **asked,
+            "to": to,
+            "split": opened.split,
+            "sides": opened.sides,
+            "size": size,
+            "limit": limit,
+            "rename": opened.data.option("rename"),
+        },
     )
     notes = () if given is None else _check_same(given, found)
     runner = ImageFolder(Path(model).expanduser(), cases) if translator is None else translator  # type: ignore[arg-type]

@@ -75,6 +75,7 @@ def plan(sweep: Sweep, data: Any, where: str) -> tuple[list[Run], Dataset]:
         held_out = open_held_out(
             sweep.val, data, _build(first.method, first.options),
             split=first.training.get("split"), sides=first.training.get("sides"),
+            rename=first.training.get("rename"),
         )  # fmt: skip
     except I2IZooError as error:
         raise ConfigError(f"{where}: {error}") from error

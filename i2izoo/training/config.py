@@ -40,6 +40,7 @@ class TrainingOptions(Configurable):
             "decay": until the learning rate falls; None: they always are.
         split: "train", "val", ...: the part of the data; None: "train".
         sides: for side-by-side images, the domains of the left and the right half.
+        rename: the data's names of domains -> those of the method, such as edges -> label.
         log_every: steps between lines of log.csv.
         sample_every: steps between grids of samples; 0: none.
         samples: rows of such a grid.
@@ -73,6 +74,7 @@ class TrainingOptions(Configurable):
     jitter_until: float | Literal["decay"] | None = None
     split: str | None = None
     sides: list[str] | None = None
+    rename: dict[str, str] | None = None
     log_every: int = 100
     sample_every: int = 1000
     samples: int = 4

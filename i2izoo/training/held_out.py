@@ -12,7 +12,15 @@ from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.evaluation.cases import open_data
 
 
-def open_held_out(val: Any, training: Any, method: Method, *, split: str | None, sides: list[str] | None) -> Dataset:
+def open_held_out(
+    val: Any,
+    training: Any,
+    method: Method,
+    *,
+    split: str | None,
+    sides: list[str] | None,
+    rename: Mapping[str, str] | None = None,
+) -> Dataset:
     """Open the data of the metrics as `i2izoo.evaluate` opens it: at its own size, the split "val" if it is divided.
 
     Args:
@@ -21,6 +29,7 @@ def open_held_out(val: Any, training: Any, method: Method, *, split: str | None,
         method: whose domains are wanted.
         split: that the training takes; None: "train".
         sides: domains of the halves of side-by-side images.
+        rename: as of `open_dataset`; `val` as a mapping may have its own.
 
     Raises:
         ConfigError: `val` is None and the training data has no split "val" beside its own.
@@ -30,12 +39,12 @@ def open_held_out(val: Any, training: Any, method: Method, *, split: str | None,
     if isinstance(val, Dataset):
         return val
     if val is not None:
-        return _open(val, method, None, sides)
+        return _open(val, method, None, sides, None if isinstance(val, Mapping) and "rename" in val else rename)
     try:
         if split == "val":
             raise ConfigError("the training takes the split 'val' itself.")
         if not isinstance(training, Dataset):
-            return _open(training, method, "val", sides)
+            return _open(training, method, "val", sides, rename)
         if training.option("split") in (None, "val"):
             raise ConfigError("the dataset that is open has no other split.")
         return training.with_options(split="val")
@@ -46,7 +55,9 @@ def open_held_out(val: Any, training: Any, method: Method, *, split: str | None,
         ) from error
 
 
-def _open(data: Any, method: Method, split: str | None, sides: list[str] | None) -> Dataset:
+def _open(
+    data: Any, method: Method, split: str | None, sides: list[str] | None, rename: Mapping[str, str] | None
+) -> Dataset:
     if isinstance(data, Mapping) and split is not None:
         data = {name: value for name, value in data.items() if name != "split"}
-    return open_data(data, domains=method.domains, split=split, defaults={"sides": sides}).data
+    return open_data(data, domains=method.domains, split=split, rename=rename, defaults={"sides": sides}).data

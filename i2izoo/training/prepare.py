@@ -19,7 +19,7 @@ from i2izoo.models.translator import Translator, create
 from i2izoo.nn.random import derive_seed, seeded
 from i2izoo.training.config import TrainingOptions
 
-SAID = ("load_size", "crop_size", "flip", "jitter_until", "split", "sides")
+SAID = ("load_size", "crop_size", "flip", "jitter_until", "split", "sides", "rename")
 """Training options that say how the data is opened."""
 
 

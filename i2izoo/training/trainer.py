@@ -281,7 +281,7 @@ class Trainer:
             return None
         given_data = data if val is None else val
         return Validation(
-            self.model, open_held_out(val, data, self.method, split=o.split, sides=o.sides), o.metrics,
+            self.model, open_held_out(val, data, self.method, split=o.split, sides=o.sides, rename=o.rename), o.metrics,
             every=o.evaluate_every, start=self.step, limit=o.val_limit, seed=o.seed,
             size=[o.crop_size, o.crop_size] if o.crop_size and not isinstance(given_data, Dataset) else None,
             folder=self.out, writes=self.main, warn=self._warn,
