@@ -106,3 +106,13 @@ def in_a_sentence(error: BaseException) -> str:
     """
     text = " ".join(str(error).split())
     return text if isinstance(error, I2IZooError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+def printable(text: str, limit: int = 300) -> str:
+    r"""Foreign text for a message: on one line, escape sequences and half characters shown as such, cut after `limit`.
+
+    >>> printable("a\n\x1b[2Jb\ud800")
+    'a \\x1b[2Jb\\ud800'
+    """
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+    return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."

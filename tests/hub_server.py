@@ -17,38 +17,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-
-@dataclass
-class Cut:
-    """Close the connection `after` so many bytes of the body, `times` times."""
-
-    after: int
-    times: int = 1_000_000
-
-
-@dataclass
-class Truncate:
-    """Send only `size` bytes, as if that were the whole body (what a bad proxy keeps)."""
-
-    size: int
-    lie_in_head: bool = False
-    """Give the short size in answer to HEAD too, so that only the hash can tell."""
-
-
-@dataclass
-class Fail:
-    """Answer with this status."""
-
-    status: int = 500
-    code: str | None = None
-
-
-Fault = Cut | Truncate | Fail
+from hub_faults import Cut, Fail, Fault, Hang, Headers, Reply, Truncate, hang_up
 
 
 @dataclass
@@ -105,6 +80,8 @@ class HubServer:
         self.faults: dict[str, Fault] = {}
         """File name, or part of the path of an API call -> what goes wrong there."""
         self.requests: list[tuple[str, str]] = []
+        self.sent: list[Message] = []
+        """Headers of the requests."""
         hub = self
 
         class Bound(_Handler):
@@ -112,6 +89,7 @@ class HubServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that hangs up is no news
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
@@ -120,6 +98,9 @@ class HubServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for fault in self.faults.values():
+            if isinstance(fault, Hang):
+                fault.release.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -160,13 +141,24 @@ class _Handler(BaseHTTPRequestHandler):
         split = urlsplit(self.path)
         self.query = parse_qs(split.query)
         self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.server_hub.sent.append(self.headers)
         if "chunked" in (self.headers.get("Transfer-Encoding") or ""):
             self.body = self._read_chunks()
         self.server_hub.requests.append((self.command, unquote(split.path)))
         try:
             for part, fault in self.server_hub.faults.items():
-                if isinstance(fault, Fail) and part in unquote(split.path):
+                if part not in unquote(split.path):
+                    continue
+                if isinstance(fault, Fail):
                     raise _Refused(fault.status, "a fault was asked for", fault.code)
+                if isinstance(fault, Reply):
+                    fault.send(self)
+                    return
+                if isinstance(fault, Hang) and fault.head:
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\n"[: fault.after])
+                    fault.wait()
+                    hang_up(self)
+                    return
             for method, pattern, handler in ROUTES:
                 match = re.fullmatch(pattern, split.path)
                 if match and self.command in method:
@@ -358,6 +350,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"X-Repo-Commit": sha, "ETag": f'"{file.etag}"', "Accept-Ranges": "bytes"}
         if file.lfs:
             headers |= {"X-Linked-ETag": f'"{file.etag}"', "X-Linked-Size": str(announced)}
+        if isinstance(fault, Headers):
+            headers |= fault.headers
         if self.command == "HEAD":
             self._send(b"", 200, {**headers, "Content-Length": str(announced)})
             return
@@ -372,17 +366,21 @@ class _Handler(BaseHTTPRequestHandler):
             fault.times -= 1
             self._cut(body, max(0, fault.after - start), status, headers)
             return
+        if isinstance(fault, Hang):
+            self._cut(body, max(0, fault.after - start), status, headers, fault)
+            return
         self._send(body, status, headers)
 
-    def _cut(self, body: bytes, after: int, status: int, headers: dict[str, str]) -> None:
+    def _cut(self, body: bytes, after: int, status: int, headers: dict[str, str], hang: Hang | None = None) -> None:
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body[:after])
-        self.wfile.flush()
-        self.connection.shutdown(socket.SHUT_RDWR)
-        self.close_connection = True
+        if hang:
+            self.wfile.flush()
+            hang.wait()
+        hang_up(self)
 
 
 REPO, REST = r"([^/]+/[^/]+)", r"([^/]+)"

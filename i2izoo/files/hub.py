@@ -1,39 +1,34 @@
-"""Pretrained folders on the Hugging Face Hub: fetch one snapshot, push one commit. Nothing else imports the client.
+"""Pretrained folders on the Hugging Face Hub: fetch one snapshot, push one commit.
 
 Every failure is one `HubError` that names the repository, what happened and what to do next. Only JSON, safetensors
-and the card are ever fetched, and a file is in the cache whole and checked, or not at all.
+and the card are ever fetched, and a file is in the cache whole and checked, or not at all. Nothing that the Hub says
+is used as a path before it was checked, and no answer may keep us waiting for ever (`i2izoo.files.waiting`).
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
 import os
 import re
-import tempfile
+import shutil
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
 
-from huggingface_hub import CommitOperationAdd, HfApi, constants, get_token, hf_hub_download, snapshot_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    HTTPError,  # of whichever httpx the client is built on: base of "unreachable" and "cut in the middle"
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import CommitOperationAdd, HfApi, constants
+from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.utils import validate_repo_id
 
-from i2izoo.errors import HubError, listing
+from i2izoo.errors import HubError, listing, printable
+from i2izoo.files.download import WrongContentError, download, file_sha256
 from i2izoo.files.formats import OWN, components, foreign, foreign_index, needed_files
+from i2izoo.files.hub_api import COMMIT, SHA256, RemoteFile, RemoteFiles, ask_hub, list_files
+from i2izoo.files.hub_cache import CachedRepo
+from i2izoo.files.hub_errors import clear_errors, explained, is_away, repo_name
+from i2izoo.files.progress import download_bar
+from i2izoo.files.waiting import Ask
 
 REQUIRED = OWN
 FETCHED = (*REQUIRED, "README.md", "*/scheduler_config.json")
@@ -41,8 +36,8 @@ FETCHED = (*REQUIRED, "README.md", "*/scheduler_config.json")
 
 NEVER_PUSHED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".py", ".pyc", ".tmp")
 
-INFO_TIMEOUT = 10.0
-"""Seconds to wait for the Hub's answer about a repository; the client alone would wait for ever."""
+MOST_FILES = 1000
+"""That a model may consist of."""
 
 
 def parse_repo(text: str) -> tuple[str, str | None]:
@@ -97,45 +92,37 @@ def snapshot(
         StorageError: a repository of another library has weights as pickles only, or an unreadable index.
     """
     repo_id, inline = parse_repo(repo_id)
-    revision = revision or inline
+    revision = _checked_revision(repo_id, revision or inline)
     cache = Path(cache_dir or constants.HF_HUB_CACHE).expanduser()
-    kept = _cached(repo_id, revision, cache, files)
-    pinned = bool(re.fullmatch(r"[0-9a-f]{40}", revision or ""))
+    repo, name = CachedRepo(cache, repo_id), repo_name(repo_id, revision)
+    kept = _cached(repo, revision, files)
+    pinned = bool(COMMIT.fullmatch(revision or ""))
     if kept and (pinned or local_files_only):  # a commit never changes
         return kept
     if local_files_only:
-        raise HubError(
-            f"{_name(repo_id, revision)} is not in the cache {cache}: fetch it once without local_files_only."
-        )
+        raise HubError(f"{name} is not in the cache {cache}: fetch it once without local_files_only.")
     try:
-        info = HfApi(token=token).model_info(repo_id, revision=revision, files_metadata=True, timeout=INFO_TIMEOUT)
+        there = list_files(repo_id, revision, token)
+    except HubError:
+        raise
     except Exception as error:
-        if kept and _is_away(error):
+        if kept and is_away(error):
             if not isinstance(error, OfflineModeIsEnabled):  # who sets offline mode knows
                 warnings.warn(
                     f"the Hub cannot be reached; using commit {kept.name[:12]} of {repo_id} from the cache",
                     stacklevel=2,
                 )
             return kept
-        raise _explained(error, repo_id, revision, token) from error
-    if kept and kept.name == info.sha:
+        raise explained(error, repo_id, revision, token) from error
+    if kept and kept.name == there.commit:
         return kept
-    siblings = {s.rfilename: s for s in info.siblings or []}
-    _check_names(siblings, repo_id, revision, files)
-    if files is None and (index := foreign_index(siblings)):
-        # the index comes last, so that a folder in the cache that has it is complete
-        needed = _foreign_files(repo_id, info.sha or revision, index, list(siblings), token)
-        with _clear_errors(repo_id, revision, token):
-            _fetch(repo_id, revision, cache, needed, token=token)
-        files = [*needed, index]
-    with _clear_errors(repo_id, revision, token):
-        folder = _fetch(repo_id, revision, cache, files, token=token)
-    if folder.name != info.sha:
-        raise HubError(f"{_name(repo_id, revision)} was changed while it was being fetched; try again.")
-    for name, sibling in siblings.items():
-        if (folder / name).is_file() and (files is None or name in files):
-            _check_content(folder / name, sibling, repo_id)
-    return folder
+    _check_names(there.files, name, files)
+    with clear_errors(repo_id, revision, token):
+        fetched = _Fetching(there, repo, ask_hub(token)).run(files, name)
+        for file, content in fetched.items():  # all is here: now let it be seen
+            repo.link(there.commit, file, content)
+        repo.remember(revision, there.commit)
+    return repo.snapshot(there.commit)
 
 
 def push_folder(
@@ -167,7 +154,7 @@ def push_folder(
         HubError: see the module.
     """
     repo_id, inline = parse_repo(repo_id)
-    revision = revision or inline
+    revision = _checked_revision(repo_id, revision or inline)
     if create_pr and revision:
         raise HubError(
             f"a pull request to {repo_id} always goes to its default branch: leave revision={revision!r} out."
@@ -177,7 +164,7 @@ def push_folder(
     index = foreign_index(f.relative_to(folder).as_posix() for f in files)
     if index is None and (missing := [name for name in REQUIRED if folder / name not in files]):
         raise HubError(f"{str(folder)!r} lacks {listing(missing)}: save the model before pushing it to {repo_id}.")
-    with _clear_errors(repo_id, revision, token, writing=True):
+    with clear_errors(repo_id, revision, token, writing=True):
         api = HfApi(token=token)
         api.create_repo(repo_id, private=private, exist_ok=True)
         if revision and not revision.startswith("refs/"):
@@ -195,70 +182,118 @@ def push_folder(
 # ------------------------------------------------------------------------------------------------------------ files
 
 
-def _fetch(repo_id: str, revision: str | None, cache: Path, files: Sequence[str] | None = None, **options: Any) -> Path:
-    patterns: dict[str, Any] = {"allow_patterns": list(files or FETCHED), "ignore_patterns": ["training/*"]}
-    return Path(snapshot_download(repo_id, revision=revision, cache_dir=cache, **patterns, **options))
+def _checked_revision(repo_id: str, revision: str | None) -> str | None:
+    """A revision whose note in the cache lies where it belongs; git allows no other names, either."""
+    parts = (revision or "main").split("/")
+    if any(part in ("", ".", "..") for part in parts) or re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.", revision or ""):
+        raise HubError(f"{printable(repr(revision))} is no branch, tag or commit that {repo_id} could have.")
+    return revision
 
 
-def _cached(repo_id: str, revision: str | None, cache: Path, files: Sequence[str] | None) -> Path | None:
+def _cached(repo: CachedRepo, revision: str | None, files: Sequence[str] | None) -> Path | None:
     """The cached folder of a revision, if it is complete."""
-    for needed in (files,) if files else (None, *([index] for index in foreign())):
-        try:
-            folder = _fetch(repo_id, revision, cache, needed, local_files_only=True)
-        except OSError:  # also the client's "not found" and "incomplete"
-            continue
-        if all((folder / name).is_file() for name in needed or REQUIRED):
+    commit = repo.commit(revision)
+    folder = repo.snapshot(commit) if commit else None
+    for needed in (files,) if files else (REQUIRED, *([index] for index in foreign())):
+        if folder and all((folder / name).is_file() for name in needed):
             return folder
     return None
 
 
-def _foreign_files(repo_id: str, revision: str | None, index: str, names: list[str], token: Any) -> list[str]:
+class _Fetching:
+    """Brings the files of a commit into the cache, and says where the content of each lies."""
+
+    def __init__(self, there: RemoteFiles, repo: CachedRepo, ask: Ask) -> None:
+        self.there, self.repo, self.ask = there, repo, ask
+
+    def run(self, files: Sequence[str] | None, name: str) -> dict[str, Path]:
+        """Name -> content, in the order in which they may be seen: by the last one a folder is known to be complete."""
+        names = list(self.there.files)
+        if files is not None:
+            return self._all(files)
+        if index := foreign_index(names):
+            content = self._all([index])[index]
+            return {**self._all(_foreign_files(content, index, names, name)), index: content}
+        wanted = [n for n in names if any(fnmatchcase(n, p) for p in FETCHED) and not n.startswith("training/")]
+        return self._all(sorted(wanted, key=lambda n: (n in REQUIRED, n)))
+
+    def _all(self, names: Iterable[str]) -> dict[str, Path]:
+        wanted = [self.there.files[name] for name in names]
+        for file in wanted:
+            if not file.name.isprintable() or file.size is None or file.content_hash is None:
+                raise HubError(
+                    f"{self.there.repo_id} has a file {printable(repr(file.name))} that is not fetched: names "
+                    "must be printable, and the Hub must give size and hash."
+                )
+        if len(wanted) > MOST_FILES:
+            raise HubError(f"{self.there.repo_id} wants {len(wanted)} files for one model: do not trust it.")
+        self.repo.folder.mkdir(parents=True, exist_ok=True)
+        missing = sum(file.size or 0 for file in wanted if not self._blob(file).is_file())
+        if missing > (free := shutil.disk_usage(self.repo.folder).free):
+            raise HubError(
+                f"{self.there.repo_id} has {missing / 1e9:.1f} GB to fetch, and {self.repo.folder.parent} has "
+                f"{free / 1e9:.1f} GB left: free the place or pass cache_dir=..."
+            )
+        return {file.name: self._content(file) for file in wanted}
+
+    def _blob(self, file: RemoteFile) -> Path:
+        return self.repo.blob(str(file.content_hash))
+
+    def _content(self, file: RemoteFile) -> Path:
+        """The content of a file, fetched if it is not here as the Hub says that it is."""
+        blob, wanted = self._blob(file), str(file.content_hash)
+        with self.repo.incoming(wanted) as place:
+            if blob.is_file() and _hash_like(wanted, blob) == wanted:
+                return blob
+            if place.is_file():  # killed before it was checked
+                place.replace(place.with_name(f"{place.name}.part"))
+            try:
+                with download_bar(file.name) as bar:
+                    found = download(self.there.address(file.name), place, size=file.size, progress=bar, ask=self.ask)
+                if not SHA256.fullmatch(wanted):
+                    found = _hash_like(wanted, place)
+                if found != wanted:
+                    place.unlink()
+                    raise WrongContentError("", f"it has the hash {found}, the Hub says {wanted}")
+            except WrongContentError as error:
+                raise HubError(
+                    f"{file.name} of {self.there.repo_id} arrived damaged or incomplete ({error.reason}); it was "
+                    "removed from the cache: try again."
+                ) from error
+            self.repo.keep(place, blob)
+        return blob
+
+
+def _hash_like(wanted: str, path: Path) -> str:
+    """The SHA-256 of a file, or git's name of its content, as `wanted` is one or the other."""
+    if SHA256.fullmatch(wanted):
+        return file_sha256(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.sha1(b"blob %d\0" % path.stat().st_size)).hexdigest()
+
+
+def _foreign_files(path: Path, index: str, names: list[str], where: str) -> list[str]:
     """What is needed of a repository of another library, by what its index says; the card first."""
-    name = _name(repo_id, revision)
-    with tempfile.TemporaryDirectory() as folder:
-        with _clear_errors(repo_id, revision, token):
-            path = hf_hub_download(repo_id, index, revision=revision, local_dir=folder, token=token)
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-            components(content)
-        except (ValueError, AttributeError) as error:
-            raise HubError(f"{index} of {name} is not JSON of the kind that i2izoo reads ({error}).") from error
-    return [*(card for card in ("README.md",) if card in names), *needed_files(content, names, name)]
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        components(content)
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise HubError(f"{index} of {where} is not JSON of the kind that i2izoo reads ({error}).") from error
+    return [*(card for card in ("README.md",) if card in names), *needed_files(content, names, where)]
 
 
-def _check_names(names: Any, repo_id: str, revision: str | None, files: Sequence[str] | None) -> None:
+def _check_names(names: Iterable[str], where: str, files: Sequence[str] | None) -> None:
     """Refuse a repository that has no model, or a file that would be written elsewhere."""
     for name in names:
-        outside = ".." in re.split(r"[/\\]", name) or PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor
-        if outside:
-            raise HubError(
-                f"{_name(repo_id, revision)} has a file named {name!r}, outside its folder: do not trust it."
-            )
+        parts = re.split(r"[/\\]", name)
+        if {"", ".", ".."} & {*parts} or PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor:
+            raise HubError(f"{where} has a file named {printable(repr(name))}, outside its folder: do not trust it.")
+    names = set(names)
     known = files is None and foreign_index(names) is not None
     if not known and (missing := [name for name in files or REQUIRED if name not in names]):
         raise HubError(
-            f"{_name(repo_id, revision)} has no {listing(missing)}{'' if files else ', so it is no model of i2izoo'}; "
-            f"it holds {listing(sorted(names), 5)}."
-        )
-
-
-def _check_content(path: Path, sibling: Any, repo_id: str) -> None:
-    """Compare a fetched file with the size and hash that the Hub gives; remove it if they differ."""
-    size = path.stat().st_size
-    if sibling.lfs is not None:
-        digest, wanted = hashlib.sha256(), sibling.lfs.sha256
-    else:  # git's own name of a blob
-        digest, wanted = hashlib.sha1(f"blob {size}\0".encode()), sibling.blob_id
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    if (sibling.size is not None and size != sibling.size) or (wanted and digest.hexdigest() != wanted):
-        blob = path.resolve()
-        path.unlink()
-        blob.unlink(missing_ok=True)
-        raise HubError(
-            f"{path.name} of {repo_id} arrived damaged ({size} bytes, the Hub says {sibling.size}, or another hash); "
-            "it was removed from the cache: try again."
+            f"{where} has no {listing(missing)}{'' if files else ', so it is no model of i2izoo'}; "
+            f"it holds {printable(listing(sorted(names), 5))}."
         )
 
 
@@ -269,80 +304,3 @@ def _pushed(folder: Path, include_training: bool) -> Iterator[Path]:
         wanted = include_training or parts[0] != "training"
         if wanted and not hidden and path.is_file() and path.suffix.lower() not in NEVER_PUSHED:
             yield path
-
-
-# ----------------------------------------------------------------------------------------------------------- errors
-
-
-def _name(repo_id: str, revision: str | None) -> str:
-    return f"{repo_id}@{revision}" if revision else repo_id
-
-
-def _is_away(error: Exception) -> bool:
-    """Is this about the connection or the Hub's health, rather than about what was asked?"""
-    if isinstance(error, HfHubHTTPError):
-        return error.response.status_code >= 500
-    return isinstance(error, (HTTPError, OfflineModeIsEnabled, ConnectionError, TimeoutError))
-
-
-@contextlib.contextmanager
-def _clear_errors(
-    repo_id: str, revision: str | None, token: str | bool | None, writing: bool = False
-) -> Iterator[None]:
-    try:
-        yield
-    except HubError:
-        raise
-    except (HTTPError, OSError, EntryNotFoundError, ValueError, RuntimeError) as error:
-        raise _explained(error, repo_id, revision, token, writing) from error
-
-
-def _explained(
-    error: BaseException, repo_id: str, revision: str | None, token: str | bool | None, writing: bool = False
-) -> HubError:
-    """Say a failure of the client in one sentence: what happened to which repository, and what to do next."""
-    # an upload's failure is wrapped, and so is what made the client look into its cache in vain
-    while isinstance(error, (RuntimeError, LocalEntryNotFoundError)) and error.__cause__ is not None:
-        error = error.__cause__
-    has_token = token is not False and (isinstance(token, str) or get_token() is not None)
-    status = error.response.status_code if isinstance(error, HfHubHTTPError) else 0
-    name, verb = _name(repo_id, revision), "write to" if writing else "read"
-    log_in = "log in with `hf auth login`, set HF_TOKEN, or pass token=..."
-    first_line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-    if isinstance(error, OfflineModeIsEnabled):
-        text = f"{name} is not in the cache, and HF_HUB_OFFLINE forbids to ask the Hub: unset it and fetch once."
-    elif isinstance(error, GatedRepoError):
-        page = f"{constants.ENDPOINT}/{repo_id}"
-        text = f"{name} is gated ({status}): ask for access on {page}, then {log_in}."
-    elif isinstance(error, RevisionNotFoundError):
-        text = f"{repo_id} has no revision {revision or 'main'!r} (404): name a branch, a tag or a 40-hex commit."
-    elif status == 401 and has_token:
-        text = f"the Hub refused the token for {name} (401): check that it is right and not expired, or {log_in}."
-    elif status == 401:
-        text = f"{name} does not exist, or is private and wants a token (401): check the name, or {log_in}."
-    elif isinstance(error, RepositoryNotFoundError):
-        text = f"there is no repository {repo_id} on the Hub (404), or this token may not see it: check the name."
-    elif isinstance(error, EntryNotFoundError) and status == 404:
-        text = f"a file of {name} is missing on the Hub (404): push the model again. ({first_line})"
-    elif status == 403:
-        text = f"this token may not {verb} {name} (403): use one with that permission, or another owner's name."
-    elif status == 429:
-        text = f"the Hub says that there are too many requests (429) for {name}: wait some minutes, or {log_in}."
-    elif status >= 500:
-        text = f"the Hub has a fault ({status}) and cannot {verb} {name}: try again later."
-    elif status:
-        text = f"the Hub would not {verb} {name} ({status}): {first_line}"
-    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
-        text = f"{name} cannot be stored in the cache ({error.strerror}): free the place or pass cache_dir=..."
-    elif isinstance(error, (HTTPError, ConnectionError, TimeoutError)):
-        text = (
-            f"the connection to {constants.ENDPOINT} failed or was cut while {name} was "
-            f"{'being sent' if writing else 'being fetched'} ({first_line}): check the network and try again."
-        )
-    elif isinstance(error, LocalEntryNotFoundError):
-        text = f"{name} cannot be reached and is not in the cache: check the network and try again."
-    elif "Consistency check failed" in str(error):
-        text = f"a file of {name} arrived incomplete and was thrown away ({first_line}): try again."
-    else:
-        text = f"the Hub's answer about {name} cannot be used ({type(error).__name__}: {first_line})."
-    return HubError(text)

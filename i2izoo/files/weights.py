@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -19,7 +18,8 @@ from pathlib import Path
 
 from i2izoo.contracts.metric import Weights, described
 from i2izoo.errors import EvaluationError, HubError, MetricError, listing
-from i2izoo.files.download import DownloadError, Progress, download, file_sha256
+from i2izoo.files.download import DownloadError, download, file_sha256
+from i2izoo.files.progress import download_bar
 
 TIMEOUT = 10.0
 """Seconds without an answer after which a server counts as unreachable."""
@@ -228,24 +228,9 @@ def _download(weights: Weights, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(place.with_name(f".{place.name}.lock")):
         if not place.is_file():  # else another process has fetched it meanwhile
-            with _progress(weights.file) as progress:
+            with download_bar(weights.file) as progress:
                 options = {"timeout": TIMEOUT, "attempts": 1}
                 download(weights.url, place, sha256=weights.sha256, progress=progress, **options)  # type: ignore[arg-type]
-
-
-@contextlib.contextmanager
-def _progress(name: str) -> Iterator[Progress | None]:
-    """A bar on stderr, where somebody looks at it."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich import progress as bars
-    from rich.console import Console
-
-    columns = (bars.TextColumn(name), bars.BarColumn(), bars.DownloadColumn(), bars.TimeRemainingColumn())
-    with bars.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task(name, total=None)
-        yield lambda done, total: shown.update(task, completed=done, total=total)
 
 
 def _check(path: Path, weights: Weights) -> Path:
