@@ -13,8 +13,10 @@ from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError, StorageError, listing
 
 EXAMPLES = """
-  i2izoo import pix2pix latest_net_G.pth --out my-model domains=label,photo
+  i2izoo import pix2pix latest_net_G.pth latest_net_D.pth --out my-model domains=label,photo
   i2izoo import cyclegan latest_net_G_A.pth latest_net_G_B.pth --out my-model domains=horse,zebra
+  i2izoo import cyclegan horse2zebra.pth --out my-model domains=horse,zebra
+  i2izoo import cyclegan --as G_A=A.pth --as G_B=B.pth --out my-model generator.dropout=0
 """
 
 
@@ -33,6 +35,10 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("words", nargs="*", metavar="FILE", help=".pth or .safetensors; option=value of the method")
     parser.add_argument("--out", required=True, metavar="DIR", type=Path, help="the pretrained folder to write")
+    parser.add_argument(
+        "--as", action="append", default=[], metavar="ROLE=FILE", dest="roles",
+        help="a file whose name does not say what it holds, such as D=disc.pth; may be repeated",
+    )  # fmt: skip
     parser.add_argument("--force", action="store_true", help="overwrite a pretrained folder")
     parser.set_defaults(run=run, parser=parser)
 
@@ -41,28 +47,43 @@ def run(args: argparse.Namespace) -> int:
     """Read tensors only, build the method that they fit, and save it."""
     method = registry("methods").get(args.method)
 
+    from i2izoo.contracts.checkpoints import build, named_as, read
     from i2izoo.models import config_file, storage
     from i2izoo.models.foreign import read_state_dict
     from i2izoo.models.translator import Translator
 
     words = [w for w in args.words if is_assignment(w) and not Path(w).exists()]
-    paths = [Path(w) for w in args.words if w not in words]
+    paths = [(Path(w).name, Path(w)) for w in args.words if w not in words]
+    (options,) = parse_options(words, schema(method), where=repr(args.method), parser=args.parser, complete=False)
+    roles = method.checkpoint_roles(options)
+    for word in args.roles:
+        role, _, path = word.partition("=")
+        if not path or (roles and role not in roles):
+            raise ConfigError(
+                f"--as says ROLE=FILE, and {args.method!r} imports the roles {listing(roles)}; found {word!r}."
+            )
+        paths.append((named_as(Path(path).name, role), Path(path)))
     if not paths:
         args.parser.error("name at least one checkpoint file")
+    if len(dict(paths)) < len(paths):
+        raise ConfigError("two of the files have one name, which says what a file holds; use --as ROLE=FILE.")
     if (args.out / config_file.CONFIG).exists() and not args.force:
         raise StorageError(f"{args.out} already holds a model; use --force, or another --out.")
-    (options,) = parse_options(words, schema(method), where=repr(args.method), parser=args.parser)
-    files = {path.name: read_state_dict(path) for path in paths}
-    if len(files) < len(paths):
-        raise ConfigError("two of the files have one name, which tells a method what a file holds; rename one.")
+    files = {name: read_state_dict(path) for name, path in paths}
     try:
-        built = method.import_checkpoints(files, **options)
-    except (RuntimeError, KeyError, IndexError) as error:  # load_state_dict's way to say that tensors do not fit
+        found = read(method, files, options)
+        built = build(method, found)
+    except (RuntimeError, KeyError, IndexError) as error:  # what a reader did not expect of the tensors
         if isinstance(error, I2IZooError):
             raise
-        raise StorageError(f"{', '.join(files)} do not fit {args.method!r} with these options: {error}.") from error
+        raise StorageError(f"{listing(files)} do not fit {args.method!r} with these options: {error}.") from error
     facts = {"provenance": {"notes": f"Imported from {listing(sorted(files))}."}}
     model = Translator(built, storage.method_config(built, args.method, **facts))
-    model.save_pretrained(args.out)
+    model.save_pretrained(args.out, training=list(found.weights))
     print(f"wrote {args.out}: {model!r}")
+    if kept := [place for place in found.weights if storage.training_weights(built, [place])]:
+        print(f"for training it keeps: {listing(kept)}")
+    if found.assumed:
+        assumed = listing(f"{option}={value}" for option, value in found.assumed.items())
+        print(f"assumed, as weights do not tell: {assumed}; name another value to change it")
     return 0

@@ -65,7 +65,11 @@ def parse_names(text: str) -> dict[str, str]:
 
 
 def parse_options(
-    words: Sequence[str], *schemas: Schema, where: str, parser: argparse.ArgumentParser | None = None
+    words: Sequence[str],
+    *schemas: Schema,
+    where: str,
+    parser: argparse.ArgumentParser | None = None,
+    complete: bool = True,
 ) -> list[dict[str, Any]]:
     """Sort `option=value` words into one dict of options for each schema.
 
@@ -74,11 +78,13 @@ def parse_options(
     Args:
         words: what the user typed.
         schemas, where, parser: see `parse_words`.
+        complete: see `sort_options`.
 
     Raises:
         ConfigError: a word has no `=`, or an option is unknown or given twice.
     """
-    return sort_options(parse_words(words, *schemas, where=where, parser=parser).items(), *schemas, where=where)
+    given = parse_words(words, *schemas, where=where, parser=parser)
+    return sort_options(given.items(), *schemas, where=where, complete=complete)
 
 
 def parse_words(

@@ -23,6 +23,7 @@ EXAMPLES = """
   i2izoo train pix2pix --data synthetic-facades --to photo --out runs/try steps=100 crop_size=64
   i2izoo train pix2pix --task colorization --data ./colour-images --out runs/colour degrade=light
   i2izoo train pix2pix --task inpainting --data ./images --out runs/fill
+  i2izoo train cyclegan --from ./imported --data ./horse2zebra --out runs/on learning_rate=1e-5
   i2izoo train --recipe pix2pix-facades --data ./facades --out runs/again minutes=12
   i2izoo train --recipe ./recipe.yaml --dry-run
 """
@@ -46,6 +47,9 @@ def add_to(commands: Any) -> None:
     task = "what METHOD learns: colorization, inpainting, uncropping ..."
     offers(parser.add_argument("--task", metavar="NAME", help=task), "methods", files=False)
     parser.add_argument("--to", metavar="DOMAIN", help="target domain")
+    parser.add_argument(
+        "--from", metavar="MODEL", dest="start", help="start with the weights and options of a model of METHOD"
+    )
     parser.add_argument("--resume", metavar="WHERE", help="'auto', or the folder of a checkpoint")
     parser.add_argument("--split", help="part of the data (default: train)")
     add_naming(parser)
@@ -98,7 +102,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 
     training = _flags(args)
     if args.recipe is not None:
-        for flag, value in (("--task", args.task), ("--to", args.to)):
+        for flag, value in (("--task", args.task), ("--to", args.to), ("--from", args.start)):
             if value is not None:
                 raise ConfigError(f"a recipe says itself what {flag} says; change it in a copy of the recipe.")
         recipe = read_recipe(args.recipe)
@@ -106,20 +110,23 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         words = parse_words(args.words, *known, where=f"the recipe {args.recipe!r}", parser=args.parser)
         return recipe.changed(_agreed(words, training))
     method, where = registry("methods").get(args.method), repr(args.method)
+    complete = args.start is None  # else parts without a name are those of the model
     if args.task is None:
         options, words = parse_options(
-            args.words, schema(method), schema(TrainingOptions), where=where, parser=args.parser
+            args.words, schema(method), schema(TrainingOptions), where=where, parser=args.parser, complete=complete
         )
-        return Recipe(method=args.method, options=options, to=args.to, training=_agreed(words, training))
+        words = _agreed(words, training)
+        return Recipe(method=args.method, options=options, start=args.start, to=args.to, training=words)
     task = registry("methods").get(args.task)  # a method that has another one learn
     if "base" not in schema(task):
         raise ConfigError(f"{args.task!r} is no task that another method can be given; train it as a method.")
     own = {option: parameter for option, parameter in schema(task).items() if option != "base"}
     options, inner, words = parse_options(
-        args.words, own, schema(method), schema(TrainingOptions), where=where, parser=args.parser
+        args.words, own, schema(method), schema(TrainingOptions), where=where, parser=args.parser, complete=complete
     )
     options["base"] = {"name": args.method, **inner}
-    return Recipe(method=args.task, options=options, to=args.to, training=_agreed(words, training))
+    words = _agreed(words, training)
+    return Recipe(method=args.task, options=options, start=args.start, to=args.to, training=words)
 
 
 def _flags(args: argparse.Namespace) -> dict[str, tuple[str, Any]]:

@@ -8,11 +8,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
+from i2izoo.contracts.checkpoints import Checkpoints, build, read
 from i2izoo.contracts.config import Configurable, PartSpec, constructor, function_options, part_interface
 from i2izoo.contracts.parts import Generator
 from i2izoo.contracts.registry import kind_of, registry
@@ -276,6 +277,28 @@ class Method(Configurable, nn.Module, ABC):
         return {k: v for k, v in self.state_dict().items() if k.split(".")[0] in self.inference_parts}
 
     @classmethod
-    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> Method:
-        """Build the method from foreign state dicts (file name -> tensors); the sizes are read off the tensors."""
+    def checkpoint_roles(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """What the files of the original code hold, as their names say: `("G", "D")` of `latest_net_G.pth` and so on.
+
+        The first is what a file is taken for whose name says nothing; none: there is no importer.
+        """
+        return ()
+
+    @classmethod
+    def read_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], options: Mapping[str, Any]) -> Checkpoints:
+        """What state dicts of the original code say, file name -> tensors: options and weights of this method.
+
+        Args:
+            files: names hold a role (`i2izoo.contracts.checkpoints.by_role` finds it).
+            options: those that the user gave, which are laid over what is found.
+        """
         raise ConfigError(f"{cls.__name__} has no importer of foreign checkpoints.")
+
+    @classmethod
+    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> Self:
+        """Build the method from foreign state dicts (file name -> tensors); the sizes are read off the tensors.
+
+        Raises:
+            ConfigError: it has no importer, or the files or options are not of its original code.
+        """
+        return build(cls, read(cls, files, options))

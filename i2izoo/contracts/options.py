@@ -30,7 +30,9 @@ def flat(options: Mapping[str, Any], where: str = "grid") -> Iterator[tuple[str,
             yield key.removesuffix(".name"), value
 
 
-def sort_options(given: Iterable[tuple[str, Any]], *schemas: Schema, where: str) -> list[dict[str, Any]]:
+def sort_options(
+    given: Iterable[tuple[str, Any]], *schemas: Schema, where: str, complete: bool = True
+) -> list[dict[str, Any]]:
     """One dict of options for each schema; of equal keys the last one counts.
 
     `generator: resnet_9blocks` and `generator.width: 8` combine, in whichever order they stand; without the first, it
@@ -40,6 +42,7 @@ def sort_options(given: Iterable[tuple[str, Any]], *schemas: Schema, where: str)
         given: dotted key and value.
         schemas: the first that knows a name gets it.
         where: what the options belong to, for messages.
+        complete: are options of a part without its name those of the default part? False: they stay without a name.
 
     Raises:
         ConfigError: an option is unknown, or has options inside and is no part.
@@ -56,7 +59,9 @@ def sort_options(given: Iterable[tuple[str, Any]], *schemas: Schema, where: str)
             whole.add(name)
         for step in reversed(path):
             value = {step: value}
-        found[owner][name] = _laid_over(found[owner].get(name), value, f"option {name!r} of {where}")
+        found[owner][name] = laid_over(found[owner].get(name), value, f"option {name!r} of {where}")
+    if not complete:
+        return found
     return [_with_defaults(own, known, where, whole) for own, known in zip(found, schemas, strict=True)]
 
 
@@ -70,7 +75,7 @@ def _with_defaults(options: dict[str, Any], known: Schema, where: str, whole: It
             mode = isinstance(option.default, str) and not kind  # text in whose place a mapping may stand
             if mode and not matches(value, option.annotation):
                 raise ConfigError(f"option {name!r} of {where} is one value and has no {listing(value)} inside.")
-            value = value if mode else _laid_over(option.default, value, f"option {name!r} of {where}")
+            value = value if mode else laid_over(option.default, value, f"option {name!r} of {where}")
         if isinstance(value, dict) and kind == "methods" and (inner := value.get("name")) in registry(kind).names():
             named = [n for n, v in value.items() if not isinstance(v, dict) or "name" in v]
             value = _with_defaults(value, schema(registry(kind).get(inner)), repr(inner), named)
@@ -78,8 +83,12 @@ def _with_defaults(options: dict[str, Any], known: Schema, where: str, whole: It
     return complete
 
 
-def _laid_over(under: Any, over: Any, what: str) -> Any:
-    """One value of an option over another; a part's name and its options combine."""
+def laid_over(under: Any, over: Any, what: str) -> Any:
+    """One value of an option over another; a part's name and its options combine.
+
+    >>> laid_over({"name": "unet_256", "width": 8}, {"width": 4}, "option 'generator'")
+    {'name': 'unet_256', 'width': 4}
+    """
     if isinstance(under, dict) and isinstance(over, str):
         over = {"name": over}
     if not isinstance(over, dict) or under in (None, Parameter.empty):
@@ -87,4 +96,4 @@ def _laid_over(under: Any, over: Any, what: str) -> Any:
     under = {"name": under} if isinstance(under, str) else under
     if not isinstance(under, dict):
         raise ConfigError(f"{what} is one value and has no {listing(over)} inside.")
-    return {**under, **{key: _laid_over(under.get(key), value, what) for key, value in over.items()}}
+    return {**under, **{key: laid_over(under.get(key), value, what) for key, value in over.items()}}

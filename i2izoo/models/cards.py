@@ -23,6 +23,7 @@ HUB_LICENCES = frozenset(
 """Licences that the Hub knows by name; any other is `other`, with its text beside it."""
 
 TRAINING_FACTS = {
+    "start": "Started with",
     "data": "Data",
     "split": "Split",
     "epochs": "Epochs",
@@ -39,10 +40,10 @@ def render_card(config: Mapping[str, Any], *, name: str | None = None) -> str:
     """Write the model card of a config, Markdown with a YAML front matter.
 
     Args:
-        config: what config.json holds. Of `config["provenance"]` these are used, each optional: data, data_url, split,
-            steps, minutes, epochs, batch_size, hardware, seed, recipe, date, licence, citation, notes, limitations and
-            metrics, `{name: {"value": ..., "on": ..., "n": ..., further columns}}`, and call, further arguments of the
-            example, as Python has them.
+        config: what config.json holds. Of `config["provenance"]` these are used, each optional: start, data, data_url,
+            split, steps, minutes, epochs, batch_size, hardware, seed, recipe, date, licence, citation, notes,
+            limitations and metrics, `{name: {"value": ..., "on": ..., "n": ..., further columns}}`, and call, further
+            arguments of the example, as Python has them.
         name: how the model is loaded: a pretrained entry, a repository or a folder.
 
     >>> card = render_card({"method": "pix2pix", "provenance": {"licence": "Apache-2.0", "steps": 20000}})

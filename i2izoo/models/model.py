@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -123,7 +123,12 @@ class Model:
         )
 
     def save_pretrained(
-        self, folder: str | os.PathLike[str], *, dtype: torch.dtype | None = None, card: str | None = None
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        dtype: torch.dtype | None = None,
+        card: str | None = None,
+        training: bool | Collection[str] = False,
     ) -> Path:
         """Write config.json, model.safetensors and README.md, which `load` and the Hub understand.
 
@@ -131,8 +136,13 @@ class Model:
             folder: created if missing.
             dtype: store weights as this (`torch.float16` halves the file); None keeps them.
             card: text of README.md; None renders it from the config.
+            training: write `training/` as well, the weights that only training needs (a discriminator's), with which
+                `create(..., pretrained=folder)` and `i2izoo train --from` start; names: those of these sub-modules
+                of the method alone, and nothing else stays there.
         """
-        return self._save(folder, dtype, card, Path(folder).resolve().name)
+        places = None if isinstance(training, bool) else training
+        kept = None if training is False else storage.training_weights(self.method, places)
+        return self._save(folder, dtype, card, Path(folder).resolve().name, kept)
 
     def push_to_hub(
         self,
@@ -172,11 +182,20 @@ class Model:
                 commit_message=commit_message,
             )
 
-    def _save(self, folder: str | os.PathLike[str], dtype: torch.dtype | None, card: str | None, name: str) -> Path:
+    def _save(
+        self,
+        folder: str | os.PathLike[str],
+        dtype: torch.dtype | None,
+        card: str | None,
+        name: str,
+        training: Mapping[str, torch.Tensor] | None = None,
+    ) -> Path:
         from i2izoo.models import cards
 
         base = storage.method_config(self.method, self.name)
         facts = {k: v for k, v in self.config.items() if k not in base}
         if card is None:
             card = cards.render_card({**base, **facts}, name=name)
-        return storage.save_folder(self.method, folder, name=self.name, card=card, dtype=dtype, **facts)
+        return storage.save_folder(
+            self.method, folder, name=self.name, card=card, dtype=dtype, training=training, **facts
+        )

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,17 @@ from torch import Tensor
 
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import StorageError, listing
+from i2izoo.errors import StorageError
 from i2izoo.files import formats
 from i2izoo.files.writing import read_tensors, replace_folder, replacing, save_tensors, write_text
 from i2izoo.models.config_file import CARD, CONFIG, FORMAT, WEIGHTS, read_config
 from i2izoo.models.safety import check_safe
+from i2izoo.nn.state import misfit
+
+TRAINING = "training/state.safetensors"
+"""Of a folder that says more than translation needs: weights, and in a checkpoint all else that a run goes on with."""
+OF_METHOD = "method/"
+"""What the names of the method's own tensors begin with in there."""
 
 
 def method_config(method: Method, name: str, **facts: Any) -> dict[str, Any]:
@@ -47,6 +53,7 @@ def save_folder(
     card: str | None = None,
     dtype: torch.dtype | None = None,
     state: Mapping[str, Tensor] | None = None,
+    training: Mapping[str, Tensor] | None = None,
     **facts: Any,
 ) -> Path:
     """Write a pretrained folder.
@@ -62,6 +69,8 @@ def save_folder(
         card: text of README.md.
         dtype: store floating-point tensors as this (half precision for small files); None keeps them.
         state: tensors to write instead of the method's own (an EMA copy); same keys.
+        training: what `training/` is to hold of `training_weights`; an empty mapping removes what is there, None
+            leaves it.
         facts: further JSON for config.json, such as `provenance`.
 
     Raises:
@@ -81,10 +90,15 @@ def save_folder(
         if hasattr(part, "save_config"):
             _save_scheduler(part, folder / option)
     with contextlib.ExitStack() as files:  # the last one entered is renamed first
+        if training:
+            kept = {OF_METHOD + k: v if dtype is None else _cast(v, dtype, k) for k, v in training.items()}
+            save_tensors(files.enter_context(replacing(folder / TRAINING)), kept, {})
         if card is not None:
             files.enter_context(replacing(folder / CARD)).write_text(card, encoding="utf-8")
         files.enter_context(replacing(folder / CONFIG)).write_text(config + "\n", encoding="utf-8")
         save_tensors(files.enter_context(replacing(folder / WEIGHTS)), tensors, {"i2izoo_config": config})
+    if training is not None and not training:
+        (folder / TRAINING).unlink(missing_ok=True)
     return folder
 
 
@@ -159,27 +173,24 @@ def _disagreement(config: Mapping[str, Any], written: str) -> str:
     return "; ".join(f"{k}: {b!r} in the weights, {a!r} in {CONFIG}" for k, (a, b) in pairs.items() if a != b)
 
 
+def training_weights(method: Method, places: Collection[str] | None = None) -> dict[str, Tensor]:
+    """The tensors of a method that only training needs, such as its discriminator's, by name.
+
+    Args:
+        method: the method.
+        places: of these sub-modules alone; None: all.
+    """
+    needed, prefixes = method.inference_state(), tuple(f"{place}." for place in places or ())
+    return {
+        k: v for k, v in method.state_dict().items() if k not in needed and (places is None or k.startswith(prefixes))
+    }
+
+
 def load_state(method: Method, tensors: Mapping[str, Tensor], where: str) -> None:
     """Load inference tensors into a method; every key and shape must fit."""
     wanted = method.inference_state()
-    missing, extra = sorted(wanted.keys() - tensors.keys()), sorted(tensors.keys() - wanted.keys())
-    shapes = [
-        f"{k}: {tuple(tensors[k].shape)} for {tuple(wanted[k].shape)}"
-        for k in sorted(wanted.keys() & tensors.keys())
-        if tensors[k].shape != wanted[k].shape
-    ]
-    kinds = [
-        f"{k}: {tensors[k].dtype} for {wanted[k].dtype}"
-        for k in sorted(wanted.keys() & tensors.keys())
-        if tensors[k].is_floating_point() != wanted[k].is_floating_point()
-    ]
-    if missing or extra or shapes or kinds:
-        parts = [("missing", missing), ("unexpected", extra), ("of another shape", shapes), ("of another kind", kinds)]
-        raise StorageError(
-            f"the weights in {where} do not fit its config: "
-            + "; ".join(f"{len(names)} {what} ({listing(names, 3)})" for what, names in parts if names)
-            + "."
-        )
+    if wrong := misfit(wanted, tensors):
+        raise StorageError(f"the weights in {where} do not fit its config: {wrong}.")
     with torch.no_grad():
         for key, target in wanted.items():
             target.copy_(tensors[key])

@@ -23,6 +23,7 @@ from i2izoo.models.call_options import check_numbers, check_own_options
 from i2izoo.models.generating import Generating
 from i2izoo.models.locate import locate
 from i2izoo.models.running import read_items, run, tracked
+from i2izoo.models.starting import start_options, start_with
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -73,21 +74,33 @@ def load(
     return Translator(method, config).to(device, dtype)
 
 
-def create(method: str, **options: Any) -> Translator:
-    """Make an untrained translator: `create("pix2pix", generator="resnet_9blocks", in_channels=1)`.
+def create(method: str, *, pretrained: str | os.PathLike[str] | None = None, **options: Any) -> Translator:
+    """Make a translator to train: `create("pix2pix", generator="resnet_9blocks", in_channels=1)`.
 
     Args:
         method: a name of `i2izoo.list_models(pretrained=False)`.
+        pretrained: a model of this method whose options and weights it starts with, as `load` takes it; weights that
+            only training needs (a discriminator's) come from its folder's `training/`, as an import or a checkpoint has
+            it, or stay untrained. None: all is untrained.
         options: the method's own; a part is a name or `{"name": ..., option: value}`.
 
     Raises:
         UnknownNameError: there is no such method; close matches are given.
-        ConfigError: an option is unknown, missing or ill-typed.
+        ConfigError: an option is unknown, missing or ill-typed, or `pretrained` is of another method.
+        StorageError: `pretrained` cannot be read, or its weights do not fit the options.
+
+    >>> model = create("cyclegan", pretrained="cyclegan-facades", learning_rate=1e-5)
+    >>> model.method.config["learning_rate"]
+    1e-05
     """
     methods = registry("methods")
     if method not in methods and method in registry("pretrained"):
         raise UnknownNameError(f"{method!r} is a pretrained entry: i2izoo.load({method!r}) gives it, trained.")
+    if pretrained is not None:
+        options = start_options(pretrained, method, options)
     built = methods.build({"name": method, **options})
+    if pretrained is not None:
+        start_with(built, pretrained)
     return Translator(built.eval(), storage.method_config(built, method))
 
 

@@ -12,10 +12,12 @@ import torch
 from i2izoo.contracts.config import missing_options
 from i2izoo.contracts.listing import ways
 from i2izoo.data.open import open_dataset
-from i2izoo.errors import DataError, I2IZooError
+from i2izoo.errors import DataError, I2IZooError, listing
 from i2izoo.files.download import DownloadError, fetching_nothing
 from i2izoo.files.writing import write_text
+from i2izoo.models.starting import start_with
 from i2izoo.models.translator import Translator, create
+from i2izoo.nn.random import derive_seed, seeded
 from i2izoo.training.checkpoint import checkpoints
 from i2izoo.training.config import TrainingOptions
 from i2izoo.training.prepare import check_images
@@ -49,16 +51,20 @@ def trainers(
         if folder is not None and stage.name and (folder / "model" / "config.json").is_file() and resume == "auto":
             before = checkpoints(folder / "checkpoints")[-1]
             continue
+        model, facts = (stage.method, {}) if recipe.start is None else _started(stage, recipe.start)
+        if recipe.start is not None and recipe.to is not None:
+            model.target(recipe.to)  # its domains are what they are
         here = resume
         if before is not None and folder is not None and not (resume == "auto" and checkpoints(folder / "checkpoints")):
             here = before
         try:
             trainer = Trainer(
-                stage.method, images, to=recipe.to, val=held_out, out=folder, resume=here, progress=progress,
-                **stage.training,
+                model, images, to=recipe.to if recipe.start is None else None, val=held_out, out=folder, resume=here,
+                progress=progress, **stage.training,
             )  # fmt: skip
         except DownloadError as error:
             raise DataError(f"{error} If you have the data, say where: data= (--data PATH).") from error
+        trainer.facts |= facts
         yield trainer
         if folder is not None:
             before = checkpoints(folder / "checkpoints")[-1]
@@ -94,9 +100,11 @@ def train(
     """
     recipe = recipe if isinstance(recipe, Recipe) else read_recipe(recipe)
     for trainer in trainers(recipe, data, val=val, out=out, resume=resume, progress=progress):
-        trainer.facts = {"recipe": recipe.source}
+        trainer.facts |= {"recipe": recipe.source}
         if trainer.main:
             print(f"training {ways(trainer.model.directions)}, in {trainer.out}")
+            if lacking := trainer.facts.get("start_lacks"):
+                print(f"{recipe.start} has no weights of {listing(lacking)}, which start untrained")
         trainer.fit()
     if trainer.main:
         write_text(Path(out) / "model" / FILE, recipe.text())
@@ -130,6 +138,15 @@ def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[st
         yield f"  parameters: {trainer.model.num_parameters:,} of the model, {trained:,} in training"
         yield f"  on {trainer.device} in {o.precision}, seed {o.seed}, average of the weights {o.ema or 'none'}"
         trainer.loader.close()
+
+
+def _started(stage: Stage, start: str) -> tuple[Translator, dict[str, Any]]:
+    """The model of a stage with the weights that it starts with, and what the card says of them."""
+    name, options = stage.method["name"], {k: v for k, v in stage.method.items() if k != "name"}
+    with seeded(derive_seed(stage.training.get("seed") or 0, "weights")):
+        model = create(name, **options)
+    lacking = start_with(model.method, start)
+    return model, {"start": start} | ({"start_lacks": lacking} if lacking else {})
 
 
 def _at_hand(recipe: Recipe) -> bool:

@@ -15,11 +15,10 @@ from torch import Tensor
 from i2izoo.contracts.method import Method
 from i2izoo.errors import StorageError, listing
 from i2izoo.files.writing import read_tensors, replace_folder, write_tensors, write_text
-from i2izoo.models.storage import save_folder
+from i2izoo.models.storage import OF_METHOD, TRAINING, save_folder, training_weights
 from i2izoo.training.ema import EMA
 from i2izoo.training.step import Stepper
 
-STATE = "training/state.safetensors"
 FACTS = "training/state.json"
 _NAME = re.compile(r"step-(\d{8})")
 
@@ -72,14 +71,14 @@ def save_checkpoint(
     temporary = folder / f".{place.name}"
     shutil.rmtree(temporary, ignore_errors=True)
     save_folder(method, temporary, name=name, state=None if ema is None else ema.state, **facts)
-    inference = method.inference_state()
     # with an EMA, model.safetensors has the average, so the weights themselves are training state
-    tensors = {f"method/{k}": v for k, v in method.state_dict().items() if ema is not None or k not in inference}
+    weights = training_weights(method) if ema is None else method.state_dict()
+    tensors = {OF_METHOD + k: v for k, v in weights.items()}
     for owner, module in method.named_modules():
         if hasattr(module, "training_state"):
             tensors |= {f"module/{owner}/{k}": v for k, v in module.training_state().items()}
     optimizer_tensors, optimizer_facts = _optimizer_state(method, stepper)
-    write_tensors(temporary / STATE, tensors | optimizer_tensors)
+    write_tensors(temporary / TRAINING, tensors | optimizer_tensors)
     state = {
         "step": step,
         "run": dict(run),
@@ -102,10 +101,10 @@ def load_checkpoint(place: Path, *, method: Method, stepper: Stepper, ema: EMA |
         StorageError: a file is missing or damaged, or belongs to a method with other options.
     """
     facts = read_facts(place)
-    weights, state = read_tensors(place / "model.safetensors"), read_tensors(place / STATE)
+    weights, state = read_tensors(place / "model.safetensors"), read_tensors(place / TRAINING)
     if (ema is None) != (facts["ema_updates"] is None):
         raise StorageError(f"{place} was trained {'with' if ema is None else 'without'} an EMA; give the same 'ema'.")
-    saved = {k.removeprefix("method/"): v for k, v in state.items() if k.startswith("method/")}
+    saved = {k.removeprefix(OF_METHOD): v for k, v in state.items() if k.startswith(OF_METHOD)}
     _load_exactly(method, {**weights, **saved}, place)
     if ema is not None:
         ema.load(weights, facts["ema_updates"])

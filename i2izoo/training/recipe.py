@@ -16,6 +16,7 @@ from i2izoo.contracts.options import flat, sort_options
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError, UnknownNameError, listing, suggest
 from i2izoo.files.yaml import read_yaml, to_yaml
+from i2izoo.models.starting import start_options
 from i2izoo.training.config import LENGTHS, TrainingOptions, lay_over
 
 FILE = "recipe.yaml"
@@ -43,6 +44,8 @@ class Recipe(Configurable):
     Args:
         method: name of the method.
         options: of the method and its parts, nested or with dotted keys.
+        start: a model of this method whose weights and options the training starts with, as `i2izoo.create` takes
+            `pretrained`; None: untrained.
         to: target domain; None where method or data say it.
         data: what it learns from: the name of a data set, or `{"name": ..., option: value}`; without a name the options
             are for the folder that the user gives; None: the user gives all of it.
@@ -66,6 +69,7 @@ class Recipe(Configurable):
         *,
         method: str,
         options: dict[str, Any] | None = None,
+        start: str | None = None,
         to: str | None = None,
         data: str | dict[str, Any] | None = None,
         val: str | dict[str, Any] | None = None,
@@ -74,10 +78,13 @@ class Recipe(Configurable):
         notes: str = "",
     ) -> None:
         self.method, self.to, self.data, self.val, self.notes = method, to, data, val, notes
+        self.start = start
         self.source = FILE
         """How the card calls it: an entry's name, or the file that lies beside the model."""
         self.kind = registry("methods").get(method)
         self._own, _ = self._split(options or {}, "options", self.kind)
+        if start is not None:
+            self._own = dict(flat(start_options(start, method, {}), "options")) | self._own
         _, self.training = self._split(training or {}, "training", TrainingOptions)
         self.stages = [
             self._split(stage, f"stages[{number}]", self.kind, TrainingOptions)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.errors import StorageError, TrainingError, listing
+from i2izoo.models.config_file import CONFIG
 from i2izoo.training.checkpoint import FACTS, checkpoints
 
 FREE = {
@@ -45,6 +46,7 @@ def start_from(out: Path, resume: str | os.PathLike[str] | None) -> Path | None:
         raise StorageError(
             f"there is no complete checkpoint {str(resume)!r}; resume is 'auto' or the folder of a checkpoint; "
             f"{out} has {listing(map(str, found), 3)}."
+            + (" The weights of a model alone start a new run: --from." if (place / CONFIG).is_file() else "")
         )
     if found and place.resolve() != found[-1].resolve():
         raise TrainingError(

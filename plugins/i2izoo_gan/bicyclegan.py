@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2izoo.contracts.checkpoints import Checkpoints
+from i2izoo.contracts.config import constructor
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import (
@@ -30,7 +32,7 @@ from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import check_choice, draw_latent, kl_divergence, reparameterise, style_image
 from i2izoo.nn.optim import adam
 from i2izoo_gan.conditional import seen, seen_channels
-from i2izoo_gan.import_bicyclegan import options_and_weights
+from i2izoo_gan.import_bicyclegan import ROLES, bicyclegan_from_original
 
 UNET: PartSpec = {"name": "unet_256", "norm": "instance", "dropout": 0.0, "latent_at": "all"}
 ADAM_BETAS = [0.5, 0.999]
@@ -261,19 +263,18 @@ class BicycleGAN(OneWayMethod):
         return self.generator(image, latent)
 
     @classmethod
-    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> BicycleGAN:
-        """Build from the authors' `..._net_G.pth`, `..._net_E.pth` and, if given, `..._net_D.pth` and `..._net_D2.pth`.
+    def checkpoint_roles(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        return ROLES
+
+    @classmethod
+    def read_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], options: Mapping[str, Any]) -> Checkpoints:
+        """What the authors' `..._net_G.pth`, `..._net_E.pth` and, if given, `..._net_D.pth` and `..._net_D2.pth` say.
 
         D judges encoded translations and D2 random ones.
         """
-        read, weights = options_and_weights(files, options)
-        method = cls(**read)
-        discriminators = {f"discriminator.{way}" for way in method.discriminator}
-        if not discriminators <= weights.keys() and any(place.startswith("discriminator") for place in weights):
-            raise ConfigError(f"{cls.__name__} imports all of its discriminators or none; found {sorted(files)}.")
-        for place in weights.keys() & {"generator", "encoder", *discriminators}:
-            method.get_submodule(place).load_state_dict(weights[place])
-        return method
+        weights = {"D": "gan_weight", "D2": "random_gan_weight"}
+        judges = [role for role, w in weights.items() if options.get(w, constructor(cls)[w].default)]
+        return bicyclegan_from_original(cls.__name__, files, judges)
 
 
 class CVAEGAN(BicycleGAN):

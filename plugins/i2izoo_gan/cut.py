@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import merge
+from i2izoo.contracts.checkpoints import Checkpoints
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Part, PartSpec, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.optim import adam
-from i2izoo_gan.import_cut import cut_from_original
+from i2izoo_gan.import_cut import ROLES, cut_from_original
 from i2izoo_gan.patchnce import Negatives, PatchSampler, patch_nce, random_positions
 
 ANTIALIASED_RESNET: PartSpec = {"name": "resnet_9blocks", "antialias": True}
@@ -178,13 +178,13 @@ class CUT(OneWayMethod):
         return self.generator(image)
 
     @classmethod
-    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> CUT:
-        """Build from the authors' `latest_net_G.pth` and, if given, `..._F.pth` (the MLPs) and `..._D.pth`."""
-        read, weights = cut_from_original(files, options.get("layers"))
-        method = cls(**merge(read, options))
-        for part, tensors in weights.items():
-            getattr(method, part).load_state_dict(tensors)
-        return method
+    def checkpoint_roles(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        return ROLES
+
+    @classmethod
+    def read_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], options: Mapping[str, Any]) -> Checkpoints:
+        """What the authors' `latest_net_G.pth` and, if given, `..._F.pth` (the MLPs) and `..._D.pth` say."""
+        return cut_from_original(files, options.get("layers"))
 
 
 class FastCUT(CUT):

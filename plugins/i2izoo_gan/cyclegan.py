@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from i2izoo.contracts.config import merge
-from i2izoo.errors import ConfigError
+from i2izoo.contracts.checkpoints import Checkpoints, by_role
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.one_way import two_domains
+from i2izoo.errors import ConfigError, listing
 from i2izoo.interfaces import (
     AdversarialLoss,
     Batch,
@@ -22,7 +24,7 @@ from i2izoo.interfaces import (
 )
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
-from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
+from i2izoo_gan.importers import discriminator_from_original, generator_from_original, unet_dropout
 from i2izoo_gan.pool import ReplayPool
 
 
@@ -43,6 +45,8 @@ class CycleGAN(TwoWayMethod):
             which is the default here; the paper uses it for paintings only (section 5.2); 0 switches it off.
         pool_size: images in each replay pool; 0 switches it off.
         discriminator_steps: discriminator updates for each generator update.
+        only_to: translate to this domain alone, and keep only that generator in the model; None: to both. Training
+            learns both directions all the same.
         init: initialisation of the weights.
         init_gain: its standard deviation or gain.
         learning_rate: of Adam.
@@ -76,6 +80,7 @@ class CycleGAN(TwoWayMethod):
         identity_weight: float = 0.5,
         pool_size: int = 50,
         discriminator_steps: int = 1,
+        only_to: str | None = None,
         init: Init = "normal",
         init_gain: float = 0.02,
         learning_rate: float = 2e-4,
@@ -83,6 +88,9 @@ class CycleGAN(TwoWayMethod):
     ) -> None:
         super().__init__()
         self.set_domains(domains, channels)
+        if only_to not in (None, *domains):
+            raise ConfigError(f"only_to is one of the domains, {listing(domains)}; found {only_to!r}.")
+        self.only_to = only_to
         if identity_weight and channels[0] != channels[1]:
             raise ConfigError(f"the identity loss needs equal channels, found {channels}; set identity_weight=0.")
         if discriminator_steps < 1:
@@ -90,7 +98,7 @@ class CycleGAN(TwoWayMethod):
         self.generator = nn.ModuleDict()
         self.discriminator = nn.ModuleDict()
         self.pool = nn.ModuleDict()
-        for to, source in self.directions.items():
+        for to, source in super().directions.items():
             self.generator[f"to_{to}"] = self.part(
                 "generator", in_channels=self.channels[source], out_channels=self.channels[to]
             )
@@ -103,6 +111,14 @@ class CycleGAN(TwoWayMethod):
         self.learning_rate, self.betas = learning_rate, betas
         for network in (self.generator, self.discriminator):
             init_weights(network, init, init_gain)
+
+    @property
+    def directions(self) -> dict[str, str]:
+        return {to: source for to, source in super().directions.items() if self.only_to in (None, to)}
+
+    def inference_state(self) -> dict[str, Tensor]:
+        ways = tuple(f"generator.to_{to}." for to in self.directions)
+        return {name: value for name, value in super().inference_state().items() if name.startswith(ways)}
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         G, F = self.generator[f"to_{self.y}"], self.generator[f"to_{self.x}"]
@@ -143,34 +159,38 @@ class CycleGAN(TwoWayMethod):
         return self.generator[f"to_{to}"](image)
 
     @classmethod
-    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> CycleGAN:
-        """Build from the authors' `latest_net_G_A.pth` (first domain to second), `..._G_B.pth`, and `..._D_A/B.pth`.
+    def checkpoint_roles(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("G_A", "G_B", "D_A", "D_B")
 
-        In their naming G_A translates A to B, and D_A judges B.
+    @classmethod
+    def read_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], options: Mapping[str, Any]) -> Checkpoints:
+        """What the authors' `latest_net_G_A.pth` (first domain to second), `..._G_B.pth`, and `..._D_A/B.pth` say.
+
+        In their naming G_A translates A to B, and D_A judges B. One generator alone, as they publish them, makes a
+        model of its direction.
         """
-        found = {}
-        for name, state in files.items():
-            role = role_of(name, ["G_A", "G_B", "D_A", "D_B"])
-            if role is None or role in found:
-                raise ConfigError(f"CycleGAN imports files named ..._G_A, _G_B, _D_A, _D_B; found {sorted(files)}.")
-            found[role] = (name, state)
-        if not {"G_A", "G_B"} <= found.keys() or len(found) == 3:
-            raise ConfigError(f"CycleGAN needs G_A and G_B, and both discriminators or none; found {sorted(files)}.")
-        spec, g_weights, x_channels, y_channels = generator_from_original(*found["G_A"])
-        other, f_weights, _, _ = generator_from_original(*found["G_B"])
-        if other != spec:
-            raise ConfigError(f"the two generators differ: {spec} and {other}.")
-        read: dict[str, Any] = {"generator": spec, "channels": [x_channels, y_channels]}
-        if x_channels != y_channels:
-            read["identity_weight"] = 0.0
-        discriminators = {}
-        for role in ("D_A", "D_B"):
+        found = by_role("CycleGAN", files, cls.checkpoint_roles(options), needed=())
+        judges = {"D_A", "D_B"} & found.keys()
+        if not found.keys() - judges or (len(found.keys() - judges) == 2 and len(judges) == 1):
+            raise ConfigError(
+                f"CycleGAN needs G_A or G_B, or both and then both discriminators or none; found {listing(files)}."
+            )
+        a, b = two_domains("CycleGAN", options.get("domains") or schema(cls)["domains"].default)
+        read: dict[str, Any] = {}
+        weights, seen = {}, {}
+        for role, source, to in (("G_A", a, b), ("G_B", b, a)):
             if role in found:
-                read["discriminator"], discriminators[role], _ = discriminator_from_original(*found[role])
-        method = cls(**merge(read, options))
-        method.generator[f"to_{method.y}"].load_state_dict(g_weights)
-        method.generator[f"to_{method.x}"].load_state_dict(f_weights)
-        for role, domain in (("D_A", method.y), ("D_B", method.x)):
-            if role in discriminators:
-                method.discriminator[f"of_{domain}"].load_state_dict(discriminators[role])
-        return method
+                spec, weights[f"generator.to_{to}"], *channels = generator_from_original(*found[role])
+                seen[role] = {"generator": spec, "channels": channels if source == a else channels[::-1]}
+                read |= seen[role]
+        if len(seen) == 1:
+            read["only_to"] = b if "G_A" in seen else a
+        elif seen["G_A"] != seen["G_B"]:
+            raise ConfigError(f"the two generators differ: {seen['G_A']} and {seen['G_B']}.")
+        if len(set(read["channels"])) == 2:
+            read["identity_weight"] = 0.0
+        for role, domain in (("D_A", b), ("D_B", a)):
+            if role in found:
+                place = f"discriminator.of_{domain}"
+                read["discriminator"], weights[place], _ = discriminator_from_original(*found[role])
+        return Checkpoints(read, weights, unet_dropout(read["generator"], 0.0))

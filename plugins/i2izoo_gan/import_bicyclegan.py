@@ -1,50 +1,53 @@
 """Original checkpoints of BicycleGAN read into our networks: sizes and kinds are found in the tensors.
 
-Their norm (instance) leaves no trace and is assumed, as is a generator without dropout.
+Instance norm leaves no trace and is assumed, as are a generator without dropout and ReLU in its decoder.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import merge
-from i2izoo.errors import ConfigError
-from i2izoo_gan.importers import Spec, Weights, discriminator_from_original, generator_from_original, role_of
+from i2izoo.contracts.checkpoints import Checkpoints, by_role
+from i2izoo.errors import ConfigError, listing
+from i2izoo_gan.importers import Spec, Weights, discriminator_from_original, generator_from_original
 
 ROLES = ("G", "E", "D", "D2")
 
 
-def options_and_weights(
-    files: Mapping[str, Mapping[str, Tensor]], options: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Weights]]:
-    """The method's options, with the user's laid over them, and the weights of its sub-modules by name.
+def bicyclegan_from_original(
+    method: str, files: Mapping[str, Mapping[str, Tensor]], judges: Sequence[str]
+) -> Checkpoints:
+    """Read `..._net_G.pth`, `..._net_E.pth` and, where given, `..._net_D.pth` and `..._net_D2.pth`.
+
+    Args:
+        method: for messages.
+        files: file name -> its tensors.
+        judges: the roles of the discriminators that the method has; others are left out.
 
     Raises:
         ConfigError: a file is missing, surplus or no network of BicycleGAN.
     """
-    found: dict[str, tuple[str, Mapping[str, Tensor]]] = {}
-    for name, state in files.items():
-        role = role_of(name, ROLES)
-        if role is None or role in found:
-            raise ConfigError(f"BicycleGAN imports files named ..._G, _E, _D, _D2, one each; found {sorted(files)}.")
-        found[role] = (name, state)
-    if not {"G", "E"} <= found.keys():
-        raise ConfigError(f"BicycleGAN needs G and E, the generator and the encoder; found {sorted(files)}.")
+    found = by_role(method, files, ROLES, needed=["G", "E"])
     encoder, encoder_weights, latent = encoder_from_original(*found["E"])
     generator, generator_weights, before, after = latent_generator_from_original(*found["G"], latent)
     read: dict[str, Any] = {"generator": generator, "encoder": encoder, "latent": latent}
     read |= {"in_channels": before, "out_channels": after}
     weights = {"generator": generator_weights, "encoder": encoder_weights}
-    for role, way in (("D", "encoded"), ("D2", "random")):
-        if role in found:
-            read["discriminator"], weights[f"discriminator.{way}"], seen = multiscale_from_original(*found[role])
-            read["conditional"] = seen == before + after
-    return merge(read, options), weights
+    given = [role for role in ("D", "D2") if role in found]
+    if given and not found.keys() >= set(judges):
+        raise ConfigError(f"{method} imports all of its discriminators or none; found {listing(files)}.")
+    for role in given:
+        spec, judge, seen = multiscale_from_original(*found[role])
+        read |= {"discriminator": spec, "conditional": seen == before + after}
+        if role in judges:
+            weights["discriminator.encoded" if role == "D" else "discriminator.random"] = judge
+    assumed = {"generator.dropout": 0.0, "generator.activation": "relu"}
+    return Checkpoints(read, weights, assumed)
 
 
 def latent_generator_from_original(
@@ -60,7 +63,7 @@ def latent_generator_from_original(
         if spec["name"] not in ("unet_128", "unet_256"):
             raise ConfigError(f"{file} is not a U-Net of BicycleGAN.")
         del spec["dropout_levels"]
-    if spec["norm"] != "instance":
+    if spec["norm"] == "batch":
         raise ConfigError(
             f"{file} has batch norms, whose convolutions BicycleGAN's code gives a bias; cannot import it."
         )
@@ -68,8 +71,7 @@ def latent_generator_from_original(
         # that code concatenates a level's output and its skip the other way round than pix2pix's
         first = 1 if "bilinear" in spec.values() else 0
         weights[name] = torch.cat(weights[name].chunk(2, dim=first)[::-1], dim=first)
-    spec |= {"latent_at": at, "dropout": 0.0}
-    return spec, weights, before - latent, after
+    return spec | {"latent_at": at}, weights, before - latent, after
 
 
 def _add_to_all(file: str, state: Mapping[str, Tensor]) -> tuple[Weights, Spec, int, int]:

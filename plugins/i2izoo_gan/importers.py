@@ -1,15 +1,15 @@
 """Original checkpoints of pix2pix, CycleGAN and CUT read into our networks: sizes and kinds are found in the tensors.
 
-Two things cannot be read off a state dict and are assumed unless the user's options say otherwise: instance norm where
-there are no norm parameters (it has none, "none" has none either), and the published dropout.
+Where nothing is normalised the original's convolutions have no bias; ours have one, and get zeros.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from i2izoo.errors import ConfigError
@@ -19,21 +19,12 @@ Weights = dict[str, Tensor]
 Spec = dict[str, Any]
 
 
-def role_of(file: str, roles: Sequence[str]) -> str | None:
-    """Which of the roles a file's name ends in, by the authors' convention.
-
-    >>> role_of("latest_net_G_A.pth", ["G_A", "G_B"]), role_of("BIG_A_net_G_B.pth", ["G_A", "G_B"])
-    ('G_A', 'G_B')
-    """
-    found = re.findall(rf"(?<![A-Za-z0-9])({'|'.join(roles)})(?![A-Za-z0-9])", file)
-    return found[-1] if found else None
-
-
 def generator_from_original(file: str, state: Mapping[str, Tensor]) -> tuple[Spec, Weights, int, int]:
     """Recognise a generator's state dict.
 
     Returns:
-        Its spec, its weights under our names, its input channels and its output channels.
+        Its spec, its weights under our names, its input channels and its output channels. A U-Net's dropout leaves no
+        trace and is not in the spec.
 
     Raises:
         ConfigError: it is neither the original ResNet nor the original U-Net.
@@ -48,35 +39,58 @@ def generator_from_original(file: str, state: Mapping[str, Tensor]) -> tuple[Spe
     )
 
 
+def unet_dropout(spec: Spec, probability: float) -> dict[str, Any]:
+    """What is assumed of a generator that was recognised: a U-Net's dropout, as the original code has it."""
+    return {"generator.dropout": probability} if spec["name"].startswith("unet") else {}
+
+
 def _unet(state: Weights) -> tuple[Spec, Weights, int, int]:
-    prefixes = ["model.model"]
-    while f"{prefixes[-1]}.{1 if len(prefixes) == 1 else 3}.model.1.weight" in state:
-        prefixes.append(f"{prefixes[-1]}.{1 if len(prefixes) == 1 else 3}.model")
-    depth = len(prefixes)
+    """Nested blocks, each [LeakyReLU] Conv [norm] (block) ReLU (ConvT or Upsample, Pad, Conv) [norm], numbered without
+    what it lacks."""
+    blocks: list[tuple[str, int, int]] = []  # of each level, outermost first: its prefix, and the two convolutions
+    prefix, inner = "model.model", True
+    without_norm = False
+    while inner:
+        convolutions = _numbers(state, rf"{re.escape(prefix)}\.(\d+)\.weight", ndim=4)
+        if not convolutions:
+            raise ConfigError(f"the checkpoint has a layer that the original network has not: {prefix!r}.")
+        blocks.append((prefix, convolutions[0], convolutions[-1]))
+        inner = bool(below := _numbers(state, rf"{re.escape(prefix)}\.(\d+)\.model\..*"))
+        if inner:
+            if len(blocks) > 1:
+                without_norm |= below[0] == convolutions[0] + 1  # the block follows at once
+            prefix = f"{prefix}.{below[0]}.model"
+    depth = len(blocks)
+    bilinear = state[f"{blocks[0][0]}.{blocks[0][2]}.weight"].shape[-1] == 3
     names: dict[str, str] = {}
-    for level, prefix in enumerate(prefixes):
-        outer, inner, step = level == 0, level == depth - 1, depth - 1 - level
-        # a block is [LeakyReLU] Conv [norm] (submodule) ReLU ConvT [norm], numbered without what it lacks
-        down, up = (0, 3) if outer else (1, 3) if inner else (1, 5)
+    for level, (prefix, down, up) in enumerate(blocks):
+        step = depth - 1 - level
         names[f"{prefix}.{down}"] = f"down.{level}.1"
-        names[f"{prefix}.{up}"] = f"up.{step}.1"
-        if not outer:
+        names[f"{prefix}.{up}"] = f"up.{step}.1" + (".1" if bilinear else "")
+        if level:
             names[f"{prefix}.{up + 1}"] = f"up.{step}.2"
-            if not inner:
+            if step:
                 names[f"{prefix}.{down + 1}"] = f"down.{level}.2"
     weights = _renamed(state, names)
-    first, last = weights["down.0.1.weight"], weights[f"up.{depth - 1}.1.weight"]
-    spec: Spec = {"name": "unet_128" if depth == 7 else "unet_256", "width": len(first), "norm": _norm(weights)}
-    spec["dropout_levels"] = "pytorch"  # that of the code whose key names these are; dropout itself leaves no trace
+    first, last = weights["down.0.1.weight"], weights[names[f"{blocks[0][0]}.{blocks[0][2]}"] + ".weight"]
+    spec: Spec = {"name": "unet_128" if depth == 7 else "unet_256", "width": len(first)}
+    spec["norm"] = "none" if without_norm else _norm(weights, inner=f"down.{depth - 1}.1")
+    spec["dropout_levels"] = "pytorch"  # that of the code whose key names these are
     if depth not in (7, 8):
         spec["depth"] = depth
-    return spec, weights, first.shape[1], last.shape[1]
+    if bilinear:
+        spec["upsample"] = "bilinear"
+    if spec["norm"] == "none":
+        _add_biases(weights, transposed=() if bilinear else ("up.",))
+    return spec, weights, first.shape[1], last.shape[0 if bilinear else 1]
 
 
 def _resnet(state: Weights) -> tuple[Spec, Weights, int, int]:
     blocks = len({k.split(".")[1] for k in state if ".conv_block." in k})
-    antialias = any(k.endswith(".filt") for k in state)
-    state = {k: v for k, v in state.items() if not k.endswith(".filt")}  # fixed filters
+    filters = _numbers(state, r"model\.(\d+)\.filt")  # a blur after each convolution down, and before each one up
+    down, up = 7 in filters, len(filters) > 2 * (7 in filters)
+    antialias = down if down == up else "down" if down else "up"
+    state = {k: v for k, v in state.items() if not k.endswith(".filt")}
     layers = ResNetGenerator(width=1, blocks=blocks, antialias=antialias).layers.named_children()
     names: dict[str, str] = {}
     for index, (name, _) in enumerate(layers):
@@ -90,11 +104,13 @@ def _resnet(state: Weights) -> tuple[Spec, Weights, int, int]:
     weights = _renamed(state, names)
     first, last = weights["layers.conv_in.weight"], weights["layers.conv_out.weight"]
     spec: Spec = {"name": "resnet_6blocks" if blocks == 6 else "resnet_9blocks", "width": len(first)}
-    spec |= {"norm": _norm(weights), "antialias": antialias}
+    spec |= {"norm": _norm(weights, inner="layers.down1"), "antialias": antialias}
     if blocks not in (6, 9):
         spec["blocks"] = blocks
     if any(k.endswith("conv_block.6.weight") and v.ndim == 4 for k, v in state.items()):
         spec["dropout"] = 0.5
+    if spec["norm"] == "none":
+        _add_biases(weights, transposed=() if up else ("layers.up1", "layers.up2"))
     return spec, weights, first.shape[1], len(last)
 
 
@@ -117,16 +133,37 @@ def discriminator_from_original(file: str, state: Mapping[str, Tensor]) -> tuple
             for k, v in state.items()
             if k.startswith(prefix) and not k.endswith(".filt")
         }
-        first = weights["layers.0.weight"]
-        spec: Spec = {"name": name, "width": len(first), "norm": _norm(weights)}
+        first, *inner = _numbers(weights, r"layers\.(\d+)\.weight", ndim=4)[:-1] or [0]
+        if not inner:
+            break
+        channels = weights[f"layers.{first}.weight"]
+        spec: Spec = {"name": name, "width": len(channels), "norm": _norm(weights, inner=f"layers.{inner[0]}")}
         if name == "patchgan":
-            spec |= {"layers": sum(v.ndim == 4 for v in weights.values()) - 2, "antialias": antialias}
-        return spec, weights, first.shape[1]
+            spec |= {"layers": len(inner), "antialias": antialias}
+        if spec["norm"] == "none":
+            _add_biases(weights)
+        return spec, weights, channels.shape[1]
     raise ConfigError(f"{file} is not a PatchGAN or pixel discriminator; its first keys are {list(state)[:3]}.")
 
 
-def _norm(weights: Weights) -> str:
-    return "batch" if any(k.endswith("running_mean") for k in weights) else "instance"
+def _norm(weights: Weights, inner: str) -> str:
+    """The norm by what it leaves: statistics of batch norm, or what instance norm alone lets a convolution have."""
+    if any(k.endswith("running_mean") for k in weights):
+        return "batch"
+    return "instance" if f"{inner}.bias" in weights else "none"
+
+
+def _add_biases(weights: Weights, transposed: tuple[str, ...] = ()) -> None:
+    """Zeros for each convolution without a bias; those named `transposed` have their outputs second."""
+    for key in [k for k in weights if k.endswith(".weight")]:
+        outputs = weights[key].shape[1 if key.startswith(transposed) else 0]
+        weights.setdefault(key.removesuffix("weight") + "bias", torch.zeros(outputs))
+
+
+def _numbers(state: Mapping[str, Tensor], pattern: str, ndim: int | None = None) -> list[int]:
+    """The numbers that a pattern finds in the names, of tensors with so many dimensions, each once, in order."""
+    found = {int(m[1]) for k, v in state.items() if ndim in (None, v.ndim) and (m := re.fullmatch(pattern, k))}
+    return sorted(found)
 
 
 def _without_instance_statistics(state: Mapping[str, Tensor]) -> Weights:

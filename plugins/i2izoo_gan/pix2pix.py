@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import merge
+from i2izoo.contracts.checkpoints import Checkpoints, by_role
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import (
@@ -25,7 +25,7 @@ from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.modes import as_in_training, row_by_row
 from i2izoo.nn.optim import adam
 from i2izoo_gan.conditional import seen, seen_channels
-from i2izoo_gan.importers import discriminator_from_original, generator_from_original, role_of
+from i2izoo_gan.importers import discriminator_from_original, generator_from_original, unet_dropout
 
 PATCHGAN_BATCH: PartSpec = {"name": "patchgan", "norm": "batch"}
 
@@ -153,24 +153,17 @@ class Pix2Pix(OneWayMethod):
             return row_by_row(self.generator, image, seeds)
 
     @classmethod
-    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> Pix2Pix:
-        """Build from the authors' `latest_net_G.pth` and, if given, `latest_net_D.pth`."""
-        generators: dict[str, Mapping[str, Tensor]] = {}
-        discriminators: dict[str, Mapping[str, Tensor]] = {}
-        for name, state in files.items():
-            (discriminators if role_of(name, ["G", "D"]) == "D" else generators)[name] = state
-        if len(generators) != 1 or len(discriminators) > 1:
-            raise ConfigError(
-                f"pix2pix imports one generator (..._net_G.pth) and at most one discriminator; found {sorted(files)}."
-            )
-        spec, weights, in_channels, out_channels = generator_from_original(*generators.popitem())
+    def checkpoint_roles(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("G", "D")
+
+    @classmethod
+    def read_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], options: Mapping[str, Any]) -> Checkpoints:
+        """What the authors' `latest_net_G.pth` and, if given, `latest_net_D.pth` say."""
+        found = by_role("pix2pix", files, cls.checkpoint_roles(options), needed=["G"])
+        spec, generator, in_channels, out_channels = generator_from_original(*found["G"])
         read: dict[str, Any] = {"generator": spec, "in_channels": in_channels, "out_channels": out_channels}
-        judged: dict[str, Tensor] = {}
-        if discriminators:
-            read["discriminator"], judged, seen = discriminator_from_original(*discriminators.popitem())
+        weights = {"generator": generator}
+        if "D" in found:
+            read["discriminator"], weights["discriminator"], seen = discriminator_from_original(*found["D"])
             read["conditional"] = seen == in_channels + out_channels
-        method = cls(**merge(read, options))
-        method.generator.load_state_dict(weights)
-        if judged:
-            method.discriminator.load_state_dict(judged)
-        return method
+        return Checkpoints(read, weights, unet_dropout(spec, 0.5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ class ResNetGenerator(Generator):
         blocks: residual blocks, 6 or 9 as the name says.
         norm: "batch", "instance" (no affine, no running statistics) or "none".
         dropout: probability of dropout inside the residual blocks; CycleGAN has none.
-        antialias: blur before subsampling and after upsampling, as CUT does.
+        antialias: blur before subsampling and after upsampling, as CUT does; "down" or "up": there alone.
         latent: length L of the latent vector that `forward` then takes after the image, N x L; 0: none.
         latent_at: where it enters: "input" at conv_in, "bottleneck" in each residual block, "all" at conv_in, down1,
             down2 and in each residual block. A repeated latent before a convolution is an offset of each channel, which
@@ -53,7 +53,7 @@ class ResNetGenerator(Generator):
         blocks: int = 9,
         norm: Norm = "instance",
         dropout: float = 0.0,
-        antialias: bool = False,
+        antialias: bool | Literal["down", "up"] = False,
         latent: int = 0,
         latent_at: LatentAt = "all",
     ) -> None:
@@ -61,6 +61,7 @@ class ResNetGenerator(Generator):
         if latent < 0:
             raise ConfigError(f"latent is the length of a vector, or 0 for none; found {latent}.")
         bias = norm != "batch"
+        blur_down, blur_up = antialias in (True, "down"), antialias in (True, "up")
         layers: OrderedDict[str, nn.Module] = OrderedDict()
 
         def normalised(name: str, convolution: nn.Module, channels: int) -> None:
@@ -72,14 +73,14 @@ class ResNetGenerator(Generator):
         normalised("conv_in", nn.Conv2d(in_channels, width, 7, bias=bias), width)
         for level, narrow in enumerate((width, 2 * width), start=1):
             wide = 2 * narrow
-            normalised(f"down{level}", nn.Conv2d(narrow, wide, 3, 1 if antialias else 2, 1, bias=bias), wide)
-            if antialias:
+            normalised(f"down{level}", nn.Conv2d(narrow, wide, 3, 1 if blur_down else 2, 1, bias=bias), wide)
+            if blur_down:
                 layers[f"down{level}_blur"] = BlurDown(wide)
         for index in range(1, blocks + 1):
             layers[f"block{index}"] = ResidualBlock(4 * width, norm, dropout)
         for level, wide in enumerate((4 * width, 2 * width), start=1):
             narrow = wide // 2
-            if antialias:
+            if blur_up:
                 layers[f"up{level}_blur"] = BlurUp(wide)
                 up: nn.Module = nn.Conv2d(wide, narrow, 3, 1, 1, bias=bias)
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,6 +12,12 @@ from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.interfaces import Generator
 from i2izoo.nn.latent import LatentAt, the_latent, tile
 from i2izoo.nn.norm import Norm, make_norm
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": lambda: nn.LeakyReLU(0.2),
+    "elu": nn.ELU,
+}
 
 
 class UNet(Generator):
@@ -37,6 +43,8 @@ class UNet(Generator):
             (BicycleGAN, section 3.4), "bottleneck" before en.
         upsample: "transposed" convolution as in the paper, or "bilinear" with a 3 x 3 convolution behind it, which
             leaves no checkerboard (an option of BicycleGAN's code).
+        activation: of the decoder, "relu" as in the paper, "leaky_relu" (slope 0.2) or "elu" (options of BicycleGAN's
+            code).
 
     >>> UNet(width=4, depth=3)(torch.zeros(1, 3, 16, 8)).shape
     torch.Size([1, 3, 16, 8])
@@ -60,6 +68,7 @@ class UNet(Generator):
         latent: int = 0,
         latent_at: LatentAt = "all",
         upsample: Literal["transposed", "bilinear"] = "transposed",
+        activation: Literal["relu", "leaky_relu", "elu"] = "relu",
     ) -> None:
         super().__init__()
         if depth < 2:
@@ -92,7 +101,7 @@ class UNet(Generator):
             after = out_channels if last else widths[depth - 2 - step]
             self.up.append(
                 nn.Sequential(
-                    nn.ReLU(),
+                    ACTIVATIONS[activation](),
                     _up(before, after, upsample, bias or last),
                     nn.Tanh() if last else make_norm(norm, after),
                     nn.Dropout(dropout) if step in dropped else nn.Identity(),

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from i2izoo.contracts.checkpoints import Checkpoints
 from i2izoo.contracts.registry import registry
 from i2izoo.contracts.task import DECIDED, BaseInTask
 from i2izoo.data.derived import DerivedDataset
@@ -100,22 +101,38 @@ class Colorization(BaseInTask):
         yield from self.base.training_step(replace(batch, images=images))
 
     @classmethod
-    def import_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], **options: Any) -> Colorization:
-        """Build from checkpoints of the base method, such as the authors' `colorization_pix2pix`."""
-        spec = options.pop("base", "pix2pix")
-        given = {"name": spec} if isinstance(spec, str) else dict(spec)
-        name = given.pop("name")
-        found = registry("methods").get(name).import_checkpoints(files, **given)
-        channels = found.config.get("in_channels"), found.config.get("out_channels")
+    def checkpoint_roles(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        base = _base(options)
+        return _kind(base).checkpoint_roles(base)
+
+    @classmethod
+    def read_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], options: Mapping[str, Any]) -> Checkpoints:
+        """What checkpoints of the base method say, such as the authors' `colorization_pix2pix`."""
+        base = _base(options)
+        found = _kind(base).read_checkpoints(files, {k: v for k, v in base.items() if k != "name"})
+        channels = found.options.get("in_channels"), found.options.get("out_channels")
         if channels not in ((1, 2), (1, 3)):
             raise ConfigError(
                 f"colourisation makes 2 channels (a*b*) or 3 (RGB) of 1; the checkpoint makes {channels[1]} of "
-                f"{channels[0]}: import it as {name!r}."
+                f"{channels[0]}: import it as {base['name']!r}."
             )
-        inside = {k: v for k, v in found.config.items() if k not in DECIDED}
-        method = cls(base={"name": name, **inside}, **{"colour": "lab" if channels[1] == 2 else "rgb", **options})
-        method.base.load_state_dict(found.state_dict())
-        return method
+        own = {"name": base["name"], **{k: v for k, v in found.options.items() if k not in DECIDED}}
+        return Checkpoints(
+            {"base": own, "colour": "lab" if channels[1] == 2 else "rgb"},
+            {f"base.{place}": tensors for place, tensors in found.weights.items()},
+            {f"base.{option}": value for option, value in found.assumed.items()},
+        )
+
+
+def _base(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The base method that the options name, and its own options."""
+    spec = options.get("base", "pix2pix")
+    return {"name": "pix2pix"} | ({"name": spec} if isinstance(spec, str) else spec)
+
+
+def _kind(base: Mapping[str, Any]) -> type[Method]:
+    kind: type[Method] = registry("methods").get(base["name"])
+    return kind
 
 
 def _lab(image: Tensor) -> Tensor:

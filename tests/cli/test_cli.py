@@ -397,66 +397,6 @@ def test_train_unpaired_takes_the_domains_of_the_data(paired: Path, tmp_path: Pa
     assert set(json.loads((tmp_path / "run/model/config.json").read_text())["options"]["domains"]) == {"label", "photo"}
 
 
-# ----------------------------------------------------------------------------------------------------------- import
-
-
-def original_unet(depth: int, width: int) -> dict[str, Tensor]:
-    """The state dict of the original code's `UnetGenerator` without norm, from how it nests its blocks."""
-    state: dict[str, Tensor] = {}
-    sizes = [3] + [min(width * 2**level, width * 8) for level in range(depth)]
-    generator = torch.Generator().manual_seed(0)
-    prefix = "model.model"
-    for level in range(depth):
-        outer, inner = level == 0, level == depth - 1
-        down, up = (0, 3) if outer else (1, 3) if inner else (1, 5)
-        enter = sizes[level + 1] if inner else 2 * sizes[level + 1]
-        leave = 3 if outer else sizes[level]
-        state[f"{prefix}.{down}.weight"] = torch.randn(sizes[level + 1], sizes[level], 4, 4, generator=generator)
-        state[f"{prefix}.{down}.bias"] = torch.zeros(sizes[level + 1])
-        state[f"{prefix}.{up}.weight"] = torch.randn(enter, leave, 4, 4, generator=generator)
-        state[f"{prefix}.{up}.bias"] = torch.zeros(leave)
-        prefix += f".{1 if outer else 3}.model"
-    return state
-
-
-def test_import_writes_a_folder_that_loads(tmp_path: Path, capsys: Capture) -> None:
-    file = tmp_path / "latest_net_G.pth"
-    state = original_unet(8, 2)
-    torch.save({"state_dict": {f"module.{k}": v for k, v in state.items()}}, file)
-    out = tmp_path / "model"
-    argv = ["import", "pix2pix", str(file), "--out", str(out), "domains=label,photo"]
-    assert main(argv) == 0
-    model = i2izoo.load(out)
-    assert model.directions == {"photo": "label"}
-    first = model.method.state_dict()["generator.down.0.1.weight"]
-    torch.testing.assert_close(first, state["model.model.0.weight"], rtol=0, atol=0)
-    assert "already holds a model" in fails(capsys, *argv)
-    assert "did you mean 'domains'" in fails(capsys, *argv, "--force", "domain=a,b")
-
-
-class Code:
-    def __reduce__(self) -> tuple[object, ...]:
-        return (print, ("this must never run",))
-
-
-def test_import_runs_no_code_and_names_bad_files(tmp_path: Path, capsys: Capture) -> None:
-    file = tmp_path / "latest_net_G.pth"
-    argv = ["import", "pix2pix", str(file), "--out", str(tmp_path / "model")]
-    assert "there is no checkpoint" in fails(capsys, *argv)
-    torch.save(Code(), file)
-    message = fails(capsys, *argv)
-    assert "print" in message
-    assert "runs no code" in message
-    assert "weights_only" not in message
-    file.write_bytes(b"nothing of the kind")
-    assert "is damaged, or no checkpoint" in fails(capsys, *argv)
-    torch.save({"x.weight": torch.zeros(1)}, file)
-    assert "is not a generator of pix2pix" in fails(capsys, *argv)
-    torch.save({"epoch": 3, "weights": torch.zeros(1)}, file)
-    assert "epoch" in fails(capsys, *argv)
-    assert not (tmp_path / "model").exists()
-
-
 # ------------------------------------------------------------------------------------------------------------- push
 
 

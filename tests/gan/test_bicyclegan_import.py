@@ -140,7 +140,7 @@ def test_bilinear_upsampling_at_all_levels(tmp_path):
     ("roles", "words"),
     [
         (["G"], "needs G and E"),
-        (["E", "D"], "needs G and E"),
+        (["E", "D"], "and needs G and E; found"),
         (["G", "E", "D"], "all of its discriminators or none"),
         (["G", "E", "X"], "_G, _E, _D, _D2"),
     ],

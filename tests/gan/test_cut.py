@@ -415,8 +415,8 @@ def test_without_antialiasing_the_originals_places_are_other_layers():
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["latest_net_F.pth"], "CUT imports one"),
-        (["a_net_G.pth", "b_net_G.pth"], "CUT imports one"),
+        (["latest_net_F.pth"], r"CUT imports files named \.\.\._G, _F, _D, at most one each"),
+        (["a_net_G.pth", "b_net_G.pth"], r"CUT imports files named \.\.\._G, _F, _D, at most one each"),
         (["latest_net_G.pth", "latest_net_F.pth"], "not CUT's patch sampler"),
     ],
 )
@@ -426,9 +426,11 @@ def test_missing_and_surplus_files_are_named(names, words):
         CUT.import_checkpoints(dict.fromkeys(names, state))
 
 
-def test_a_generator_of_another_kind_is_refused():
-    with pytest.raises(ConfigError, match="CUT has a ResNet"):
-        CUT.import_checkpoints({"latest_net_G.pth": Golden("generator_unet_256_batch").state})
+def test_a_generator_between_unequal_channels_is_refused():
+    state = dict(Golden("generator_unet_256_batch").state)
+    state["model.model.0.weight"] = state["model.model.0.weight"][:, :1]
+    with pytest.raises(ConfigError, match="CUT has a generator of equal channels; found 1 and 3"):
+        CUT.import_checkpoints({"latest_net_G.pth": state})
 
 
 # ---------------------------------------------------------------------------------------------------------- learning

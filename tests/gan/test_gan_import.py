@@ -130,10 +130,10 @@ def test_the_dropout_layout_is_recognised(tmp_path, name, leaves):
 @pytest.mark.parametrize(
     ("method", "names", "words"),
     [
-        (Pix2Pix, ["latest_net_D.pth"], "one generator"),
-        (Pix2Pix, ["a_net_G.pth", "b_net_G.pth"], "one generator"),
-        (CycleGAN, ["latest_net_G_A.pth"], "needs G_A and G_B"),
-        (CycleGAN, ["latest_net_G.pth"], "_G_A, _G_B"),
+        (Pix2Pix, ["latest_net_D.pth"], r"_G, _D, at most one each, and needs G; found latest_net_D\.pth"),
+        (Pix2Pix, ["a_net_G.pth", "b_net_G.pth"], r"found a_net_G\.pth and b_net_G\.pth, both taken for G"),
+        (CycleGAN, ["latest_net_D_A.pth"], "needs G_A or G_B"),
+        (CycleGAN, ["A.pth", "B.pth"], r"_G_A, _G_B, _D_A, _D_B, .* both taken for G_A; .*--as ROLE=FILE"),
         (CycleGAN, ["x_net_G_A.pth", "x_net_G_B.pth", "x_net_D_A.pth"], "both discriminators or none"),
     ],
 )
