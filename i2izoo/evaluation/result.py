@@ -16,10 +16,12 @@ from i2izoo.contracts.metric import Score
 from i2izoo.errors import ConfigError, EvaluationError, UnknownNameError, listing, suggest
 from i2izoo.evaluation.json_files import finite, read_json
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
+from i2izoo.models.notebook import card
 
 SCORES = "scores.json"
 PER_IMAGE = "per-image.csv"
 IMAGES = "images"
+ARROWS = {True: "\u2191", False: "\u2193"}
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Result:
     def __str__(self) -> str:
         scores = [f"{label}: {_said(score)}" for label, score in self.scores.items() if score.value is not None]
         return "\n".join([self.title, *scores, *self.remarks])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a row for each metric."""
+        rows = [(_named(label, score), *_cells(score)) for label, score in self.scores.items()]
+        return card(self.title, rows, ("metric", "value", "95 % interval", "images"), self.remarks)
 
     @property
     def title(self) -> str:
@@ -197,6 +204,18 @@ def _said(score: Score) -> str:
     return f"{score.value:.4g} {score.unit}".rstrip() + f"{interval} of {score.n} images"
 
 
+def _named(label: str, score: Score) -> str:
+    """A metric with the direction that is better."""
+    return f"{label} {ARROWS[score.higher_is_better]}"
+
+
+def _cells(score: Score) -> tuple[str, str, str]:
+    """Value with unit, interval and number of images, each for itself."""
+    interval = "" if score.low is None or score.high is None else f"{score.low:.4g} to {score.high:.4g}"
+    value = "not computed" if score.value is None else f"{score.value:.4g} {score.unit}".rstrip()
+    return value, interval, str(score.n or "")
+
+
 def _score(content: Mapping[str, Any]) -> Score:
     numbers = {k: float(v) for k, v in content.items() if k in ("value", "low", "high", "reference") and v is not None}
     return Score(**{**content, **numbers, "notes": tuple(content["notes"])})
@@ -249,3 +268,22 @@ class Comparison:
     differences: list[Difference] = field(default_factory=list)
     inputs: Path | None = None
     truths: Path | None = None
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a row for each model, a column for each metric."""
+        labels = dict.fromkeys(label for result in self.results for label in result.scores)
+        about = {label: next(r.scores[label] for r in self.results if label in r.scores) for label in labels}
+        rows = [
+            [r.model, *(_cells(r.scores[label])[0] if label in r.scores else "-" for label in labels)]
+            for r in self.results
+        ]
+        p = self.protocol
+        title = f"{p.source or 'nothing'} -> {p.to}, {p.n} images of {p.data}{f' ({p.split})' if p.split else ''}"
+        better = [
+            f"{d.better} is better than {d.second if d.better == d.first else d.first} on {d.metric}, "
+            f"p = {d.p_adjusted:.2g}"
+            for d in self.differences
+            if d.better
+        ]
+        failed = [f"{r.model}: {r.problem}" for r in self.results if r.problem]
+        return card(title, rows, ["model", *(_named(label, score) for label, score in about.items())], failed + better)

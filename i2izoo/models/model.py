@@ -13,7 +13,7 @@ import torch
 from i2izoo.contracts.listing import ways
 from i2izoo.contracts.method import Method
 from i2izoo.errors import ConfigError, UnknownNameError, listing, suggest
-from i2izoo.models import storage
+from i2izoo.models import notebook, storage
 from i2izoo.models.config_file import trained_at
 from i2izoo.models.running import device_of, dtype_of
 from i2izoo.nn.device import find_device
@@ -34,6 +34,22 @@ class Model:
     def __repr__(self) -> str:
         kind = type(self).__name__
         return f"{kind}({self.name!r}, {ways(self.directions)}, {self.num_parameters:,} parameters, {self.device})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        said = self.config.get("provenance")
+        known = said if isinstance(said, Mapping) else {}
+        size = self.native_size
+        rows = {
+            "translates": ways(self.directions),
+            "learned from": known.get("data"),
+            "at": f"{size[1]} x {size[0]} pixels" if size else None,
+            "for": f"{known['steps']} steps" if known.get("steps") else None,
+            "parameters": f"{self.num_parameters:,}",
+            "licence": known.get("licence"),
+            "on": f"{self.device}, {str(self.dtype).removeprefix('torch.')}",
+        }
+        return notebook.card(f"{type(self).__name__}: {self.name}", notebook.facts(rows))
 
     @property
     def name(self) -> str:
