@@ -8,11 +8,13 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import psutil
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from i2izoo.images.reading import to_tensor
+from i2izoo.images.types import ImageSource
 from i2izoo.images.writing import resize
 
 Half: TypeAlias = Literal["left", "right"] | None
@@ -46,9 +48,9 @@ class ImageCache:
         last = self._last
         if last is not None and last[0] == (path, size, channels) and half in last[1]:
             return last[1][half]
-        image = to_tensor(path, channels)
+        image = read_grey(path) if channels == 1 else to_tensor(path, channels)
         # decoding is what costs: a side-by-side image leaves both its halves, the last one beyond the budget, too
-        arrays = {h: prepare(take_half(image, h), size) for h in halves(half)}
+        arrays = {h: prepare(take_half(image, h, size is not None), size) for h in halves(half)}
         self._last = ((path, size, channels), arrays) if half is not None else None
         for side, array in arrays.items():
             self._keep((path, side, size, channels), array)
@@ -66,26 +68,50 @@ def halves(half: Half) -> tuple[Half, ...]:
     return (None,) if half is None else ("left", "right")
 
 
-def take_half(image: Tensor, half: Half) -> Tensor:
-    """The left or right half of C x H x W; of an odd width the middle column belongs to neither."""
+def take_half(image: Tensor, half: Half, resized: bool = True) -> Tensor:
+    """The left or right half of C x H x W, as in the pix2pix code: of an odd width the right one is wider by a column.
+
+    Where they are not `resized`, so that a pair would differ in size, that column, the middle one, belongs to neither.
+    """
     width = image.shape[-1] // 2
     if half is None:
         return image
-    return image[..., :width] if half == "left" else image[..., -width:]
+    if half == "left":
+        return image[..., :width]
+    return image[..., width:] if resized else image[..., image.shape[-1] - width :]
 
 
 def prepare(image: Tensor, size: int | None) -> Pixels:
     """Resize C x H x W in [-1, 1] to C x size x size, in 8 bits where the image has no more than that."""
-    levels = (image.numpy() + 1) * np.float32(127.5)
-    rounded = levels.round()
-    if np.abs(levels - rounded).max() > 1e-3:
+    planes = _eight_bits(image)
+    if planes is None:
         array = image if size is None else resize(image, (size, size))
         return np.ascontiguousarray(array.numpy())
-    planes = rounded.astype(np.uint8)
     if size is None or planes.shape[1:] == (size, size):
         return np.ascontiguousarray(planes)
     # Pillow rounds to 8 bits, as the pix2pix code does
     return np.stack([np.asarray(resize(Image.fromarray(p), (size, size))) for p in planes])
+
+
+def read_grey(source: ImageSource) -> Tensor:
+    """One image as 1 x H x W in [-1, 1]; grey of 8-bit colours has 8 bits, too, before anything is resized.
+
+    So the pix2pix code makes it, by Pillow's weights of ITU-R BT.601 in whole numbers.
+    """
+    image = to_tensor(source)
+    planes = _eight_bits(image) if len(image) == 3 else None
+    if planes is None:
+        return image if len(image) == 1 else to_tensor(source, 1)
+    red, green, blue = planes.astype(np.uint32)
+    grey = (19595 * red + 38470 * green + 7471 * blue + 0x8000) >> 16
+    return torch.from_numpy(grey.astype(np.float32)[None] / np.float32(127.5) - 1)
+
+
+def _eight_bits(image: Tensor) -> Pixels | None:
+    """The image in 0 .. 255, uint8; None where that loses something."""
+    levels = (image.numpy() + 1) * np.float32(127.5)
+    rounded = levels.round()
+    return None if np.abs(levels - rounded).max() > 1e-3 else rounded.astype(np.uint8)
 
 
 def available_memory() -> int:

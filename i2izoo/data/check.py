@@ -143,7 +143,7 @@ def _read_all(report: Report, layout: FileLayout) -> dict[ImageFile, Shape]:
         if images[0].half and pixels.shape[-1] % 2:
             report.problems.append(f"{path} is {pixels.shape[-1]} pixels wide, so its halves are not equal")
         for file in images:
-            channels, height, width = take_half(pixels, file.half).shape
+            channels, height, width = take_half(pixels, file.half, False).shape
             shapes[file] = (channels, height, width)
     return shapes
 

@@ -43,11 +43,13 @@ def open_dataset(
         domains: names of the domains, in the order wanted.
         split: "train", "val" or "test", where the data is divided; data that is not passes as "train".
         kind: "paired", "unpaired" or "single" (one domain); None: paired where names match.
-        sides: domains of the left and the right half of side-by-side images; default ("A", "B").
+        sides: domains of the left and the right half of side-by-side images; default ("A", "B"). The middle column of
+            an odd width is in the right half, or, where images keep their own size, in none.
         load_size: side in pixels to resize to before the crop; None keeps the images' own size.
         crop_size: side in pixels of a sample; None does not crop.
         flip: flip half of the training samples.
-        channels: 1 or 3, for all or by domain; None keeps what the files have.
+        channels: 1 or 3, for all or by domain; None keeps what the files have. Grey of 8-bit colours is rounded to 8
+            bits before it is resized, as in the pix2pix code.
         seed: of the images of a procedural dataset; jitter takes its own, see `Dataset.sample`.
         limit: use only the first `limit` items.
         jitter_until: share of the training after which images are resized to `crop_size` and no longer cropped.

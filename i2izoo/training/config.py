@@ -18,6 +18,8 @@ class TrainingOptions(Configurable):
     Args:
         epochs: epochs at the full learning rate.
         decay_epochs: epochs over which it then falls linearly to zero.
+        decay_ahead: each epoch has the rate of the one after it, so that the last epoch of a fall has rate 0, as where
+            a scheduler steps at the beginning of an epoch. It means nothing in steps and minutes.
         steps: length in optimiser steps instead of epochs, at the full learning rate.
         decay_steps: the same for the linear fall; only with `steps`.
         minutes: length as a budget of wall time, in place of epochs or steps.
@@ -55,6 +57,7 @@ class TrainingOptions(Configurable):
 
     epochs: int = 100
     decay_epochs: int = 0
+    decay_ahead: bool = False
     steps: int | None = None
     decay_steps: int = 0
     minutes: float | None = None

@@ -13,7 +13,7 @@ from i2izoo.models.config_file import CONFIG
 from i2izoo.training.checkpoint import FACTS, checkpoints
 
 FREE = {
-    "epochs", "decay_epochs", "steps", "decay_steps", "minutes", "decay_share",
+    "epochs", "decay_epochs", "decay_ahead", "steps", "decay_steps", "minutes", "decay_share",
     "log_every", "sample_every", "samples", "checkpoint_every",
     "keep_last", "tensorboard", "device", "compile", "metrics", "evaluate_every", "val_limit",
 }  # fmt: skip

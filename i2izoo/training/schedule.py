@@ -14,7 +14,7 @@ def linear_decay(unit: int, constant: int, decay: int) -> float:
     """Factor on the learning rate in unit `unit` (an epoch or a step), from 0.
 
     1 for `constant` units, then a straight line that would reach 0 one unit after the last, so that no unit is
-    trained at rate 0 (pix2pix and CycleGAN, section "training details": half the epochs constant, half falling).
+    trained at rate 0.
 
     >>> [linear_decay(e, 2, 3) for e in range(5)]
     [1.0, 1.0, 0.75, 0.5, 0.25]
@@ -30,6 +30,7 @@ class Schedule:
         decay: units over which it then falls.
         unit: steps in a unit of `constant` and `decay`: an epoch's, or 1.
         warmup: steps of linear rise before anything else.
+        ahead: the fall begins and ends one unit earlier; see `TrainingOptions.decay_ahead`.
 
     Attributes:
         total: steps of the run; None: not known before it has ended.
@@ -41,9 +42,10 @@ class Schedule:
 
     total: int | None
 
-    def __init__(self, constant: int, decay: int, unit: int = 1, warmup: int = 0) -> None:
+    def __init__(self, constant: int, decay: int, unit: int = 1, warmup: int = 0, ahead: bool = False) -> None:
         self.total = (constant + decay) * unit
         self.constant, self.decay, self.unit, self.warmup = constant, decay, unit, warmup
+        self.ahead = int(ahead and decay > 0)
 
     @staticmethod
     def of(options: TrainingOptions, steps_per_epoch: int) -> Schedule:
@@ -52,7 +54,8 @@ class Schedule:
             return TimedSchedule(options.minutes * 60, options.decay_share or 0.0, options.warmup_steps)
         if options.steps is not None:
             return Schedule(options.steps, options.decay_steps, 1, options.warmup_steps)
-        return Schedule(options.epochs, options.decay_epochs, steps_per_epoch, options.warmup_steps)
+        lengths = options.epochs, options.decay_epochs, steps_per_epoch, options.warmup_steps
+        return Schedule(*lengths, ahead=options.decay_ahead)
 
     def done(self, step: int) -> bool:
         """Is all done after `step` steps? Asked once before the first and after each of them."""
@@ -63,8 +66,8 @@ class Schedule:
         return step / self.total if self.total else 0.0
 
     def factor(self, step: int) -> float:
-        """Factor on the learning rate of step `step`, from 0, in (0, 1]."""
-        return self._rise(step) * linear_decay(step // self.unit, self.constant, self.decay)
+        """Factor on the learning rate of step `step`, from 0, in [0, 1]."""
+        return self._rise(step) * linear_decay(step // self.unit + self.ahead, self.constant, self.decay)
 
     def facts(self) -> dict[str, Any]:
         """What a checkpoint must know to go on with it, beside the step."""

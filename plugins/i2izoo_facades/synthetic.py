@@ -8,10 +8,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from i2izoo.data.cache import Pixels, available_memory, prepare
+from i2izoo.data.cache import Pixels, available_memory, prepare, read_grey
 from i2izoo.data.jittered import JitteredDataset, check_sizes
 from i2izoo.errors import DataError, listing
-from i2izoo.images.reading import to_tensor
 from i2izoo_facades.plan import draw_plan
 from i2izoo_facades.render import render_label, render_photo
 
@@ -114,5 +113,5 @@ class SyntheticFacades(JitteredDataset):
 
     def _planes(self, domain: str, image: NDArray[np.uint8]) -> Pixels:
         if self._channels.get(domain) == 1:
-            return prepare(to_tensor(image, 1), None)
+            return prepare(read_grey(image), None)
         return np.ascontiguousarray(image.transpose(2, 0, 1))

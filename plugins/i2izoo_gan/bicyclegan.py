@@ -63,7 +63,7 @@ class BicycleGAN(OneWayMethod):
         reconstruction_loss: "l1" as in the paper, or any reconstruction loss.
         reconstruction_weight: lambda, of B' against B.
         latent_weight: lambda_latent, of z' against z (mean absolute difference).
-        kl_weight: lambda_KL; the divergence is summed over z and averaged over the batch.
+        kl_weight: lambda_KL; the divergence is summed over z and, as in the authors' code, over the batch.
         conditional: show the source to the discriminators, as the paper's equations do. Its experiments and the
             authors' code do not, which section 4 finds better, so False is the default.
         half_batch: True gives each way half of the batch, as the authors' code: with pairs (A1, B1), (A2, B2), z is
@@ -181,7 +181,7 @@ class BicycleGAN(OneWayMethod):
             if self.reconstruction_weight:
                 terms["reconstruction"] = self.reconstruction_weight * self.reconstruction_loss(fake, b)
             if self.kl_weight:
-                terms["kl"] = self.kl_weight * kl_divergence(mean, log_variance)
+                terms["kl"] = self.kl_weight * len(b) * kl_divergence(mean, log_variance)
             return terms
 
         yield Update(("encoder", "generator"), losses, step=not self.draws, every=self.discriminator_steps)

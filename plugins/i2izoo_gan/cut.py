@@ -122,10 +122,10 @@ class CUT(OneWayMethod):
         return dict.fromkeys((self.source, self.target), self.config["channels"])
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
-        G, D = self.generator, self.discriminator
+        D = self.discriminator
         x, y = batch[self.source], batch[self.target]
         mirrored = self.flip_equivariance and bool(torch.rand(()) < 0.5)
-        fake = G(x.flip(3) if mirrored else x)
+        fake, *same = self._translated([x, y] if self.identity_weight else [x], mirrored)
 
         if self.gan_weight:
             weight = 0.5 * self.gan_weight
@@ -138,12 +138,18 @@ class CUT(OneWayMethod):
             if self.nce_weight:
                 terms["nce"] = self.nce_weight * self._patch_nce(fake, x, mirrored)
             if self.identity_weight:
-                same = G(y.flip(3) if mirrored else y)
-                terms["identity"] = self.identity_weight * self._patch_nce(same, y, mirrored)
+                terms["identity"] = self.identity_weight * self._patch_nce(same[0], y, mirrored)
             return terms
 
         learners = ("generator", "sampler") if self._contrasts else "generator"
         yield Update(learners, losses, every=self.discriminator_steps if self.gan_weight else 1)
+
+    def _translated(self, images: list[Tensor], mirrored: bool) -> list[Tensor]:
+        """G of each: in one batch, if they are of one size, so that a batch norm sees all, as in the authors' code."""
+        images = [image.flip(3) if mirrored else image for image in images]
+        if len({image.shape[1:] for image in images}) > 1:
+            return [self.generator(image) for image in images]
+        return list(self.generator(torch.cat(images)).split([len(image) for image in images]))
 
     def _patch_nce(self, translation: Tensor, source: Tensor, mirrored: bool) -> Tensor:
         """L_PatchNCE (eq. 4): the mean over layers and positions, a scalar."""

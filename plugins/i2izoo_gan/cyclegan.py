@@ -61,6 +61,7 @@ class CycleGAN(TwoWayMethod):
     data = "unpaired"
     recipe: ClassVar[dict[str, Any]] = {
         "epochs": 100, "decay_epochs": 100, "batch_size": 1, "load_size": 286, "crop_size": 256,
+        "decay_ahead": True,  # as the authors' code, whose scheduler steps when an epoch begins
     }  # fmt: skip
     tiny_options: ClassVar[dict[str, Any]] = {
         "generator": {"name": "resnet_9blocks", "width": 4, "blocks": 1},

@@ -52,7 +52,19 @@ def _layer_names(spec: Spec, indices: Sequence[int]) -> list[str]:
         return [f"e{level}" for level in range(1, min(len(indices), spec.get("depth", 7)) + 1)]
     sizes = {"width": 1, "antialias": spec["antialias"], "blocks": spec.get("blocks", int(spec["name"][7]))}
     names = [name for name, _ in ResNetGenerator(**sizes).layers.named_children()]
-    return [names[i] for i in indices]
+    return [names[_left_by_relu(names, i, spec["norm"], indices[-1])] for i in indices]
+
+
+def _left_by_relu(names: Sequence[str], index: int, norm: str, last: int) -> int:
+    """Which place holds what the original compares as that of layer `index`.
+
+    Its ReLUs work in place, so what was taken before one of them is what that leaves, unless it does not run: features
+    are taken no further than `last`. "No norm" passes on the tensor that it is given.
+    """
+    following = index + 1
+    if norm == "none" and following < len(names) and names[following].endswith("_norm"):
+        following += 1
+    return following if following <= last and names[following].endswith("_relu") else index
 
 
 def _sampler(file: str, state: Mapping[str, Tensor], count: int) -> tuple[Weights, int]:

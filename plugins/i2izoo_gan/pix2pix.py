@@ -63,6 +63,7 @@ class Pix2Pix(OneWayMethod):
     data = "paired"
     recipe: ClassVar[dict[str, Any]] = {
         "epochs": 100, "decay_epochs": 100, "batch_size": 1, "load_size": 286, "crop_size": 256,
+        "decay_ahead": True,  # as the authors' code, whose scheduler steps when an epoch begins
     }  # fmt: skip
     tiny_options: ClassVar[dict[str, Any]] = {
         "generator": {"name": "unet_256", "width": 4, "depth": 3},

@@ -129,8 +129,8 @@ class ResNetGenerator(Generator):
         for name, layer in known.items():
             if len(found) == len(set(names)):
                 break
-            if name.endswith("_relu") and name.removesuffix("_relu") + "_norm" in found:
-                x = x.clone()  # the ReLU works in place, on what was just tapped
+            if isinstance(layer, nn.ReLU) and any(x is tapped for tapped in found.values()):
+                x = x.clone()  # it works in place
             x = layer(x)
             if name in names:
                 found[name] = x

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from i2izoo.data.cache import ImageCache
+from i2izoo.data.cache import ImageCache, read_grey
 from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.data.open import open_dataset
 from i2izoo.errors import DataError, ImageError
@@ -123,6 +123,44 @@ def test_channels_by_domain(pairs):
     assert (sample["label"].shape[0], sample["photo"].shape[0]) == (1, 3)
     with pytest.raises(DataError, match=r"channels= names edges; the domains are label, photo"):
         open_dataset(pairs, channels={"edges": 1})
+
+
+@pytest.mark.parametrize("width", [20, 21])
+def test_halves_of_an_odd_width_are_those_of_the_pix2pix_code(tmp_path, width):
+    """w2 = w // 2; A is [0, w2), and B [w2, w), with the middle column; each is then resized."""
+    both = Image.fromarray(np.random.default_rng(0).integers(0, 256, (12, width, 3), dtype=np.uint8))
+    both.save(tmp_path / "1.png")
+    w2 = width // 2
+    boxes = {"A": (0, 0, w2, 12), "B": (w2, 0, width, 12)}
+    sample = open_dataset(tmp_path, load_size=16, crop_size=16, flip=False).sample(0, 1)
+    for domain, box in boxes.items():
+        expected = np.asarray(both.crop(box).resize((16, 16), Image.Resampling.BICUBIC)).transpose(2, 0, 1)
+        np.testing.assert_array_equal(levels(sample[domain]), expected)
+    whole = open_dataset(tmp_path).sample(0, None)  # at their own size they are a pair of one size
+    assert whole["A"].shape == whole["B"].shape == (3, 12, w2)
+    np.testing.assert_array_equal(levels(whole["B"]), np.asarray(both).transpose(2, 0, 1)[..., width - w2 :])
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_grey_is_in_eight_bits_before_it_is_resized(tmp_path, mode):
+    """Pillow's convert("L") and then its resize, as torchvision's Grayscale and Resize in the pix2pix code do it."""
+    shape = (21, 20) if mode == "L" else (21, 20, len(mode))
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+    image.save(tmp_path / "1.png")
+    grey = image.convert("RGB").convert("L") if mode == "RGBA" else image.convert("L")
+    for size in (None, 16):
+        data = open_dataset(tmp_path, kind="single", channels=1, load_size=size, crop_size=size, flip=False)
+        expected = grey if size is None else grey.resize((size, size), Image.Resampling.BICUBIC)
+        for seed in (None, 3):
+            np.testing.assert_array_equal(levels(data.sample(0, seed)["image"])[0], np.asarray(expected))
+
+
+def test_grey_of_sixteen_bits_of_colour_is_not_rounded():
+    deep = np.random.default_rng(0).integers(0, 65536, (4, 5, 3), dtype=np.uint16)
+    expected = deep @ np.array([0.299, 0.587, 0.114]) / 32767.5 - 1
+    np.testing.assert_allclose(read_grey(deep)[0].numpy(), expected, rtol=0, atol=1e-6)
+    with pytest.raises(ImageError, match="has 5 channels, 1 are wanted"):
+        read_grey(np.zeros((4, 4, 5), np.uint8))
 
 
 def test_images_that_do_not_fit_are_named(pairs):

@@ -74,7 +74,7 @@ class Plain:
             fake_encoded = self.G(a, torch.randn_like(mu) * torch.exp(logvar / 2) + mu)
             losses["gan_encoded"] = self.gan * self.mse(self.D["encoded"](fake_encoded), 1)
             losses["reconstruction"] = self.l1 * (fake_encoded - b).abs().mean()
-            losses["kl"] = -0.5 * self.kl * (1 + logvar - mu**2 - logvar.exp()).sum()  # one image: sum is mean
+            losses["kl"] = -0.5 * self.kl * (1 + logvar - mu**2 - logvar.exp()).sum()
         if self.z:
             z = torch.randn(len(a), 3, dtype=a.dtype)
             fake_random = self.G(a, z)
@@ -108,16 +108,17 @@ class Plain:
     ("kind", "weights"),
     [(BicycleGAN, (1, 1, 10, 0.01, 0.5)), (CVAEGAN, (1, 0, 10, 0.01, 0)), (CLRGAN, (0, 1, 0, 0, 0.5))],
 )
-def test_two_steps_against_plain_torch(kind, weights):
-    """Half of the batch for each way; one pair for the halves alone."""
+@pytest.mark.parametrize("pairs", [1, 3])
+def test_five_steps_against_plain_torch(kind, weights, pairs):
+    """Half of the batch for each way; all of it for the halves alone."""
     method = make(kind).double()
     plain, ours = Plain(method, *weights), stepper_of(method)
-    for step in range(2):
-        whole = batch(step=step, rows=2 if kind is BicycleGAN else 1, dtype=torch.float64)
+    for step in range(5):
+        whole = batch(step=step, rows=2 * pairs if kind is BicycleGAN else pairs, dtype=torch.float64)
         torch.manual_seed(100 + step)
         logged = ours.run([whole])
         torch.manual_seed(100 + step)
-        close(logged, plain(whole["source"][:1], whole["target"][:1], whole["target"][-1:]))
+        close(logged, plain(whole["source"][:pairs], whole["target"][:pairs], whole["target"][-pairs:]))
         close(method.generator.state_dict(), plain.G.state_dict())
         close(method.encoder.state_dict(), plain.E.state_dict())
         for way, discriminator in method.discriminator.items():

@@ -14,6 +14,8 @@ from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss
 from i2izoo.testing.training import stepper_of
+from i2izoo.training.config import TrainingOptions
+from i2izoo.training.schedule import Schedule
 
 UNET = {"name": "unet_256", "width": 2, "depth": 3}
 RESNET = {"name": "resnet_6blocks", "width": 2, "blocks": 1}
@@ -26,6 +28,33 @@ def parameters(module):
 
 def moved(before, module):
     return {name for name, p in module.named_parameters() if not torch.equal(p, before[name])}
+
+
+# ------------------------------------------------------------------------------------------- the length of a training
+
+
+@pytest.mark.parametrize(
+    ("name", "at_the_beginning"),
+    [("pix2pix", True), ("cyclegan", True), ("cut", False), ("fastcut", False), ("bicyclegan", False)],
+)
+def test_the_learning_rate_of_each_epoch_is_the_authors(name, at_the_beginning):
+    """torch's LambdaLR with the authors' rule, stepped when an epoch begins or when it ends, as their train.py does."""
+    options = TrainingOptions.of(registry("methods").get(name).recipe, {})
+    constant, fall = options.epochs, options.decay_epochs
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    rule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda e: 1.0 - max(0, e + 1 - constant) / float(fall + 1))
+    schedule = Schedule.of(options, steps_per_epoch=3)
+    optimizer.step()
+    for epoch in range(constant + fall):
+        if at_the_beginning:
+            rule.step()
+        for step in range(3):
+            assert schedule.factor(3 * epoch + step) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
+        if not at_the_beginning:
+            rule.step()
+    assert schedule.total == 3 * (constant + fall)
+    short = Schedule.of(TrainingOptions.of(registry("methods").get(name).recipe, {"epochs": 1}), steps_per_epoch=3)
+    assert [short.factor(step) for step in range(3)] == [1, 1, 1]  # there is no fall
 
 
 # ------------------------------------------------------------- against a plain implementation of the papers' steps
