@@ -46,6 +46,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--size", metavar="N", help="N x N pixels, or HEIGHT,WIDTH (default: the model's own)")
     parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: 0)")
     parser.add_argument("--batch-size", type=int, metavar="N", help="images that are made together")
+    parser.add_argument("--depth", type=int, choices=(8, 16), default=8, help="bits of each channel (default: 8)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or auto (default: cpu)")
     parser.add_argument("--revision", help="branch, tag or commit of a Hub repository")
     parser.add_argument("--force", action="store_true", help="overwrite files")
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error(f"-n is a number of images from 1, found {args.count}")
     size = None if args.size is None else parse_size(args.size)
 
-    from i2izoo.images.reading import read
+    from i2izoo.images.reading import to_tensor
     from i2izoo.images.writing import grid, save, to_pil
     from i2izoo.models.translator import load
 
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     there = set() if args.force else {i for i, path in files.items() if path.exists()}
     stream = model.generate_stream(
         [i for i in places if i not in there], to=args.to, size=size, seed=args.seed, batch_size=args.batch_size,
-        progress=sys.stderr.isatty(), **options,
+        depth=args.depth, progress=sys.stderr.isatty(), **options,
     )  # fmt: skip
     if folder is not None:
         claim(folder, settings(args, model, options), bool(there), args.force)
@@ -83,10 +84,10 @@ def run(args: argparse.Namespace) -> int:
         if files:
             save(image, files[place])
         if args.grid is not None:
-            sheet[place] = image
+            sheet[place] = to_pil(to_tensor(image))  # a sheet is of 8 bits
     if args.grid is not None:
         for i in there:
-            sheet[i] = to_pil(read(files[i])[0])
+            sheet[i] = to_pil(to_tensor(files[i]))
         width = math.ceil(math.sqrt(args.count))
         save(grid([[sheet[i] for i in places[y : y + width]] for y in range(0, args.count, width)]), args.grid)
     made, where = args.count - len(there), " and ".join(filter(None, (args.out, args.grid)))
@@ -102,6 +103,7 @@ def settings(args: argparse.Namespace, model: Translator, options: dict[str, Any
         "to": args.to,
         "size": args.size,
         "seed": args.seed,
+        "depth": args.depth,
         "options": options,
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--samples", type=int, metavar="N", help="so many different translations of each image")
     parser.add_argument("--size", metavar="N", help="translate at N x N pixels, or HEIGHT,WIDTH, and scale back")
     parser.add_argument("--batch-size", type=int, metavar="N", help="images that run together")
+    parser.add_argument("--depth", type=int, choices=(8, 16), help="bits of each channel (default: those of the input)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or auto (default: cpu)")
     parser.add_argument("--revision", help="branch, tag or commit of a Hub repository")
     parser.add_argument("--force", action="store_true", help="overwrite files")
@@ -50,10 +52,14 @@ def run(args: argparse.Namespace) -> int:
         args.parser.error("name at least one image, folder or glob to translate")
     size = None if args.size is None else parse_size(args.size)
     outputs = plan_outputs(inputs, args.out, args.samples, args.force)
+    if args.depth == 16:
+        check_holds_16_bits(next(iter(outputs.values()))[0])
 
     from i2izoo.models.translator import load
 
     model = load(args.name, revision=args.revision, device=args.device)
+    if model.method.channels.get(args.to or next(iter(model.directions)), 0) > 4:  # more than a PNG has
+        outputs = plan_outputs(inputs, args.out, args.samples, args.force, ".tif")
     allowed = translation_options(model.method)
     (options,) = parse_options(words, allowed, where=f"translating with {model.name!r}", parser=args.parser)
     results = model.stream(
@@ -63,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         samples=args.samples,
         size=size,
         batch_size=args.batch_size,
+        depth=args.depth,
         on_error="give",
         progress=sys.stderr.isatty(),
         **options,
@@ -88,8 +95,19 @@ def run(args: argparse.Namespace) -> int:
     return 2 if failed else 0
 
 
-def plan_outputs(inputs: Iterable[Path], out: str, samples: int | None, force: bool) -> dict[Path, list[Path]]:
+def plan_outputs(
+    inputs: Iterable[Path], out: str, samples: int | None, force: bool, ending: str = ".png"
+) -> dict[Path, list[Path]]:
     """Where the translations of each input go; checked as a whole, before anything is computed.
+
+    In a folder they are called as their inputs; inputs that differ in their endings alone keep these: `x.bmp.png`.
+
+    Args:
+        inputs: the images.
+        out: a folder, or a file for one input.
+        samples: of each input; None: its only translation.
+        force: overwrite files.
+        ending: of files in a folder.
 
     Raises:
         I2IZooError: two would go to one place, or one exists already and `force` is False.
@@ -100,15 +118,18 @@ def plan_outputs(inputs: Iterable[Path], out: str, samples: int | None, force: b
         raise ImageError(f"{len(inputs)} images do not fit into the one file {out!r}; name a folder with -o.")
     if single:
         _check_format(place)
+    stems = Counter(path.stem for path in inputs)
     outputs: dict[Path, list[Path]] = {}
     origin: dict[Path, Path] = {}
     for path in inputs:
-        first = place if single else place / f"{path.stem}.png"
+        name = path.stem if stems[path.stem] == 1 else path.name
+        first = place if single else place / f"{name}{ending}"
         numbered = [first.with_name(f"{first.stem}_{i}{first.suffix}") for i in range(samples or 0)]
         outputs[path] = numbered if samples is not None else [first]
         for output in outputs[path]:
             if output in origin:
-                raise ImageError(f"{origin[output]} and {path} would both become {output}; translate them one by one.")
+                both = f"{str(origin[output])!r} and {str(path)!r}"
+                raise ImageError(f"{both} would both become {str(output)!r}; translate them one by one.")
             origin[output] = path
     folder = place.parent if single else place
     if folder.exists() and not folder.is_dir():
@@ -117,6 +138,16 @@ def plan_outputs(inputs: Iterable[Path], out: str, samples: int | None, force: b
     if taken and not force:
         raise ImageError(f"{listing(taken, 3)} would be overwritten; use --force, or another -o.")
     return outputs
+
+
+def check_holds_16_bits(path: Path) -> None:
+    """Refuse --depth 16 for a file of a format without 16 bits, before anything is computed."""
+    from PIL import Image
+
+    from i2izoo.images.writing import DEEPEST
+
+    if Image.registered_extensions()[path.suffix.lower()] not in DEEPEST:
+        raise ImageError(f"{str(path)!r} holds 8 bits of each channel; with --depth 16, write .png or .tif.")
 
 
 def _check_format(path: Path) -> None:

@@ -4,41 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
-import sys
-import threading
-import warnings
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from einops import rearrange
-from PIL import Image, ImageFile
+from PIL import Image
 from torch import Tensor
 
 from i2izoo.errors import ImageError
+from i2izoo.images.decoding import OF_DECODERS, Decoded, decode, of_pil
 from i2izoo.images.types import Form, ImageSource
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
-_OF_DECODERS = (
-    OSError, SyntaxError, ValueError, EOFError, LookupError, ArithmeticError, RuntimeError, struct.error, zlib.error,
-)  # fmt: skip
-"""What Pillow's decoders raise for a file that is damaged, or in a form that they do not know."""
-_OPENING = threading.Lock()  # warnings.catch_warnings is not thread-safe
 
 
 def to_tensor(source: ImageSource, channels: int | None = None) -> Tensor:
     """Read one image as C x H x W, float32, in [-1, 1].
 
     Args:
-        source: a path; a PIL image of any mode; an array H x W or H x W x C (uint8, uint16, bool, or float in [0, 1]);
-            or a tensor C x H x W or 1 x C x H x W (float in [-1, 1], uint8, uint16 or bool). EXIF rotation is applied.
-        channels: None keeps the image's own, without alpha. 1 turns colour into grey (luma of ITU-R BT.601), 3
-            repeats grey; 2 and 4 are grey and colour with alpha, and an image that has none is opaque in 4. Anything
-            else must be what the image has.
+        source: a path, also of PNG and TIFF of 16 bits and of TIFF of any bands; a PIL image of any mode; an array
+            H x W or H x W x C (uint8, uint16, bool, or float in [0, 1]); or a tensor C x H x W or 1 x C x H x W
+            (float in [-1, 1], uint8, uint16 or bool). EXIF rotation is applied.
+        channels: None keeps the image's own, of files and PIL images without alpha. 1 turns colour into grey (luma of
+            ITU-R BT.601), 3 repeats grey; 2 and 4 are grey and colour with alpha, and an image that has none is
+            opaque in 4. Where 1 or 3 are asked for, the last of 2 or 4 channels of an array is alpha and is left out.
+            Anything else must be what the image has.
 
     Raises:
         ImageError: missing, unreadable, truncated, too large, or of other channels; the message names the file.
@@ -53,13 +46,13 @@ def read(source: ImageSource, channels: int | None = None, name: str = "the imag
     """As `to_tensor`, together with the form that `give_back` needs; `name` stands in messages for what has no file."""
     with _naming(source, name):
         if isinstance(source, (str, os.PathLike)):
-            image, form, alpha = _read_file(Path(source))
+            image, form, alpha = _as_pil(decode(Path(source), channels))
         elif isinstance(source, Image.Image):
-            image, form, alpha = _read_pil(source)
+            image, form, alpha = _as_pil(of_pil(source))
         elif isinstance(source, np.ndarray):
-            image, form, alpha = *_read_array(source), False
+            image, form, alpha = *_read_array(source), _may_hold_alpha(source.shape[2:], channels)
         elif isinstance(source, Tensor):
-            image, form, alpha = *_read_tensor(source), False
+            image, form, alpha = *_read_tensor(source), _may_hold_alpha(source.shape[-3:-2], channels)
         else:
             raise ImageError(f"is a {type(source).__name__}; give a path, a PIL image, an array or a tensor.")
         if 0 in image.shape:
@@ -84,7 +77,7 @@ def _naming(source: Any, name: str) -> Iterator[None]:
         raise ImageError(f"{name} does not fit into memory.") from error
     except Image.UnidentifiedImageError as error:
         raise ImageError(f"{name} is not an image in a format that Pillow reads, or is damaged.") from error
-    except _OF_DECODERS as error:
+    except OF_DECODERS as error:
         raise ImageError(f"{name} cannot be read: {error or type(error).__name__}.".replace("..", ".")) from error
 
 
@@ -95,77 +88,15 @@ def _too_large(name: str) -> ImageError:
     )
 
 
-def _read_file(path: Path) -> tuple[Tensor, Form, bool]:
-    if path.is_dir():
-        raise ImageError("is a folder, not an image.")
-    with _open(path) as image:
-        if image.mode in ("RGB", "RGBA", "LA") and image.tile:
-            arguments = image.tile[0].args
-            layout, *rest = arguments if isinstance(arguments, tuple) else (arguments,)
-            if ";16" in str(layout) or (image.format == "PPM" and rest and rest[0] != 255):
-                return _read_deep_colour(path, str(layout))
-        return _read_pil(image)
+def _as_pil(found: Decoded) -> tuple[Tensor, Form, bool]:
+    image, form = _read_array(found.array)
+    dtype = "float32" if form.dtype.kind == "f" else form.dtype.name
+    return _upright(image, found.orientation), Form("pil", dtype), found.alpha
 
 
-def _open(path: Path) -> ImageFile.ImageFile:
-    with _OPENING, warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        return Image.open(path)
-
-
-def _read_deep_colour(path: Path, layout: str) -> tuple[Tensor, Form, bool]:
-    """16 bits in each of several channels, of which Pillow keeps only the upper 8.
-
-    Told that the bytes of each number lie the other way round, it takes the lower 8, so two readings give all.
-    """
-    colours, _, order = layout.partition(";16")
-    if layout == "LA;16B":  # for which there is no other way round, but four bytes to a pixel fit RGBA
-        pairs, orientation = _decoded(path, "RGBA")
-        high, low = pairs[..., 0::2], pairs[..., 1::2]
-    elif colours in ("RGB", "RGBA") and order in ("B", "L", "N"):
-        native = {"little": "L", "big": "B"}[sys.byteorder]
-        other = {"B": "L", "L": "B"}[native if order == "N" else order]
-        (high, orientation), (low, _) = _decoded(path, layout), _decoded(path, f"{colours};16{other}")
-    else:
-        raise ImageError(
-            "has more than 8 bits in each of several channels, in a layout that Pillow cuts to 8; save it as a 16-bit "
-            "PNG, or read it with another library and give the array."
-        )
-    tensor, _ = _read_array(high.astype(np.uint16) << 8 | low)
-    return _upright(tensor, orientation), Form("pil", "uint8"), len(tensor) in (2, 4)
-
-
-def _decoded(path: Path, layout: str) -> tuple[np.ndarray, int]:
-    """The image with its bytes unpacked as `layout` says, and its EXIF orientation."""
-    with _open(path) as image:
-        image.tile = [
-            tile._replace(args=(layout, *tile.args[1:]) if isinstance(tile.args, tuple) else layout)
-            for tile in image.tile
-        ]
-        image.load()
-        return np.array(image), image.getexif().get(0x0112, 1)
-
-
-def _read_pil(image: Image.Image) -> tuple[Tensor, Form, bool]:
-    image.load()  # before the orientation is asked for: Pillow turns TIFF by itself and then forgets the tag
-    orientation = image.getexif().get(0x0112, 1)
-    mode = image.mode
-    if mode == "1":
-        image = image.convert("L")
-    elif mode in ("PA", "La", "RGBa") or (mode in ("P", "RGB", "L") and "transparency" in image.info):
-        image = image.convert("LA" if mode in ("La", "L") else "RGBA")
-    elif mode not in ("L", "LA", "RGB", "RGBA", "I", "F") and not mode.startswith("I;16"):
-        image = image.convert("RGB")  # P, CMYK, YCbCr, LAB, HSV, RGBX
-    array = np.array(image)
-    if image.mode == "I":  # 32 bits with no agreed range: files of 16 bits open like this
-        if array.min() < 0 or array.max() > 65535:
-            raise ImageError(
-                f"has values {array.min()} to {array.max()} in mode I; only 0 to 65535 is understood, so scale it."
-            )
-        array = array.astype(np.uint16)
-    dtype = {"I": "uint16", "F": "float32"}.get(image.mode[0], "uint8")
-    tensor, _ = _read_array(array)
-    return _upright(tensor, orientation), Form("pil", dtype), image.mode in ("LA", "RGBA")
+def _may_hold_alpha(count: Sequence[int], channels: int | None) -> bool:
+    """Is the last of so many channels of an array to be read as that of an RGBA file is?"""
+    return channels in (1, 3) and tuple(count) in ((2,), (4,))
 
 
 def _read_array(array: np.ndarray) -> tuple[Tensor, Form]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, Union
 
 import numpy as np
@@ -35,6 +35,28 @@ class Form:
     dtype: Any = "uint8"
     dims: int = 3
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def with_depth(self, depth: Literal[8, 16] | None) -> Form:
+        """The same in whole numbers of so many bits; None changes nothing.
+
+        >>> Form("array", np.dtype(np.float32)).with_depth(16).dtype
+        dtype('uint16')
+        """
+        if depth is None:
+            return self
+        name = f"uint{depth}"
+        dtype = {"pil": name, "array": np.dtype(name), "tensor": getattr(torch, name)}[self.kind]
+        return replace(self, dtype=dtype)
+
+
+def check_depth(depth: Any) -> None:
+    """Refuse what is no depth: 8 or 16, or None for an image's own.
+
+    Raises:
+        OptionTypeError: it is none.
+    """
+    if depth is not None and (type(depth) is not int or depth not in (8, 16)):
+        raise OptionTypeError(f"depth is 8 or 16, the bits of each channel; found {depth!r}.")
 
 
 def sides(size: Any) -> tuple[int, int]:

@@ -1,9 +1,11 @@
 """The only place that reads, writes, scales and pads images (reading and kinds of images lie in files beside).
 
 Inside i2izoo an image is a tensor C x H x W, float32, in [-1, 1]. Nothing is resized, cropped or rounded on the way
-in: 16-bit files keep their 16 bits. Transparency is not part of a translation: alpha is left out (colours are taken as
-stored, not blended with a background), unless two or four channels are asked for; where four are, an image without
-alpha is opaque. Of an animation or a document of several pages the first image is read.
+in: 16 bits of each channel, and all bands of a TIFF, are kept. Whole numbers stand for [-1, 1] over the full range of
+their type: 0 is -1, and 255 or 65535 is 1, whatever the largest number in the file. Transparency is not part of a
+translation: alpha is left out (colours are taken as stored, not blended with a background), unless two or four channels
+are asked for; where four are, an image without alpha is opaque. Of an animation or a document of several pages the
+first image is read.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from torch import Tensor
 
 from i2izoo.contracts.registry import natural_key
 from i2izoo.errors import ImageError, listing
+from i2izoo.images import png, tiff
+from i2izoo.images.reading import to_tensor
 from i2izoo.images.types import Form
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".ppm", ".pgm")
@@ -67,42 +71,96 @@ def to_pil(image: Tensor, dtype: Literal["uint8", "uint16", "float32"] = "uint8"
     return Image.fromarray(array[..., 0] if len(image) == 1 else array)
 
 
+DEEPEST = {"TIFF": (np.uint8, np.uint16, np.float32), "PNG": (np.uint8, np.uint16)}
+"""Formats that hold more than 8 bits, and what they hold."""
+
+
 def save(
-    image: Tensor | Image.Image, path: str | os.PathLike[str], *, bits: Literal[8, 16] = 8, **options: Any
+    image: Tensor | np.ndarray | Image.Image,
+    path: str | os.PathLike[str],
+    *,
+    depth: Literal[8, 16] | None = None,
+    **options: Any,
 ) -> Path:
     """Write an image beside its place and rename it, so that a file is whole or not there at all.
 
     Args:
-        image: C x H x W in [-1, 1], or a PIL image, which is written in its own mode.
+        image: C x H x W in [-1, 1]; an array H x W or H x W x C (uint8, uint16, bool, or float in [0, 1]); or a PIL
+            image. More than 4 channels go into TIFF.
         path: the ending chooses the format; missing folders are made.
-        bits: 16 writes a tensor of one channel in 16 bits (PNG or TIFF).
-        options: for Pillow's writer (`quality=95`).
+        depth: bits of each channel. None: 8 for a tensor, otherwise those of the image, as far as the format holds
+            them: PNG and TIFF have 16 bits, TIFF float, all others 8 bits.
+        options: for Pillow's writer (`quality=95`), of what it writes: all but 16 bits in several channels, and TIFF of
+            more than 4.
 
     Raises:
-        ImageError: unknown ending, a mode that the format cannot hold, or a place that cannot be written.
+        ImageError: unknown ending, channels or a depth that the format cannot hold, or a place that cannot be written.
     """
     path = Path(path)
     form = Image.registered_extensions().get(path.suffix.lower())
     if form not in Image.SAVE:
         raise ImageError(f"image {str(path)!r}: the ending {path.suffix!r} is no format; use {listing(EXTENSIONS)}.")
-    if isinstance(image, Tensor):
-        image = to_pil(image, "uint16" if bits == 16 else "uint8")
+    if depth == 16 and form not in DEEPEST:
+        raise ImageError(f"image {str(path)!r}: {form} holds 8 bits of each channel; write 16 as .png or .tif.")
+    prepared = _as_held(image, form, depth)
     if form == "JPEG":
         options = {"quality": 95, **options}
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.stem[:64]}.", suffix=path.suffix, dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            image.save(file, format=form, **options)
+        os.close(handle)
+        _write(prepared, Path(temporary), form, options)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except (OSError, ValueError, KeyError) as error:
-        raise ImageError(f"image {str(path)!r} of mode {image.mode} cannot be written: {error}.") from error
+        raise ImageError(f"image {str(path)!r} {_said_of(prepared)} cannot be written: {error}.") from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
     return path
+
+
+def _as_held(image: Tensor | np.ndarray | Image.Image, form: str, depth: Literal[8, 16] | None) -> Any:
+    """The image as a PIL image or array of a depth that the format holds."""
+    if isinstance(image, Tensor):
+        return _pil_or_array(to_array(image, f"uint{depth or 8}"))
+    held = [np.dtype(d).name for d in DEEPEST.get(form, (np.uint8,))]
+    if isinstance(image, Image.Image):
+        found = {"I": "uint16", "F": "float32"}.get(image.mode[0], "uint8")
+        channels = len(image.getbands()) if image.mode in ("LA", "RGBA") else None
+    else:
+        found, channels = {"f": "float32", "b": "uint8"}.get(image.dtype.kind, image.dtype.name), None
+    wanted = f"uint{depth}" if depth else found if found in held else held[-1]
+    if isinstance(image, Image.Image) and found == wanted:
+        return image
+    if isinstance(image, np.ndarray) and image.ndim in (2, 3) and image.dtype == wanted:
+        return _pil_or_array(image.reshape(*image.shape[:2], -1))
+    return _pil_or_array(to_array(to_tensor(image, channels), wanted))
+
+
+def _pil_or_array(array: np.ndarray) -> Image.Image | np.ndarray:
+    """H x W x C as a PIL image where Pillow has a mode for it: one channel, or up to four of 8 bits."""
+    if array.shape[-1] == 1:
+        return Image.fromarray(array[..., 0])
+    return Image.fromarray(array) if array.dtype == np.uint8 and array.shape[-1] <= 4 else array
+
+
+def _write(image: Image.Image | np.ndarray, path: Path, form: str, options: dict[str, Any]) -> None:
+    if isinstance(image, Image.Image):
+        image.save(path, format=form, **options)
+    elif options:
+        raise ValueError(f"it takes no {listing(options)} there")
+    elif form == "TIFF":
+        tiff.write(path, image)
+    elif form == "PNG" and image.shape[-1] <= 4:
+        png.write(path, image)
+    else:
+        raise ValueError(f"{form} holds no more than 4 channels; write it as .tif")
+
+
+def _said_of(image: Image.Image | np.ndarray) -> str:
+    return f"of mode {image.mode}" if isinstance(image, Image.Image) else f"of {image.shape[-1]} channels"
 
 
 # --------------------------------------------------------------------------------------------- scaling and showing
@@ -162,6 +220,11 @@ def grid(
     return sheet
 
 
+def is_several(place: str | os.PathLike[str]) -> bool:
+    """Is this a folder or a glob, which `find_images` lists, and not the path of one image?"""
+    return Path(place).is_dir() or (glob.has_magic(os.fspath(place)) and not Path(place).exists())
+
+
 def find_images(place: str | os.PathLike[str]) -> list[Path]:
     """The images of a file, a folder (not its sub-folders) or a glob (`**` goes deeper), in natural order.
 
@@ -189,11 +252,11 @@ def give_back(image: Tensor, form: Form) -> Any:
     """Turn C x H x W in [-1, 1] into what `form` says: same class, value range, dtype and layout.
 
     An image of mode 1 and a bool array come back in 8 bits, since a translation is seldom black and white only.
-    Pillow holds 16 bits and float for one channel only: several channels come back in 8 bits, so give and take
-    arrays where precision matters.
+    Pillow holds 16 bits and float for one channel only, and no more than four channels: of a file or PIL image, what it
+    does not hold comes back as an array H x W x C.
     """
     if form.kind == "pil":
-        return to_pil(image, form.dtype if len(image) == 1 else "uint8")
+        return _pil_or_array(to_array(image, form.dtype))
     if form.kind == "array":
         array = to_array(image, np.uint8 if form.dtype == np.bool_ else form.dtype)
         return array[..., 0] if form.dims == 2 and array.shape[-1] == 1 else array

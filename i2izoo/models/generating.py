@@ -12,7 +12,7 @@ from torch import Tensor
 from i2izoo.contracts.roles import Role
 from i2izoo.errors import ConfigError, OptionTypeError, listing
 from i2izoo.images.batching import Item, in_batches
-from i2izoo.images.types import Form, sides
+from i2izoo.images.types import Form, check_depth, sides
 from i2izoo.models.call_options import check_numbers, check_own_options
 from i2izoo.models.model import Model
 from i2izoo.models.running import run, tracked
@@ -41,6 +41,7 @@ class Generating(Model):
         size: int | Sequence[int] | None = None,
         seed: int = 0,
         batch_size: int | None = None,
+        depth: Literal[8, 16] | None = None,
         progress: bool = False,
         output: Literal["pil", "array", "tensor"] = "pil",
         **options: Any,
@@ -55,8 +56,10 @@ class Generating(Model):
                 holds; the network makes the next larger that it can, which is cropped.
             seed: image i is a function of (seed, i), never of `count` or the batch.
             batch_size: images that are made together; None: as many as make about a megapixel, at most 16.
+            depth: bits of each channel, in whole numbers; None: 8, of a tensor float.
             progress: show a progress bar on stderr.
-            output: "pil" gives a list of PIL images, "array" N x H x W x C uint8, "tensor" N x C x H x W in [-1, 1].
+            output: "pil" gives a list of PIL images (of arrays H x W x C for 16 bits in colour, which Pillow does not
+                hold), "array" N x H x W x C, "tensor" N x C x H x W in [-1, 1].
             options: the method's own (`steps=20`), as of a call: an image (`start=`), latent, label or text is one for
                 all, or a list with one for each.
 
@@ -72,8 +75,8 @@ class Generating(Model):
         """
         check_numbers(seed, count=count)
         stream = self.generate_stream(
-            range(count), to=to, size=size, seed=seed, batch_size=batch_size, progress=progress, output=output,
-            **options,
+            range(count), to=to, size=size, seed=seed, batch_size=batch_size, depth=depth, progress=progress,
+            output=output, **options,
         )  # fmt: skip
         made = [image for _, image in stream]
         return made if output == "pil" else np.stack(made) if output == "array" else torch.stack(made)
@@ -86,6 +89,7 @@ class Generating(Model):
         size: int | Sequence[int] | None = None,
         seed: int = 0,
         batch_size: int | None = None,
+        depth: Literal[8, 16] | None = None,
         progress: bool = False,
         output: Literal["pil", "array", "tensor"] = "pil",
         **options: Any,
@@ -103,6 +107,8 @@ class Generating(Model):
         check_numbers(seed, batch_size=batch_size)
         if output not in FORMS:
             raise OptionTypeError(f"output is one of {listing(FORMS)}; found {output!r}.")
+        check_depth(depth)
+        form = FORMS[output].with_depth(depth)
         if isinstance(places, range):
             for option in each.values():
                 option.check_count(len(places))
@@ -120,7 +126,7 @@ class Generating(Model):
             options = {name: option.at(place) for name, option in each.items()}
             of_images = [v.shape[-2:] for k in images if isinstance(v := options[k], Tensor)]
             height, width = given or (of_images[0] if of_images else own)  # type: ignore[misc]  # one of them is there
-            return Item(place, place, torch.empty(0, height, width), FORMS[output], options)
+            return Item(place, place, torch.empty(0, height, width), form, options)
 
         done = in_batches(map(canvas, places), 1, batch_size, lambda rows: run(self.method, rows, target, seed, plain))
         results = tracked(done, places, "generating") if progress else done

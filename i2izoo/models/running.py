@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -35,6 +35,7 @@ def read_items(
     *,
     tolerant: bool,
     size: tuple[int, int] | None = None,
+    depth: Literal[8, 16] | None = None,
     check: Callable[[Tensor], None] = lambda image: None,
 ) -> Iterator[Item]:
     """The images with the options of each, as they are asked for.
@@ -42,6 +43,7 @@ def read_items(
     Args:
         channels: that the method sees the images with.
         size: height and width that images are resized to, and with them the options of their size.
+        depth: bits of each channel of what comes back; None: those of the image.
         check: is shown each image at its own size.
         tolerant: an image that cannot be read is an item with its error, and does not end the others.
     """
@@ -49,7 +51,8 @@ def read_items(
     for index, source in enumerate(sources):
         try:
             image, form = read(source, channels, name="the image" if alone else f"image {index}")
-            item = Item(index, source, image, form, options={k: option.at(index) for k, option in options.items()})
+            own = {k: option.at(index) for k, option in options.items()}
+            item = Item(index, source, image, form.with_depth(depth), options=own)
             check(image)
             yield item if size is None else resized(item, size)
         except ImageError as error:

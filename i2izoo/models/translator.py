@@ -4,30 +4,26 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooWarning, UnknownNameError
 from i2izoo.images.batching import in_batches
 from i2izoo.images.reading import read
-from i2izoo.images.types import sides
-from i2izoo.images.writing import find_images
+from i2izoo.images.types import check_depth, sides
+from i2izoo.images.writing import find_images, is_several
 from i2izoo.models import storage
 from i2izoo.models.call_options import check_numbers, check_own_options
 from i2izoo.models.generating import Generating
 from i2izoo.models.locate import locate
 from i2izoo.models.running import read_items, run, tracked
 from i2izoo.models.starting import start_options, start_with
-
-if TYPE_CHECKING:
-    from PIL import Image
-
 
 FAR_LARGER = 8
 """An image of more than so many times the pixels that a model has learned from is worth a warning."""
@@ -141,6 +137,7 @@ class Translator(Generating):
         size: int | Sequence[int] | None = None,
         seed: int = 0,
         batch_size: int | None = None,
+        depth: Literal[8, 16] | None = None,
         progress: bool = False,
         **options: Any,
     ) -> Any:
@@ -148,8 +145,9 @@ class Translator(Generating):
 
         Args:
             image: a path, PIL image, array (H x W or H x W x C; uint8, uint16, bool or float in [0, 1]) or tensor
-                (C x H x W or N x C x H x W; float in [-1, 1] or uint8), any size from 1 x 1; a list of them, mixed as
-                you like; or a folder, which gives the list of its images in natural order.
+                (C x H x W or N x C x H x W; float in [-1, 1] or uint8), any size from 1 x 1; a list or another
+                iterable of them, mixed as you like; or a folder or glob (`"scans/*.tif"`), which gives the list of its
+                images in natural order.
             to: target domain; None: the first of `directions`.
             samples: give a list of so many different translations of each image (methods that can sample).
             size: side, or height and width, in pixels that images are resized to for the translation, whose results are
@@ -157,6 +155,7 @@ class Translator(Generating):
                 than what the model has learned from.
             seed: results are a function of (seed, place in the list, number of the sample), never of the batch.
             batch_size: images of one size that run together; None: as many as make about a megapixel.
+            depth: bits of each channel of the result, in whole numbers; None: those of the image.
             progress: show a progress bar on stderr.
             options: the method's own (`steps=20`); those that are images (`mask=`) are read as `image` is, and
                 may be a list with one for each image; a latent (`latent=`) is a vector, and a text (`prompt=`) a
@@ -164,21 +163,24 @@ class Translator(Generating):
 
         Returns:
             PIL for a path or PIL image, otherwise an array or tensor of the input's dtype, range, layout and device;
-            a list for a list or folder. A bool image comes back in 8 bits.
+            a list for a list, folder or glob. A bool image comes back in 8 bits. What Pillow has no mode for is an
+            array H x W x C in the place of a PIL image: 16 bits or float in several channels, which `depth=8`
+            avoids, and more than four channels.
 
         Raises:
             ImageError: an image cannot be used; the message names it.
             UnknownNameError: `to` is no target domain.
             ConfigError: an unknown option, or `samples` where the method cannot.
         """
-        if isinstance(image, (str, os.PathLike)) and Path(image).is_dir():
+        if isinstance(image, (str, os.PathLike)) and is_several(image):
             image = find_images(image)
         batch = isinstance(image, (Tensor, np.ndarray)) and image.ndim == 4 and len(image) != 1
-        many = batch or isinstance(image, (list, tuple))
-        sources = image if many else [image]
+        single = isinstance(image, (str, bytes, os.PathLike, Image.Image, Tensor, np.ndarray, Mapping))
+        many = batch or (not single and isinstance(image, Iterable))
         translated = self.stream(
-            sources, to=to, samples=samples, size=size, seed=seed, batch_size=batch_size, progress=progress, **options
-        )
+            image if many else [image], to=to, samples=samples, size=size, seed=seed, batch_size=batch_size,
+            depth=depth, progress=progress, **options,
+        )  # fmt: skip
         results = [result for _, result in translated]
         if batch and samples is None and results:
             return torch.stack(results) if isinstance(image, Tensor) else np.stack(results)
@@ -193,6 +195,7 @@ class Translator(Generating):
         size: int | Sequence[int] | None = None,
         seed: int = 0,
         batch_size: int | None = None,
+        depth: Literal[8, 16] | None = None,
         progress: bool = False,
         on_error: Literal["raise", "give"] = "raise",
         **options: Any,
@@ -219,10 +222,11 @@ class Translator(Generating):
         check_numbers(seed, samples=samples, batch_size=batch_size)
         if samples is not None and not self.method.samples:
             raise ConfigError(f"method {self.name!r} has one answer for each image; leave samples out.")
+        check_depth(depth)
         channels = self.method.channels[str(self.directions[target])]
         wanted = None if size is None else sides(size)
         items = read_items(
-            sources, channels, each, tolerant=on_error == "give", size=wanted,
+            sources, channels, each, tolerant=on_error == "give", size=wanted, depth=depth,
             check=self._say_if_far_larger if wanted is None else lambda image: None,
         )  # fmt: skip
         done = in_batches(items, samples or 1, batch_size, lambda rows: run(self.method, rows, target, seed, plain))

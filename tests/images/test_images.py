@@ -327,8 +327,8 @@ def test_what_is_no_image_is_refused(source, message):
 
 
 def test_wrong_channel_counts_are_refused():
-    with pytest.raises(ImageError, match=r"4 channels, 3 are wanted"):  # the fourth of an array may be anything
-        to_tensor(noise(4, 5, 4), 3)
+    with pytest.raises(ImageError, match=r"5 channels, 3 are wanted"):
+        to_tensor(noise(4, 5, 5), 3)
     with pytest.raises(ImageError, match=r"H x W x C"):
         to_tensor(noise(3, 32, 32), 3)
     assert to_tensor(noise(4, 5, 13), 13).shape == (13, 4, 5)
@@ -381,7 +381,7 @@ def test_save_writes_whole_files(tmp_path):
     assert np.array_equal(np.array(Image.open(path)), to_array(image))
     assert [p.name for p in path.parent.iterdir()] == ["a.PNG"]
     grey = noise(5, 3, dtype=np.uint16)
-    assert np.array_equal(np.array(Image.open(save(to_tensor(grey), tmp_path / "b.png", bits=16))), grey)
+    assert np.array_equal(np.array(Image.open(save(to_tensor(grey), tmp_path / "b.png", depth=16))), grey)
     save(image, tmp_path / "c.jpg", quality=50)
     assert Image.open(tmp_path / "c.jpg").format == "JPEG"
 
