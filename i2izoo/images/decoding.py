@@ -143,7 +143,7 @@ def _is_deep_ppm(image: ImageFile.ImageFile) -> bool:
 
 
 def _has_more(image: TiffImageFile, channels: int | None) -> bool:
-    """Does a TIFF hold more than Pillow gives: planes of 16 bits or of alpha, or bands beside the colours that are wanted?"""
+    """Does a TIFF hold more than Pillow gives: planes of 16 bits or of alpha, or further bands that are wanted?"""
     bits, planes, further = (np.atleast_1d(image.tag_v2.get(tag, 0)) for tag in (BITSPERSAMPLE, PLANAR, EXTRASAMPLES))
     in_planes = 2 in planes and (16 in bits or image.mode == "LA")
     return in_planes or (EXTRASAMPLES in image.tag_v2 and 0 in further and channels not in (1, 3))
@@ -166,8 +166,8 @@ def _deep_colour(path: Path, layout: str) -> Decoded:
         )
     native = {"little": "L", "big": "B"}[sys.byteorder]
     other = {"B": "L", "L": "B"}[native if order == "N" else order]
-    high, low = _decoded(path, layout), _decoded(path, f"{colours};16{other}")
-    return Decoded(high.array.astype(np.uint16) << 8 | low.array, high.array.shape[-1] == 4, high.orientation)
+    upper, lower = _decoded(path, layout), _decoded(path, f"{colours};16{other}")
+    return Decoded(upper.array.astype(np.uint16) << 8 | lower.array, upper.array.shape[-1] == 4, upper.orientation)
 
 
 def _decoded(path: Path, layout: str) -> Decoded:

@@ -26,7 +26,7 @@ def write(path: Path, array: np.ndarray) -> None:
     with path.open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
         _chunk(file, b"IHDR", header)
-        _chunk(file, b"IDAT", zlib.compress(filtered))
+        _chunk(file, b"IDAT", zlib.compress(filtered.tobytes()))
         _chunk(file, b"IEND", b"")
 
 

@@ -253,9 +253,10 @@ def test_translate_overwrites_only_when_told(negative: str, images: Path, tmp_pa
 
 
 def test_translate_refuses_outputs_that_collide(negative: str, images: Path, tmp_path: Path, capsys: Capture) -> None:
-    Image.new("RGB", (2, 2)).save(images / "p10.bmp")
+    (tmp_path / "more").mkdir()
+    Image.new("RGB", (2, 2)).save(tmp_path / "more" / "p10.png")
     out = str(tmp_path / "out")
-    assert "would both become" in fails(capsys, "translate", negative, str(images), "-o", out)
+    assert "would both become" in fails(capsys, "translate", negative, str(images), str(tmp_path / "more"), "-o", out)
     assert "do not fit into the one file" in fails(capsys, "translate", negative, str(images), "-o", out + ".png")
     one = str(images / "p20.png")
     assert "'.xyz'" in fails(capsys, "translate", negative, one, "-o", out + ".xyz")

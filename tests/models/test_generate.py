@@ -188,7 +188,7 @@ def test_a_model_of_both_kinds_takes_the_direction_that_the_call_means() -> None
         ({"to": "stripe"}, UnknownNameError, r"does not translate to 'stripe'; did you mean 'stripes'\? Allowed: "
                                              r"'stripes' \(from 'nothing'\)"),
         ({"ofset": 1.0}, ConfigError, r"generating with 'stripes' has no option 'ofset'; did you mean 'offset'\? "
-                                      "Allowed: to, size, seed, batch_size, progress, latent, start, offset"),
+                                      "Allowed: to, size, seed, batch_size, depth, progress, latent, start, offset"),
         ({"offset": "much"}, OptionTypeError, "'offset' of 'stripes' wants float"),
         ({"size": (8, 0)}, OptionTypeError, r"size is a side, or height and width.*found \(8, 0\)"),
         ({"size": "8"}, OptionTypeError, "size is a side"),

@@ -11,7 +11,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
-from i2izoo.errors import ConfigError
+from i2izoo.errors import ConfigError, I2IZooWarning
 from i2izoo.nn.random import seeded
 from i2izoo_diffusion.pipelines.options import RESULTS, Options
 
@@ -117,6 +117,7 @@ class Call:
         if any(getattr(result, "nsfw_content_detected", None) or ()):
             warnings.warn(
                 "the safety checker that this pipeline comes with has blackened an image; another seed may help",
+                I2IZooWarning,
                 stacklevel=2,
             )
         images = torch.stack([torch.as_tensor(one).float() for one in results])

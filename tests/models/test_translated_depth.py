@@ -22,22 +22,23 @@ from i2izoo.interfaces import Batch, Method, Update
 
 
 class Negative(Method):
-    """`positive` -> `negative`, and `nothing` -> mid-grey from no source; of any number of bands."""
+    """`positive` -> `negative` of any number of bands; and `middle`, mid-grey, from nothing."""
 
     inference_parts = ("sign",)
 
-    def __init__(self, *, bands: int = 3) -> None:
+    def __init__(self, *, bands: int = 3, makes_grey: bool = True) -> None:
         super().__init__()
-        self.bands, self.sign = bands, nn.Conv2d(1, 1, 1, bias=False)
+        self.makes_grey, self.bands = makes_grey, bands
+        self.sign = nn.Conv2d(1, 1, 1, bias=False)
         nn.init.constant_(self.sign.weight, -1)
 
     @property
     def directions(self) -> dict[str, str | None]:
-        return {"negative": "positive", "middle": None}
+        return {"negative": "positive", **({"middle": None} if self.makes_grey else {})}
 
     @property
     def channels(self) -> dict[str, int]:
-        return dict.fromkeys(("positive", "negative", "middle"), self.bands)
+        return dict.fromkeys(("positive", *self.directions), self.bands)
 
     def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
         return image * self.sign.weight.flatten()[0]
@@ -47,7 +48,9 @@ class Negative(Method):
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         self.seen = batch["positive"]
-        yield Update("all", {"l1": (self.translate(batch["positive"], to="", seeds=[]) - batch["negative"]).abs().mean()})
+        yield Update(
+            "all", {"l1": (self.translate(batch["positive"], to="", seeds=[]) - batch["negative"]).abs().mean()}
+        )
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"all": torch.optim.SGD(self.parameters(), lr=0.0)}
@@ -105,7 +108,9 @@ def test_a_depth_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bands", [1, 3, 4, 6])
-def test_translate_writes_the_depth_of_its_input(tmp_path: Path, bands: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_translate_writes_the_depth_of_its_input(
+    tmp_path: Path, bands: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     model = str(i2izoo.create("negative", bands=bands).save_pretrained(tmp_path / "model"))
     deep, flat = noise(5, 7, bands), noise(6, 4, bands, dtype=np.uint8)
     save(deep, tmp_path / "in" / "deep.tif")
@@ -149,7 +154,12 @@ def test_training_sees_every_bit(tmp_path: Path, ending: str) -> None:
     save(values, tmp_path / "data" / "positive" / f"a.{ending}")
     save(65535 - values, tmp_path / "data" / "negative" / f"a.{ending}")
     trainer = i2izoo.Trainer(
-        i2izoo.create("negative"), tmp_path / "data", steps=1, batch_size=1, progress=False, flip=False
+        i2izoo.create("negative", makes_grey=False),
+        tmp_path / "data",
+        steps=1,
+        batch_size=1,
+        progress=False,
+        flip=False,
     )
     trainer.fit()
     seen = trainer.model.method.seen[0]
