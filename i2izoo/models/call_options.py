@@ -43,7 +43,7 @@ def check_own_options(
     each: dict[str, PerImage] = {}
     for option, value in given.items():
         if option not in allowed:
-            known = ["to", "size", *([] if from_nothing else ["samples"]), "seed", "batch_size", "depth", "progress"]
+            known = ["to", *([] if from_nothing else ["samples"]), "size", "seed", "batch_size", "depth", "progress"]
             known += allowed
             raise ConfigError(
                 f"{'generating' if from_nothing else 'translating'} with {name!r} has no option {option!r}"

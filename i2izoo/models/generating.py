@@ -126,7 +126,7 @@ class Generating(Model):
             options = {name: option.at(place) for name, option in each.items()}
             of_images = [v.shape[-2:] for k in images if isinstance(v := options[k], Tensor)]
             height, width = given or (of_images[0] if of_images else own)  # type: ignore[misc]  # one of them is there
-            return Item(place, place, torch.empty(0, height, width), form, options)
+            return Item(place, place, torch.empty(0, height, width), form, options=options)
 
         done = in_batches(map(canvas, places), 1, batch_size, lambda rows: run(self.method, rows, target, seed, plain))
         results = tracked(done, places, "generating") if progress else done
