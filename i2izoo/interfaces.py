@@ -4,7 +4,8 @@ Images are tensors N x C x H x W in [-1, 1], float. A *part* is one class behind
 owns its parts by name, translates, and says in the paper's order how it learns.
 """
 
-from i2izoo.contracts.config import Configurable, Part, PartSpec
+from i2izoo.contracts.annotations import Part, PartSpec
+from i2izoo.contracts.config import Configurable
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.method import Batch, Method, Update
 from i2izoo.contracts.metric import ImageMetric, Metric, Score, SetMetric, Weights

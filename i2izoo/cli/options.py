@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.contracts.config import matches
+from i2izoo.contracts.annotations import matches
 from i2izoo.contracts.options import Schema, sort_options
 from i2izoo.errors import ConfigError
 

@@ -9,53 +9,14 @@ import math
 import types
 import typing
 from abc import ABCMeta
-from collections.abc import Callable, Mapping, Sequence
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    ClassVar,
-    Literal,
-    TypeAlias,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-)
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, cast
 
+from i2izoo.contracts.annotations import check_value, describe_type, matches
 from i2izoo.errors import ConfigError, OptionTypeError, listing, suggest
 
-PartSpec: TypeAlias = str | dict[str, Any]
-"""A part by name, or `{"name": ..., option: value, ...}`."""
-
-T = TypeVar("T")
-
-if TYPE_CHECKING:  # a type checker wants to see the T that Part[T] is about
-    Part: TypeAlias = str | dict[str, Any | T]
-else:
-
-    class Part:
-        """The annotation of an option that is a part: `generator: Part[Generator] = "unet_256"`.
-
-        The interface says which registry has it, and `Method.part` builds it.
-        """
-
-        def __class_getitem__(cls, interface: type) -> Any:
-            return Annotated[PartSpec, interface]
-
-
-def part_interface(annotation: Any) -> type | None:
-    """The interface of an option that is a part, of `Part[...]` or `Part[...] | None`; None: it is no part.
-
-    >>> class Blur: ...
-    >>> part_interface(Part[Blur] | None), part_interface(PartSpec)
-    (<class 'i2izoo.contracts.config.Blur'>, None)
-    """
-    if get_origin(annotation) is Annotated:
-        return next((about for about in annotation.__metadata__ if isinstance(about, type)), None)
-    members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else ()
-    return next((found for member in members if (found := part_interface(member))), None)
+DEEPEST = 64
+"""How deep values of options may be nested; the deepest that there is in earnest, parts within parts, has 8 levels."""
 
 
 class _Checked(ABCMeta):
@@ -80,8 +41,9 @@ class _Checked(ABCMeta):
 class Configurable(metaclass=_Checked):
     """Records the keyword-only constructor options in `self.config`, after checking them.
 
-    The constructor's signature is the schema: names, types and defaults. Options are JSON values only
-    (None, bool, int, float, str, lists and dicts of them), so that `type(x)(**x.config)` is `x` again.
+    The constructor's signature is the schema: names, types, ranges (`Annotated[int, Range(1, 9)]`, of
+    `i2izoo.contracts.ranges`) and defaults. Options are JSON values only (None, bool, int, float, str, lists and dicts
+    of them), so that `type(x)(**x.config)` is `x` again.
 
     A subclass that differs in its options alone says so in a line, without a constructor of its own.
 
@@ -92,7 +54,7 @@ class Configurable(metaclass=_Checked):
         tiny_options: options that make it small and fast, which the conformance kit takes. None: it needs files, too.
 
     Raises:
-        ConfigError: an option is unknown, required and missing, or not a JSON value.
+        ConfigError: an option is unknown, required and missing, out of its range, or not a JSON value.
         OptionTypeError: an option is not of its declared type.
 
     >>> class Blur(Configurable):
@@ -189,7 +151,7 @@ def check_options(cls: type, options: dict[str, Any], *, complete: bool = True) 
         complete: are all required options in there? False: what is missing is left out.
 
     Raises:
-        ConfigError: an option is unknown, not a JSON value, or (`complete`) required and missing.
+        ConfigError: an option is unknown, out of its range, not a JSON value, or (`complete`) required and missing.
         OptionTypeError: an option is not of its declared type.
     """
     allowed = schema(cls)
@@ -203,12 +165,8 @@ def check_options(cls: type, options: dict[str, Any], *, complete: bool = True) 
         if name in options:
             value = options[name]
             # a default is allowed whatever its annotation says (`width: int = None`), for configs hold defaults
-            default = type(value) is type(parameter.default) and value == parameter.default
-            if not default and not matches(value, parameter.annotation):
-                raise OptionTypeError(
-                    f"option {name!r} of {cls.__name__} wants {describe_type(parameter.annotation)}, "
-                    f"found {value!r} ({type(value).__name__})."
-                )
+            if type(value) is not type(parameter.default) or value != parameter.default:
+                check_value(value, parameter.annotation, f"option {name!r} of {cls.__name__}")
         elif parameter.default is not parameter.empty and issubclass(cls, Configurable):
             value = parameter.default
         else:  # the defaults of a class that is not ours need not be JSON: -inf in diffusers' DPM solvers
@@ -224,77 +182,34 @@ def missing_options(cls: type, options: dict[str, Any]) -> list[str]:
     return [n for n, p in schema(cls).items() if p.default is p.empty and n not in options]
 
 
-def describe_type(annotation: Any) -> str:
-    """Say a type as a user would: `Literal["a", "b"]` is `one of 'a', 'b'`."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        interface = part_interface(annotation)
-        return (
-            f"the name of a {interface.__name__} or {{'name': ..., option: value}}"
-            if interface
-            else describe_type(args[0])
-        )
-    if origin is Literal:
-        return "one of " + ", ".join(map(repr, args))
-    if origin in (Union, types.UnionType):
-        return " or ".join(describe_type(a) for a in args)
-    if annotation is type(None):
-        return "None"
-    if origin is not None:
-        inner = ", ".join("..." if a is ... else describe_type(a) for a in args)
-        return f"{getattr(origin, '__name__', str(origin))}[{inner}]"
-    return getattr(annotation, "__name__", str(annotation))
-
-
-def matches(value: Any, annotation: Any) -> bool:
-    """Is a JSON value of the declared type? An int serves for a float, a bool never for a number.
-
-    >>> matches(1, float), matches(True, int), matches([1, 2], list[int]), matches("a", Literal["a", "b"])
-    (True, False, True, True)
-    """
-    origin, args = get_origin(annotation), get_args(annotation)
-    if annotation is Any or isinstance(annotation, (str, typing.TypeVar)):
-        return True
-    if origin is Annotated:
-        return matches(value, args[0])
-    if origin is Literal:
-        return any(value == a and type(value) is type(a) for a in args)
-    if origin in (Union, types.UnionType):
-        return any(matches(value, a) for a in args)
-    if annotation is None or annotation is type(None):
-        return value is None
-    if annotation is float:  # any int is a float, as in Python's own type system
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if annotation is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if (origin or annotation) in (list, tuple, Sequence):
-        if not isinstance(value, (list, tuple)):
-            return False
-        if not args:
-            return True
-        if origin is tuple and ... not in args:
-            return len(value) == len(args) and all(map(matches, value, args))
-        return all(matches(v, args[0]) for v in value)
-    if (origin or annotation) in (dict, Mapping):
-        return isinstance(value, dict) and (not args or all(matches(v, args[1]) for v in value.values()))
-    return not isinstance(annotation, type) or isinstance(value, annotation)
-
-
-def _plain(value: Any, where: str) -> Any:
+def _plain(value: Any, where: str, depth: int = 0) -> Any:
     """A deep copy of a JSON value; tuples become lists."""
-    if value is None or isinstance(value, (bool, int, str)):
+    if depth > DEEPEST:  # also of what contains itself
+        raise ConfigError(f"{where.partition('.')[0]} nests values deeper than {DEEPEST} levels, as no option does.")
+    if value is None or isinstance(value, (bool, int)):
         return value
+    if isinstance(value, str):
+        return _text(value, where)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ConfigError(f"{where} is {value!r}, which JSON cannot hold; use a finite number.")
         return float(value)  # numpy's doubles are floats too
     if isinstance(value, (list, tuple)):
-        return [_plain(v, where) for v in value]
+        return [_plain(v, where, depth + 1) for v in value]
     if isinstance(value, dict) and all(isinstance(k, str) for k in value):
-        return {k: _plain(v, f"{where}.{k}") for k, v in value.items()}
+        return {_text(k, where): _plain(v, f"{where}.{k}", depth + 1) for k, v in value.items()}
     raise OptionTypeError(
         f"{where} is a {type(value).__name__}; options are JSON values (None, bool, int, float, str, list, dict)."
     )
+
+
+def _text(text: str, where: str) -> str:
+    """Text that can be written, or a name of a file, whose bytes need be no text."""
+    try:
+        text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise ConfigError(f"{where} has the text {text!r}, in which half of a character is missing.") from None
+    return text
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

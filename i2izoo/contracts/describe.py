@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.contracts.config import describe_type, missing_options, schema
+from i2izoo.contracts.annotations import describe_type
+from i2izoo.contracts.config import missing_options, schema
 from i2izoo.contracts.registry import part_kind, singular
 
 if TYPE_CHECKING:

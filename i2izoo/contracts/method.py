@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from i2izoo.contracts.annotations import PartSpec, part_interface
 from i2izoo.contracts.checkpoints import Checkpoints, build, read
-from i2izoo.contracts.config import Configurable, PartSpec, constructor, function_options, part_interface
+from i2izoo.contracts.config import Configurable, constructor, function_options
 from i2izoo.contracts.parts import Generator
 from i2izoo.contracts.registry import kind_of, registry
 from i2izoo.errors import ConfigError, listing, suggest

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from inspect import Parameter
 from typing import Any, TypeAlias
 
-from i2izoo.contracts.config import matches, schema
+from i2izoo.contracts.annotations import matches
+from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import part_kind, registry
 from i2izoo.errors import ConfigError, listing, suggest
 

@@ -15,7 +15,8 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from i2izoo.contracts.config import PartSpec, check_options, part_interface
+from i2izoo.contracts.annotations import PartSpec, part_interface
+from i2izoo.contracts.config import check_options
 from i2izoo.contracts.entrypoints import PREFIX, Entry, Malformed, canonical, scan
 from i2izoo.errors import ConfigError, I2IZooError, PluginConflictError, PluginError, UnknownNameError, listing, suggest
 

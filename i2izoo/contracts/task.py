@@ -7,7 +7,8 @@ from inspect import Parameter
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import PartSpec, function_options, schema
+from i2izoo.contracts.annotations import PartSpec
+from i2izoo.contracts.config import function_options, schema
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.one_way import OneWayMethod
 from i2izoo.contracts.registry import registry

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from i2izoo.contracts.config import PartSpec, matches, schema
+from i2izoo.contracts.annotations import PartSpec, matches
+from i2izoo.contracts.config import schema
 from i2izoo.contracts.metric import Metric, Score
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, EvaluationError, MetricError

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from i2izoo.contracts.config import PartSpec
+from i2izoo.contracts.annotations import PartSpec
 from i2izoo.errors import EvaluationError, OptionTypeError
 from i2izoo.evaluation.protocol import Protocol
 from i2izoo.images.types import sides

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from i2izoo.contracts.config import PartSpec
+from i2izoo.contracts.annotations import PartSpec
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.metric import Metric
 from i2izoo.contracts.registry import registry

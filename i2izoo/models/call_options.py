@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from i2izoo.contracts.config import describe_type, matches
+from i2izoo.contracts.annotations import describe_type, matches
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.roles import role_of
 from i2izoo.errors import ConfigError, OptionTypeError, listing, suggest

@@ -7,7 +7,8 @@ from typing import Any
 
 import torch
 
-from i2izoo.contracts.config import PartSpec, schema
+from i2izoo.contracts.annotations import PartSpec
+from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import Dataset, check_methods
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.parts import Discriminator

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from i2izoo.contracts.config import PartSpec
+from i2izoo.contracts.annotations import PartSpec
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.method import Batch
 from i2izoo.data.loader import Loader

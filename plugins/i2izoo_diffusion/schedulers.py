@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.config import PartSpec, schema
+from i2izoo.contracts.annotations import PartSpec
+from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError
 

@@ -7,7 +7,8 @@ import argparse
 import pytest
 
 from i2izoo.cli.options import parse_options, parse_value
-from i2izoo.contracts.config import Configurable, Part, schema
+from i2izoo.contracts.annotations import Part
+from i2izoo.contracts.config import Configurable, schema
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Discriminator, Generator
 

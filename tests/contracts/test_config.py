@@ -11,16 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from i2izoo.contracts.config import (
-    Configurable,
-    Part,
-    check_options,
-    constructor,
-    describe_type,
-    merge,
-    missing_options,
-    schema,
-)
+from i2izoo.contracts.annotations import Part, describe_type
+from i2izoo.contracts.config import Configurable, check_options, constructor, merge, missing_options, schema
 from i2izoo.errors import ConfigError, OptionTypeError
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import types
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin
 
-from i2izoo.contracts.config import describe_type, function_options, matches
+from i2izoo.contracts.annotations import describe_type, matches
+from i2izoo.contracts.config import function_options
 from i2izoo.errors import ConfigError, OptionTypeError
 from i2izoo.interfaces import Image, Text
 
