@@ -66,7 +66,10 @@ class Items:
 
 
 def _words(number: float) -> str:
-    return f"{number:g}" if isinstance(number, float) else str(number)
+    """As one writes it by hand: 1e9, 2**63 - 1."""
+    if isinstance(number, int) and number.bit_length() == 63:
+        return "2**63 - 1"
+    return f"{number:g}".replace("e+0", "e").replace("e+", "e") if abs(number) >= 1e6 else f"{number:.10g}"
 
 
 INTEGERS = Range(-(2**63), 2**63 - 1)
@@ -89,10 +92,10 @@ Layers: TypeAlias = Annotated[int, Range(1, 256)]
 Length: TypeAlias = Annotated[int, Range(1, 65536)]
 """Length of a vector, such as a latent."""
 
-Count: TypeAlias = Annotated[int, Range(0, 2**31 - 1)]
+Count: TypeAlias = Annotated[int, Range(0, 10**9)]
 """How many; 0 is a number of its own: none."""
 
-Number: TypeAlias = Annotated[int, Range(1, 2**31 - 1)]
+Number: TypeAlias = Annotated[int, Range(1, 10**9)]
 """How many, at least one."""
 
 Side: TypeAlias = Annotated[int, Range(1, 65536)]
@@ -110,8 +113,17 @@ Weight: TypeAlias = Annotated[float, Range(0, 1e6)]
 Gain: TypeAlias = Annotated[float, Range(0, 1000)]
 """Standard deviation or gain of weights that are drawn."""
 
-Rate: TypeAlias = Annotated[float, Range(0, 100)]
+Rate: TypeAlias = Annotated[float, Range(0, 1e6)]
 """A learning rate, or a weight decay."""
 
 Betas: TypeAlias = Annotated[list[Annotated[float, Range(0, 1, without="high")]], Items(2)]
 """The two decays of Adam's averages."""
+
+Guidance: TypeAlias = Annotated[float, Range(-1000, 1000)]
+"""How strongly a diffusion model is guided; 1 is not at all."""
+
+Timesteps: TypeAlias = Annotated[int, Range(1, 1_000_000)]
+"""Noise levels of a diffusion model."""
+
+Bytes: TypeAlias = Annotated[int, Range(0, 10**15)]
+"""Memory."""

@@ -6,6 +6,7 @@ import copy
 from typing import Any, Literal, Self
 
 from i2izoo.contracts.config import check_options
+from i2izoo.contracts.ranges import Bytes, Channels, Number, Share, Side
 from i2izoo.data.cache import ImageCache, Pixels
 from i2izoo.data.jittered import JitteredDataset, check_sizes
 from i2izoo.data.layout import find_layout
@@ -45,15 +46,15 @@ class ImageDataset(JitteredDataset):
         split: str | None = None,
         kind: Literal["paired", "unpaired", "single"] | None = None,
         sides: list[str] | None = None,
-        load_size: int | None = None,
-        crop_size: int | None = None,
+        load_size: Side | None = None,
+        crop_size: Side | None = None,
         flip: bool = True,
-        jitter_until: float | None = None,
-        channels: int | dict[str, int] | None = None,
-        limit: int | None = None,
-        cache_bytes: int | None = None,
+        jitter_until: Share | None = None,
+        channels: Channels | dict[str, Channels] | None = None,
+        limit: Number | None = None,
+        cache_bytes: Bytes | None = None,
     ) -> None:
-        check_sizes(load_size, crop_size, limit)
+        check_sizes(load_size, crop_size)
         layout = find_layout(root, domains=domains, split=split, kind=kind, sides=sides)
         if layout.problems:
             raise DataError(
@@ -80,7 +81,7 @@ class ImageDataset(JitteredDataset):
         channels: int | dict[str, int] | None,
         cache_bytes: int | None,
     ) -> None:
-        check_sizes(load_size, crop_size, jitter_until=jitter_until)
+        check_sizes(load_size, crop_size)
         self.load_size, self.crop_size, self.flip, self.jitter_until = load_size, crop_size, flip, jitter_until
         self._channels = channels if isinstance(channels, dict) else dict.fromkeys(self.domains, channels)
         if unknown := set(self._channels) - set(self.domains):

@@ -93,14 +93,7 @@ class JitteredDataset(Dataset):
                 )
 
 
-def check_sizes(
-    load_size: int | None, crop_size: int | None, limit: int | None = None, jitter_until: float | None = None
-) -> None:
-    """Refuse sizes that cannot be."""
-    if jitter_until is not None and not 0 <= jitter_until <= 1:
-        raise DataError(f"jitter_until is a share of the training, in [0, 1]; found {jitter_until}.")
-    for name, value in (("load_size", load_size), ("crop_size", crop_size), ("limit", limit)):
-        if value is not None and value < 1:
-            raise DataError(f"{name} should be at least 1; found {value}.")
+def check_sizes(load_size: int | None, crop_size: int | None) -> None:
+    """Refuse to crop more than there is."""
     if load_size is not None and crop_size is not None and load_size < crop_size:
         raise DataError(f"load_size={load_size} is smaller than crop_size={crop_size}; it should be at least that.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from i2izoo.contracts.annotations import describe_type, matches
+from i2izoo.contracts.annotations import check_value
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.roles import role_of
 from i2izoo.errors import ConfigError, OptionTypeError, listing, suggest
@@ -54,6 +54,6 @@ def check_own_options(
             each[option] = PerImage.of(option, role, value, method.classes)
             continue
         plain[option] = value.item() if isinstance(value, np.generic) else value
-        if value is not default and not matches(plain[option], annotation):
-            raise OptionTypeError(f"option {option!r} of {name!r} wants {describe_type(annotation)}, found {value!r}.")
+        if value is not default:
+            check_value(plain[option], annotation, f"option {option!r} of {name!r}")
     return plain, each

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from i2izoo.contracts.config import Configurable
 from i2izoo.contracts.options import flat
+from i2izoo.contracts.ranges import Items, Number, Seed, Side
 from i2izoo.errors import ConfigError
 from i2izoo.evaluation.settings import EvaluationSettings
 from i2izoo.files.yaml import read_yaml
@@ -48,12 +49,12 @@ class Sweep(Configurable):
         options: dict[str, Any] = {},
         grid: dict[str, list[Any]] = {},
         runs: list[dict[str, Any]] = [],
-        seeds: list[int] | None = None,
+        seeds: Annotated[list[Seed], Items(1, 10_000)] | None = None,
         metrics: list[str | dict[str, Any]] | None = None,
         val: str | None = None,
-        size: int | list[int] | None = None,
-        limit: int | None = None,
-        samples: int = 1,
+        size: Side | Annotated[list[Side], Items(2)] | None = None,
+        limit: Number | None = None,
+        samples: Number = 1,
     ) -> None:
         self.method, self.to, self.options, self.grid, self.runs, self.seeds = method, to, options, grid, runs, seeds
         self.metrics, self.val, self.size, self.limit, self.samples = metrics, val, size, limit, samples
@@ -63,8 +64,8 @@ class Sweep(Configurable):
         for place, row in enumerate(runs):
             if not isinstance(row.get("name"), str) or not row["name"].strip():
                 raise ConfigError(f"runs[{place}] needs a 'name'; found {row.get('name')!r}.")
-        if seeds is not None and (not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds)):
-            raise ConfigError(f"seeds are different whole numbers from 0; found {seeds}.")
+        if seeds is not None and len(set(seeds)) < len(seeds):
+            raise ConfigError(f"seeds are different whole numbers; found {seeds}.")
         if seeds is not None and any(g.key == "seed" for cell in self.cells() for g in cell.given):
             raise ConfigError("'seeds' and the option 'seed' both say the seed; give one of them.")
         _check_names([cell.name for cell in self.cells()])

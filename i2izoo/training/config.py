@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from i2izoo.contracts.config import Configurable, merge
+from i2izoo.contracts.ranges import Count, Number, Range, Seed, Share, Side
 from i2izoo.errors import ConfigError
 
 
@@ -55,62 +56,41 @@ class TrainingOptions(Configurable):
         device: "cpu", "cuda", "mps" or None for the best there is.
     """
 
-    epochs: int = 100
-    decay_epochs: int = 0
+    epochs: Count = 100
+    decay_epochs: Count = 0
     decay_ahead: bool = False
-    steps: int | None = None
-    decay_steps: int = 0
-    minutes: float | None = None
-    decay_share: float | None = None
-    warmup_steps: int = 0
-    batch_size: int = 1
-    gradient_accumulation: int = 1
+    steps: Count | None = None
+    decay_steps: Count = 0
+    minutes: Annotated[float, Range(0, 1e7, without="low")] | None = None
+    decay_share: Share | None = None
+    warmup_steps: Count = 0
+    batch_size: Number = 1
+    gradient_accumulation: Number = 1
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     channels_last: bool | None = None
     compile: bool = False
-    ema: float = 0.0
-    max_grad_norm: float | None = None
-    seed: int = 0
-    load_size: int | None = None
-    crop_size: int | None = None
+    ema: Annotated[float, Range(0, 1, without="high")] = 0.0
+    max_grad_norm: Annotated[float, Range(0, 1e12, without="low")] | None = None
+    seed: Seed = 0
+    load_size: Side | None = None
+    crop_size: Side | None = None
     flip: bool = True
-    jitter_until: float | Literal["decay"] | None = None
+    jitter_until: Share | Literal["decay"] | None = None
     split: str | None = None
     sides: list[str] | None = None
     rename: dict[str, str] | None = None
-    log_every: int = 100
-    sample_every: int = 1000
-    samples: int = 4
+    log_every: Number = 100
+    sample_every: Count = 1000
+    samples: Number = 4
     metrics: Sequence[str] = ()
-    evaluate_every: int = 1000
-    val_limit: int | None = None
-    checkpoint_every: int = 1000
-    keep_last: int = 2
+    evaluate_every: Count = 1000
+    val_limit: Number | None = None
+    checkpoint_every: Number = 1000
+    keep_last: Number = 2
     tensorboard: bool = True
     device: str | None = None
 
     def __post_init__(self) -> None:
-        at_least = {
-            "epochs": 0, "decay_epochs": 0, "decay_steps": 0, "warmup_steps": 0, "batch_size": 1,
-            "gradient_accumulation": 1,
-            "log_every": 1, "sample_every": 0, "samples": 1, "evaluate_every": 0, "checkpoint_every": 1,
-            "keep_last": 1,
-        }  # fmt: skip
-        for name, least in at_least.items():
-            if self.config[name] < least:
-                raise ConfigError(f"training option {name!r} is at least {least}; found {self.config[name]}.")
-        if not 0 <= self.ema < 1:
-            raise ConfigError(f"training option 'ema' is a decay in [0, 1); found {self.ema}.")
-        if self.val_limit is not None and self.val_limit < 1:
-            raise ConfigError(f"training option 'val_limit' is at least 1, or None for all; found {self.val_limit}.")
-        if self.max_grad_norm is not None and self.max_grad_norm <= 0:
-            raise ConfigError(
-                f"training option 'max_grad_norm' is above 0, or None for none; found {self.max_grad_norm}."
-            )
-        if self.minutes is not None and self.minutes <= 0:
-            raise ConfigError(f"training option 'minutes' is above 0, or None; found {self.minutes}.")
-        if self.decay_share is not None and not 0 <= self.decay_share <= 1:
-            raise ConfigError(f"training option 'decay_share' is a share in [0, 1]; found {self.decay_share}.")
         if self.decay_steps and self.steps is None:
             raise ConfigError("training option 'decay_steps' goes with 'steps'; with epochs it is 'decay_epochs'.")
         if self.decay_share is not None and self.minutes is None:

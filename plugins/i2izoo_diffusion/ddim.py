@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from i2izoo.contracts.one_way import two_domains
+from i2izoo.contracts.ranges import Channels, Guidance, Number, Range, Rate, Share
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Generator, Part, ReconstructionLoss, Scheduler
 from i2izoo_diffusion.diffusion import Diffusion
@@ -60,19 +61,19 @@ class DDIM(Diffusion):
         self,
         *,
         domains: list[str] = ["source", "target"],
-        in_channels: int = 3,
-        out_channels: int = 3,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
         task: Literal["translation", "generation"] = "translation",
         generator: Part[Generator] = "unet2d",
         scheduler: Part[Scheduler] = "ddim",
         prediction: Prediction = "epsilon",
-        condition_dropout: float = 0.1,
+        condition_dropout: Annotated[float, Range(0, 1, without="high")] = 0.1,
         loss: Part[ReconstructionLoss] = "l2",
-        sampling_steps: int = 50,
-        sampling_guidance: float = 1.0,
-        sampling_eta: float = 0.0,
-        learning_rate: float = 1e-4,
-        weight_decay: float = 0.0,
+        sampling_steps: Number = 50,
+        sampling_guidance: Guidance = 1.0,
+        sampling_eta: Share = 0.0,
+        learning_rate: Rate = 1e-4,
+        weight_decay: Rate = 0.0,
     ) -> None:
         super().__init__()
         unconditional = task == "generation"

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from inspect import Parameter
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.ranges import Guidance, Number, Range, Share
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Image, Latent, Method, ReconstructionLoss, Update
 from i2izoo.nn.padding import pad_to_valid
@@ -77,12 +78,6 @@ class Diffusion(Method):
         Raises:
             ConfigError: says what.
         """
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"condition_dropout is a share in [0, 1); found {self.dropout}.")
-        if self.sampling_steps < 1:
-            raise ConfigError(f"sampling_steps is at least 1; found {self.sampling_steps}.")
-        if not 0 <= self.sampling_eta <= 1:
-            raise ConfigError(f"sampling_eta is in [0, 1]; found {self.sampling_eta}.")
         if self.sampling_guidance != 1 and not self.dropout:
             raise ConfigError(
                 f"sampling_guidance ({self.sampling_guidance}) wants a model that learns to do without its source; "
@@ -201,15 +196,15 @@ class Diffusion(Method):
         *,
         to: str,
         seeds: list[int],
-        steps: int | None = None,
-        eta: float | None = None,
-        guidance: float | None = None,
-        rescale: float = 0.0,
+        steps: Number | None = None,
+        eta: Share | None = None,
+        guidance: Guidance | None = None,
+        rescale: Share = 0.0,
         scheduler: str | None = None,
-        strength: float | None = None,
+        strength: Annotated[float, Range(0, 1, without="low")] | None = None,
         start: Image | None = None,
         noise: Latent | None = None,
-        ilvr: int | None = None,
+        ilvr: Annotated[int, Range(2, 65536)] | None = None,
         mask: Image | None = None,
         hooks: Sequence[Hook] = (),
         preview: Callable[[Sampling], None] | None = None,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.one_way import two_domains
+from i2izoo.contracts.ranges import Channels, Items, Number, Range, Rate, Timesteps
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Part, PartSpec, ReconstructionLoss, Scheduler, Update
 from i2izoo_diffusion.diffusion import Diffusion
@@ -89,26 +90,24 @@ class Palette(Diffusion):
         self,
         *,
         domains: list[str] = ["source", "target"],
-        in_channels: int = 3,
-        out_channels: int = 3,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
         generator: Part[Generator] = "unet2d",
         scheduler: Part[Scheduler] = PAPER_SCHEDULER,
         prediction: Prediction = "epsilon",
-        train_steps: int = 2000,
-        train_betas: list[float] = [1e-6, 0.01],
+        train_steps: Timesteps = 2000,
+        train_betas: Annotated[list[Annotated[float, Range(0, 1, without="both")]], Items(2)] = [1e-6, 0.01],
         known_pixels: Literal["clean", "noisy"] = "clean",
         loss: Part[ReconstructionLoss] = "l2",
         loss_mean: Literal["unknown", "all"] = "unknown",
-        condition_dropout: float = 0.0,
-        sampling_steps: int = 1000,
-        learning_rate: float = 1e-4,
-        weight_decay: float = 0.0,
+        condition_dropout: Annotated[float, Range(0, 1, without="high")] = 0.0,
+        sampling_steps: Number = 1000,
+        learning_rate: Rate = 1e-4,
+        weight_decay: Rate = 0.0,
     ) -> None:
         super().__init__()
-        if train_steps < 1:
-            raise ConfigError(f"train_steps is at least 1; found {train_steps}.")
-        if len(train_betas) != 2 or not 0 < train_betas[0] <= train_betas[1] < 1:
-            raise ConfigError(f"train_betas is two numbers between 0 and 1, first and last; found {train_betas}.")
+        if train_betas[0] > train_betas[1]:
+            raise ConfigError(f"train_betas does not fall from the first to the last; found {train_betas}.")
         self.source, self.target = two_domains("palette", domains)
         self.dropout, self.sampling_steps = condition_dropout, sampling_steps
         self.known_pixels, self.loss_mean = known_pixels, loss_mean

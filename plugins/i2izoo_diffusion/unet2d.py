@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.ranges import Channels, Items, Layers, Range
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Generator
 
@@ -40,27 +41,22 @@ class UNet2D(Generator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        out_channels: int = 3,
-        channels: list[int] = [128, 128, 256, 256, 512, 512],
-        attention: list[int] = [4],
-        layers: int = 2,
-        dropout: float = 0.0,
-        norm_groups: int = 32,
-        head_channels: int = 8,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
+        channels: Annotated[list[Channels], Items(1, 16)] = [128, 128, 256, 256, 512, 512],
+        attention: list[Annotated[int, Range(0, 15)]] = [4],
+        layers: Layers = 2,
+        dropout: Annotated[float, Range(0, 1, without="high")] = 0.0,
+        norm_groups: Channels = 32,
+        head_channels: Channels = 8,
         guidance_embedding: bool = False,
     ) -> None:
         from diffusers.models import UNet2DModel
 
         super().__init__()
-        for name, value in (("layers", layers), ("norm_groups", norm_groups), ("head_channels", head_channels)):
-            if value < 1:
-                raise ConfigError(f"{name} of a U-Net is at least 1; found {value}.")
-        if not 0 <= dropout < 1:
-            raise ConfigError(f"dropout is a share in [0, 1); found {dropout}.")
-        if not channels or any(c < 1 or c % norm_groups for c in channels):
+        if any(c % norm_groups for c in channels):
             raise ConfigError(f"channels are multiples of norm_groups ({norm_groups}), one a level; found {channels}.")
-        if wrong := [level for level in attention if not 0 <= level < len(channels)]:
+        if wrong := [level for level in attention if level >= len(channels)]:
             raise ConfigError(f"attention names levels from 0 to {len(channels) - 1}; found {wrong[0]}.")
         down = ["AttnDownBlock2D" if level in attention else "DownBlock2D" for level in range(len(channels))]
         self.net = UNet2DModel(

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from i2izoo.contracts.ranges import Bytes, Channels, Number, Share, Side
 from i2izoo.data.folders import images_in
 from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.errors import DataError
@@ -48,13 +49,13 @@ class Facades(ImageDataset):
         sha256: str | None = None,
         domains: list[str] | None = None,
         kind: Literal["paired", "unpaired", "single"] | None = None,
-        load_size: int | None = None,
-        crop_size: int | None = None,
+        load_size: Side | None = None,
+        crop_size: Side | None = None,
         flip: bool = True,
-        jitter_until: float | None = None,
-        channels: int | dict[str, int] | None = None,
-        limit: int | None = None,
-        cache_bytes: int | None = None,
+        jitter_until: Share | None = None,
+        channels: Channels | dict[str, Channels] | None = None,
+        limit: Number | None = None,
+        cache_bytes: Bytes | None = None,
     ) -> None:
         folder = fetch_facades(sha256=sha256) if root is None else Path(root)
         super().__init__(

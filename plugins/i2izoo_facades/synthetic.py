@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from i2izoo.contracts.ranges import Bytes, Channels, Number, Seed, Share, Side
 from i2izoo.data.cache import Pixels, available_memory, prepare, read_grey
 from i2izoo.data.jittered import JitteredDataset, check_sizes
 from i2izoo.errors import DataError, listing
@@ -46,23 +47,21 @@ class SyntheticFacades(JitteredDataset):
     def __init__(
         self,
         *,
-        count: int = 64,
-        size: int | None = None,
+        count: Number = 64,
+        size: Side | None = None,
         split: Literal["train", "val", "test"] = "train",
-        seed: int = 0,
+        seed: Seed = 0,
         domains: list[str] | None = None,
         kind: Literal["paired", "unpaired", "single"] = "paired",
-        load_size: int | None = None,
-        crop_size: int | None = None,
+        load_size: Side | None = None,
+        crop_size: Side | None = None,
         flip: bool = True,
-        jitter_until: float | None = None,
-        channels: int | dict[str, int] | None = None,
-        limit: int | None = None,
-        cache_bytes: int | None = None,
+        jitter_until: Share | None = None,
+        channels: Channels | dict[str, Channels] | None = None,
+        limit: Number | None = None,
+        cache_bytes: Bytes | None = None,
     ) -> None:
-        check_sizes(load_size, crop_size, limit, jitter_until)
-        if count < 1 or (size is not None and size < 1) or seed < 0:
-            raise DataError(f"count and size should be at least 1, seed at least 0; found {count}, {size} and {seed}.")
+        check_sizes(load_size, crop_size)
         self.domains = tuple(domains or ("label", "photo"))
         if kind == "single" and self.domains not in (("label",), ("photo",)):
             raise DataError(

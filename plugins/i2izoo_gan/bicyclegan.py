@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from i2izoo.contracts.checkpoints import Checkpoints
 from i2izoo.contracts.config import constructor
 from i2izoo.contracts.one_way import OneWayMethod
+from i2izoo.contracts.ranges import Betas, Channels, Gain, Length, Number, Rate, Weight
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import (
     AdversarialLoss,
@@ -99,32 +100,30 @@ class BicycleGAN(OneWayMethod):
         self,
         *,
         domains: list[str] = DOMAINS,
-        in_channels: int = 3,
-        out_channels: int = 3,
-        latent: int = 8,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
+        latent: Length = 8,
         generator: Part[Generator] = UNET,
         encoder: Part[Encoder] = "resnet_encoder",
         discriminator: Part[Discriminator] = "multiscale",
         gan_loss: Part[AdversarialLoss] = "lsgan",
-        gan_weight: float = 1.0,
-        random_gan_weight: float = 1.0,
+        gan_weight: Weight = 1.0,
+        random_gan_weight: Weight = 1.0,
         reconstruction_loss: Part[ReconstructionLoss] = "l1",
-        reconstruction_weight: float = 10.0,
-        latent_weight: float = 0.5,
-        kl_weight: float = 0.01,
+        reconstruction_weight: Weight = 10.0,
+        latent_weight: Weight = 0.5,
+        kl_weight: Weight = 0.01,
         conditional: bool = False,
         half_batch: bool = True,
-        discriminator_steps: int = 1,
+        discriminator_steps: Number = 1,
         init: Init = "xavier",
-        init_gain: float = 0.02,
-        learning_rate: float = 2e-4,
-        betas: list[float] = ADAM_BETAS,
+        init_gain: Gain = 0.02,
+        learning_rate: Rate = 2e-4,
+        betas: Betas = ADAM_BETAS,
         inference: Literal["sample", "zero"] = "sample",
     ) -> None:
         super().__init__()
         self.set_domains(domains)
-        if discriminator_steps < 1 or latent < 1:
-            raise ConfigError(f"discriminator_steps ({discriminator_steps}) and latent ({latent}) are at least 1.")
         self.encodes = bool(gan_weight or reconstruction_weight)  # is there the way B -> z -> B'?
         self.draws = bool(random_gan_weight or latent_weight)  # is there the way z -> B' -> z'?
         if not self.encodes and not latent_weight:

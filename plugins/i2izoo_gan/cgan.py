@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.contracts.one_way import OneWayMethod
+from i2izoo.contracts.ranges import Betas, Channels, Gain, Length, Number, Rate
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Latent, Part, PartSpec, Update
 from i2izoo.nn.init import Init, init_weights
@@ -67,24 +68,22 @@ class CGAN(OneWayMethod):
         self,
         *,
         domains: list[str] = ["source", "target"],
-        in_channels: int = 3,
-        out_channels: int = 3,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
         noise: Literal["latent", "dropout"] = "latent",
-        latent: int = 8,
+        latent: Length = 8,
         generator: Part[Generator] = UNET,
         discriminator: Part[Discriminator] = "patchgan",
         gan_loss: Part[AdversarialLoss] = "vanilla",
         conditional: bool = True,
-        discriminator_steps: int = 1,
+        discriminator_steps: Number = 1,
         init: Init = "normal",
-        init_gain: float = 0.02,
-        learning_rate: float = 2e-4,
-        betas: list[float] = [0.5, 0.999],
+        init_gain: Gain = 0.02,
+        learning_rate: Rate = 2e-4,
+        betas: Betas = [0.5, 0.999],
     ) -> None:
         super().__init__()
         self.set_domains(domains)
-        if discriminator_steps < 1 or latent < 1:
-            raise ConfigError(f"discriminator_steps ({discriminator_steps}) and latent ({latent}) are at least 1.")
         self.latent_size = latent if noise == "latent" else 0
         context: dict[str, Any] = {"latent": latent} if noise == "latent" else {}
         self.generator = self.part("generator", in_channels=in_channels, out_channels=out_channels, **context)

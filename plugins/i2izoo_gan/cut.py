@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from i2izoo.contracts.checkpoints import Checkpoints
 from i2izoo.contracts.one_way import OneWayMethod
+from i2izoo.contracts.ranges import Betas, Channels, Gain, Number, Range, Rate, Weight
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Part, PartSpec, Update
 from i2izoo.nn.init import Init, init_weights
@@ -76,34 +77,29 @@ class CUT(OneWayMethod):
         self,
         *,
         domains: list[str] = ["source", "target"],
-        channels: int = 3,
+        channels: Channels = 3,
         generator: Part[Generator] = ANTIALIASED_RESNET,
         discriminator: Part[Discriminator] = ANTIALIASED_PATCHGAN,
         gan_loss: Part[AdversarialLoss] = "lsgan",
-        gan_weight: float = 1.0,
-        nce_weight: float = 1.0,
-        identity_weight: float = 1.0,
+        gan_weight: Weight = 1.0,
+        nce_weight: Weight = 1.0,
+        identity_weight: Weight = 1.0,
         flip_equivariance: bool = False,
         layers: list[str] = ["pad_in", "down1", "down2", "block1", "block5"],
-        patches: int = 256,
-        projection: int = 256,
-        temperature: float = 0.07,
+        patches: Number = 256,
+        projection: Channels = 256,
+        temperature: Annotated[float, Range(0, 1e6, without="low")] = 0.07,
         negatives: Negatives = "image",
-        discriminator_steps: int = 1,
+        discriminator_steps: Number = 1,
         init: Init = "xavier",
-        init_gain: float = 0.02,
-        learning_rate: float = 2e-4,
-        betas: list[float] = [0.5, 0.999],
+        init_gain: Gain = 0.02,
+        learning_rate: Rate = 2e-4,
+        betas: Betas = [0.5, 0.999],
     ) -> None:
         super().__init__()
         self.set_domains(domains)
         if not layers or len(set(layers)) < len(layers):
             raise ConfigError(f"CUT compares features of one or more different layers; found {layers}.")
-        if min(patches, projection, discriminator_steps) < 1 or temperature <= 0:
-            raise ConfigError(
-                "patches, projection and discriminator_steps are at least 1 and temperature is above 0; found "
-                f"{patches}, {projection}, {discriminator_steps} and {temperature}."
-            )
         if not (gan_weight or nce_weight or identity_weight):
             raise ConfigError("gan_weight, nce_weight and identity_weight are all 0: there is nothing to learn from.")
         self.generator = self.part("generator", in_channels=channels, out_channels=channels)

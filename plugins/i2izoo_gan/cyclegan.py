@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from i2izoo.contracts.checkpoints import Checkpoints, by_role
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.one_way import two_domains
+from i2izoo.contracts.ranges import Betas, Channels, Count, Gain, Items, Number, Rate, Weight
 from i2izoo.errors import ConfigError, listing
 from i2izoo.interfaces import (
     AdversarialLoss,
@@ -72,20 +73,20 @@ class CycleGAN(TwoWayMethod):
         self,
         *,
         domains: list[str] = ["source", "target"],
-        channels: list[int] = [3, 3],
+        channels: Annotated[list[Channels], Items(2)] = [3, 3],
         generator: Part[Generator] = "resnet_9blocks",
         discriminator: Part[Discriminator] = "patchgan",
         gan_loss: Part[AdversarialLoss] = "lsgan",
         cycle_loss: Part[ReconstructionLoss] = "l1",
-        cycle_weight: float = 10.0,
-        identity_weight: float = 0.5,
-        pool_size: int = 50,
-        discriminator_steps: int = 1,
+        cycle_weight: Weight = 10.0,
+        identity_weight: Weight = 0.5,
+        pool_size: Count = 50,
+        discriminator_steps: Number = 1,
         only_to: str | None = None,
         init: Init = "normal",
-        init_gain: float = 0.02,
-        learning_rate: float = 2e-4,
-        betas: list[float] = [0.5, 0.999],
+        init_gain: Gain = 0.02,
+        learning_rate: Rate = 2e-4,
+        betas: Betas = [0.5, 0.999],
     ) -> None:
         super().__init__()
         self.set_domains(domains, channels)
@@ -94,8 +95,6 @@ class CycleGAN(TwoWayMethod):
         self.only_to = only_to
         if identity_weight and channels[0] != channels[1]:
             raise ConfigError(f"the identity loss needs equal channels, found {channels}; set identity_weight=0.")
-        if discriminator_steps < 1:
-            raise ConfigError(f"discriminator_steps is at least 1; found {discriminator_steps}.")
         self.generator = nn.ModuleDict()
         self.discriminator = nn.ModuleDict()
         self.pool = nn.ModuleDict()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from torch import Tensor, nn
 
-from i2izoo.errors import ConfigError
+from i2izoo.contracts.ranges import Channels, Length, Range
 from i2izoo.interfaces import Encoder
 from i2izoo.nn.norm import Norm, make_norm
 from i2izoo.nn.padding import pad_to_valid
@@ -24,8 +24,6 @@ class VectorEncoder(Encoder):
 
     def finish(self, layers: list[nn.Module], channels: int, latent: int) -> None:
         """Take the layers, whose last gives `channels`, and add the heads."""
-        if latent < 1:
-            raise ConfigError(f"{type(self).__name__} gives a latent of at least 1 number; found latent={latent}.")
         self.layers = nn.Sequential(*layers)
         self.mean, self.log_variance = nn.Linear(channels, latent), nn.Linear(channels, latent)
 
@@ -53,11 +51,15 @@ class ResNetEncoder(VectorEncoder):
     tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "blocks": 2}
 
     def __init__(
-        self, *, in_channels: int = 3, latent: int = 8, width: int = 64, blocks: int = 4, norm: Norm = "instance"
+        self,
+        *,
+        in_channels: Channels = 3,
+        latent: Length = 8,
+        width: Channels = 64,
+        blocks: Annotated[int, Range(1, 12)] = 4,
+        norm: Norm = "instance",
     ) -> None:
         super().__init__()
-        if blocks < 1:
-            raise ConfigError(f"ResNetEncoder has at least 1 block; found {blocks}.")
         self.min_size = 2 ** (blocks + 1)
         widths = [width * min(level, 4) for level in range(1, blocks + 2)]
         layers: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, 2, 1)]
@@ -83,11 +85,15 @@ class CNNEncoder(VectorEncoder):
     tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "layers": 2}
 
     def __init__(
-        self, *, in_channels: int = 3, latent: int = 8, width: int = 64, layers: int = 5, norm: Norm = "instance"
+        self,
+        *,
+        in_channels: Channels = 3,
+        latent: Length = 8,
+        width: Channels = 64,
+        layers: Annotated[int, Range(1, 12)] = 5,
+        norm: Norm = "instance",
     ) -> None:
         super().__init__()
-        if layers < 1:
-            raise ConfigError(f"CNNEncoder has at least 1 layer; found {layers}.")
         self.min_size = 2 ** (layers + 1)  # an instance norm of a single pixel leaves nothing
         widths = [width * min(2**level, 4) for level in range(layers)]
         modules: list[nn.Module] = [nn.Conv2d(in_channels, width, 4, 2, 1), nn.LeakyReLU(0.2)]

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2izoo.contracts.ranges import Weight
 from i2izoo.interfaces import AdversarialLoss, ReconstructionLoss
 
 
@@ -57,7 +58,7 @@ class WGANGP(AdversarialLoss):
         target: gradient norm that is aimed for.
     """
 
-    def __init__(self, *, penalty_weight: float = 10.0, target: float = 1.0) -> None:
+    def __init__(self, *, penalty_weight: Weight = 10.0, target: Weight = 1.0) -> None:
         super().__init__()
         self.penalty_weight = penalty_weight
         self.target = target

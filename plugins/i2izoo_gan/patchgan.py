@@ -4,12 +4,12 @@ form of BicycleGAN (Zhu et al., NIPS 2017, arXiv 1711.11586)."""
 from __future__ import annotations
 
 import itertools
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from i2izoo.errors import ConfigError
+from i2izoo.contracts.ranges import Channels, Range
 from i2izoo.interfaces import Discriminator
 from i2izoo.nn.blur import BlurDown
 from i2izoo.nn.norm import Norm, make_norm
@@ -37,15 +37,13 @@ class PatchGAN(Discriminator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        width: int = 64,
-        layers: int = 3,
+        in_channels: Channels = 3,
+        width: Channels = 64,
+        layers: Annotated[int, Range(1, 6)] = 3,
         norm: Norm = "instance",
         antialias: bool = False,
     ) -> None:
         super().__init__()
-        if not 1 <= layers <= 6:
-            raise ConfigError(f"PatchGAN has 1 to 6 layers; found {layers}.")
         self.min_size = 3 * 2**layers  # leaves 3 pixels to the last two layers, which take one each
         widths = [width * min(2**level, 8) for level in range(layers + 1)]
         blocks: list[nn.Module] = []
@@ -74,7 +72,7 @@ class PixelDiscriminator(Discriminator):
 
     tiny_options: ClassVar[dict[str, Any]] = {"width": 4}
 
-    def __init__(self, *, in_channels: int = 3, width: int = 64, norm: Norm = "batch") -> None:
+    def __init__(self, *, in_channels: Channels = 3, width: Channels = 64, norm: Norm = "batch") -> None:
         super().__init__()
         bias = norm != "batch"
         self.layers = nn.Sequential(
@@ -107,16 +105,14 @@ class MultiScalePatchGAN(Discriminator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        width: int = 64,
-        layers: int = 3,
+        in_channels: Channels = 3,
+        width: Channels = 64,
+        layers: Annotated[int, Range(1, 6)] = 3,
         norm: Norm = "instance",
-        scales: int = 2,
+        scales: Annotated[int, Range(1, 8)] = 2,
         halve_width: bool = True,
     ) -> None:
         super().__init__()
-        if scales < 1:
-            raise ConfigError(f"a multi-scale discriminator has at least 1 scale; found {scales}.")
         widths = [max(1, width // 2**s) if halve_width else width for s in range(scales)]
         self.scales = nn.ModuleList(
             PatchGAN(in_channels=in_channels, width=w, layers=layers, norm=norm) for w in widths

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from i2izoo.contracts.checkpoints import Checkpoints, by_role
 from i2izoo.contracts.one_way import OneWayMethod
+from i2izoo.contracts.ranges import Betas, Channels, Gain, Number, Rate, Weight
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import (
     AdversarialLoss,
@@ -74,26 +75,24 @@ class Pix2Pix(OneWayMethod):
         self,
         *,
         domains: list[str] = ["source", "target"],
-        in_channels: int = 3,
-        out_channels: int = 3,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
         generator: Part[Generator] = "unet_256",
         discriminator: Part[Discriminator] = PATCHGAN_BATCH,
         gan_loss: Part[AdversarialLoss] = "vanilla",
-        gan_weight: float = 1.0,
+        gan_weight: Weight = 1.0,
         reconstruction_loss: Part[ReconstructionLoss] = "l1",
-        reconstruction_weight: float = 100.0,
+        reconstruction_weight: Weight = 100.0,
         conditional: bool = True,
-        discriminator_steps: int = 1,
+        discriminator_steps: Number = 1,
         init: Init = "normal",
-        init_gain: float = 0.02,
-        learning_rate: float = 2e-4,
-        betas: list[float] = [0.5, 0.999],
+        init_gain: Gain = 0.02,
+        learning_rate: Rate = 2e-4,
+        betas: Betas = [0.5, 0.999],
         inference: Literal["deterministic", "paper"] = "deterministic",
     ) -> None:
         super().__init__()
         self.set_domains(domains)
-        if discriminator_steps < 1:
-            raise ConfigError(f"discriminator_steps is at least 1; found {discriminator_steps}.")
         if not gan_weight and not reconstruction_weight:
             raise ConfigError("gan_weight and reconstruction_weight are both 0: there is nothing to learn from.")
         judged = seen_channels(in_channels, out_channels, conditional)

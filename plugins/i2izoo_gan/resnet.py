@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from i2izoo.contracts.ranges import Blocks, Channels, Range, Share
 from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.interfaces import Generator
 from i2izoo.nn.blur import BlurDown, BlurUp
@@ -47,19 +48,17 @@ class ResNetGenerator(Generator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        out_channels: int = 3,
-        width: int = 64,
-        blocks: int = 9,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
+        width: Channels = 64,
+        blocks: Blocks = 9,
         norm: Norm = "instance",
-        dropout: float = 0.0,
+        dropout: Share = 0.0,
         antialias: bool | Literal["down", "up"] = False,
-        latent: int = 0,
+        latent: Annotated[int, Range(0, 65536)] = 0,
         latent_at: LatentAt = "all",
     ) -> None:
         super().__init__()
-        if latent < 0:
-            raise ConfigError(f"latent is the length of a vector, or 0 for none; found {latent}.")
         bias = norm != "batch"
         blur_down, blur_up = antialias in (True, "down"), antialias in (True, "up")
         layers: OrderedDict[str, nn.Module] = OrderedDict()

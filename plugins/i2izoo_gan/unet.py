@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from i2izoo.contracts.ranges import Channels, Range, Share
 from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.interfaces import Generator
 from i2izoo.nn.latent import LatentAt, the_latent, tile
@@ -57,24 +58,20 @@ class UNet(Generator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        out_channels: int = 3,
-        width: int = 64,
-        max_width: int | None = None,
-        depth: int = 8,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
+        width: Channels = 64,
+        max_width: Channels | None = None,
+        depth: Annotated[int, Range(2, 12)] = 8,
         norm: Norm = "batch",
-        dropout: float = 0.5,
+        dropout: Share = 0.5,
         dropout_levels: Literal["paper", "pytorch"] = "paper",
-        latent: int = 0,
+        latent: Annotated[int, Range(0, 65536)] = 0,
         latent_at: LatentAt = "all",
         upsample: Literal["transposed", "bilinear"] = "transposed",
         activation: Literal["relu", "leaky_relu", "elu"] = "relu",
     ) -> None:
         super().__init__()
-        if depth < 2:
-            raise ConfigError(f"a U-Net needs a depth of at least 2 levels; found {depth}.")
-        if latent < 0:
-            raise ConfigError(f"latent is the length of a vector, or 0 for none; found {latent}.")
         self.size_multiple = self.min_size = 2**depth
         self.latent = latent
         levels = {"input": range(1), "all": range(depth), "bottleneck": range(depth - 1, depth)}[latent_at]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
+from i2izoo.contracts.ranges import Betas, Channels, Count, Gain, Items, Number, Rate, Weight
 from i2izoo.errors import ConfigError, listing
 from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Part, ReconstructionLoss, TwoWayMethod, Update
 from i2izoo.nn.init import Init, init_weights
@@ -72,32 +73,27 @@ class UNIT(TwoWayMethod):
         self,
         *,
         domains: list[str] = ["source", "target"],
-        channels: list[int] = [3, 3],
+        channels: Annotated[list[Channels], Items(2)] = [3, 3],
         generator: Part[CodeGenerator] = "unit",
         discriminator: Part[Discriminator] = "unit",
         shared: bool = True,
         gan_loss: Part[AdversarialLoss] = "vanilla",
-        gan_weight: float = 10.0,
-        kl_weight: float = 0.1,
+        gan_weight: Weight = 10.0,
+        kl_weight: Weight = 0.1,
         reconstruction_loss: Part[ReconstructionLoss] = "l1",
-        reconstruction_weight: float = 100.0,
-        kl_cycle_weight: float = 0.1,
-        cycle_weight: float = 100.0,
-        discriminator_steps: int = 1,
+        reconstruction_weight: Weight = 100.0,
+        kl_cycle_weight: Weight = 0.1,
+        cycle_weight: Weight = 100.0,
+        discriminator_steps: Number = 1,
         init: Init = "normal",
-        init_gain: float = 0.02,
-        learning_rate: float = 1e-4,
-        betas: list[float] = [0.5, 0.999],
-        weight_decay: float = 1e-4,
-        halve_every: int = 0,
+        init_gain: Gain = 0.02,
+        learning_rate: Rate = 1e-4,
+        betas: Betas = [0.5, 0.999],
+        weight_decay: Rate = 1e-4,
+        halve_every: Count = 0,
     ) -> None:
         super().__init__()
         self.set_domains(domains, channels)
-        if discriminator_steps < 1 or halve_every < 0:
-            raise ConfigError(
-                f"discriminator_steps is at least 1 and halve_every at least 0; found {discriminator_steps} and "
-                f"{halve_every}."
-            )
         self.generator = nn.ModuleDict()
         self.discriminator = nn.ModuleDict()
         for domain, size in self.channels.items():

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import itertools
 from abc import abstractmethod
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
+from i2izoo.contracts.ranges import Blocks, Channels, Range, Share
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Discriminator, Generator
 from i2izoo.nn.blur import BlurDown
@@ -73,12 +74,12 @@ class UNITGenerator(CodeGenerator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        out_channels: int = 3,
-        width: int = 64,
-        blocks: int = 4,
-        shared_blocks: int = 0,
-        dropout: float = 0.5,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
+        width: Channels = 64,
+        blocks: Blocks = 4,
+        shared_blocks: Blocks = 0,
+        dropout: Share = 0.5,
     ) -> None:
         super().__init__()
         own = _own_blocks(blocks, shared_blocks)
@@ -129,11 +130,11 @@ class UNITPublic(CodeGenerator):
     def __init__(
         self,
         *,
-        in_channels: int = 3,
-        out_channels: int = 3,
-        width: int = 64,
-        blocks: int = 4,
-        shared_blocks: int = 0,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
+        width: Channels = 64,
+        blocks: Blocks = 4,
+        shared_blocks: Blocks = 0,
     ) -> None:
         super().__init__()
         own = _own_blocks(blocks, shared_blocks)
@@ -182,11 +183,15 @@ class UNITDiscriminator(Discriminator):
     tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "layers": 2, "scales": 2}
 
     def __init__(
-        self, *, in_channels: int = 3, width: int = 64, layers: int = 4, kernel: Literal[3, 4] = 3, scales: int = 3
+        self,
+        *,
+        in_channels: Channels = 3,
+        width: Channels = 64,
+        layers: Annotated[int, Range(1, 12)] = 4,
+        kernel: Literal[3, 4] = 3,
+        scales: Annotated[int, Range(1, 8)] = 3,
     ) -> None:
         super().__init__()
-        if layers < 1 or scales < 1:
-            raise ConfigError(f"UNITDiscriminator has at least 1 layer and 1 scale; found {layers} and {scales}.")
         widths = [in_channels, *(width * min(2**level, 8) for level in range(layers))]
         self.scales = nn.ModuleList()
         for _ in range(scales):
@@ -229,6 +234,6 @@ def _leaky(convolution: nn.Module) -> list[nn.Module]:
 
 
 def _own_blocks(blocks: int, shared_blocks: int) -> int:
-    if not 0 <= shared_blocks <= blocks:
+    if shared_blocks > blocks:
         raise ConfigError(f"{shared_blocks} of {blocks} residual blocks cannot be shared; raise 'blocks'.")
     return blocks - shared_blocks

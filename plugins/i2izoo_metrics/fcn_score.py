@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
-from i2izoo.errors import ConfigError, I2IZooError, MetricError
+from i2izoo.contracts.ranges import Range
+from i2izoo.errors import I2IZooError, MetricError
 from i2izoo.interfaces import Metric, Score
 from i2izoo_metrics.confusion import confusion_matrix, measures, scores
 from i2izoo_metrics.palette import IGNORED, NO_LABEL_MAP, to_classes
@@ -36,9 +37,9 @@ class FCNScore(Metric):
     inputs: ClassVar[tuple[str, ...]] = ("prediction", "target", "source")
     qualifier = "segmenter"
 
-    def __init__(self, *, segmenter: str = "segmenter-facades", resamples: int = 1000) -> None:
-        if resamples < 1:
-            raise ConfigError(f"resamples is at least 1; found {resamples}.")
+    def __init__(
+        self, *, segmenter: str = "segmenter-facades", resamples: Annotated[int, Range(1, 1_000_000)] = 1000
+    ) -> None:
         self.name, self.resamples = segmenter, resamples
         self.segmenter: Segmenter | None = None
         self.generated: list[Tensor] = []

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from i2izoo.errors import ConfigError
+from i2izoo.contracts.ranges import Number
 from i2izoo.interfaces import Score
 from i2izoo_metrics.features import FeatureMetric
 from i2izoo_metrics.resizing import Resize
@@ -40,9 +40,7 @@ class InceptionScore(FeatureMetric):
     advised_samples = 5000
     tiny_options: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, *, features: str = "inception", resize: Resize = "clean", splits: int = 10) -> None:
-        if splits < 1:
-            raise ConfigError(f"splits is at least 1; found {splits}.")
+    def __init__(self, *, features: str = "inception", resize: Resize = "clean", splits: Number = 10) -> None:
         super().__init__()
         self.splits, self.n = splits, 0
 

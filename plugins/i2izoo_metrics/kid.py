@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from i2izoo.errors import ConfigError
+from i2izoo.contracts.ranges import Number, Range, Seed
 from i2izoo.interfaces import Score
 from i2izoo_metrics.features import SampledSets
 from i2izoo_metrics.resizing import Resize
@@ -45,15 +45,11 @@ class KID(SampledSets):
         *,
         features: str = "inception",
         resize: Resize = "clean",
-        subset_size: int = 1000,
-        subsets: int = 100,
-        max_samples: int = 10_000,
-        seed: int = 2020,
+        subset_size: Annotated[int, Range(2, 10**9)] = 1000,
+        subsets: Number = 100,
+        max_samples: Number = 10_000,
+        seed: Seed = 2020,
     ) -> None:
-        if subset_size < 2 or subsets < 1:
-            raise ConfigError(
-                f"KID wants subsets of at least 2, at least 1 of them; found {subset_size} and {subsets}."
-            )
         super().__init__()
         self.subset_size, self.subsets, self.seed = subset_size, subsets, seed
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from i2izoo.errors import ConfigError, MetricError
+from i2izoo.contracts.ranges import Range
+from i2izoo.errors import MetricError
 from i2izoo.interfaces import Metric, Score
 from i2izoo_metrics.confusion import confusion_matrix, measures, scores
-from i2izoo_metrics.palette import CMP, IGNORED, NO_LABEL_MAP, check_palette, to_classes
+from i2izoo_metrics.palette import CMP, IGNORED, NO_LABEL_MAP, Palette, check_palette, to_classes
 
 
 class LabelScore(Metric):
@@ -37,10 +38,14 @@ class LabelScore(Metric):
     inputs: ClassVar[tuple[str, ...]] = ("prediction", "target")
     tiny_options: ClassVar[dict[str, Any]] = {"tolerance": 500.0}
 
-    def __init__(self, *, palette: list[list[int]] = CMP, tolerance: float = 32.0, resamples: int = 1000) -> None:
+    def __init__(
+        self,
+        *,
+        palette: Palette = CMP,
+        tolerance: Annotated[float, Range(0, 1000)] = 32.0,
+        resamples: Annotated[int, Range(1, 1_000_000)] = 1000,
+    ) -> None:
         check_palette(palette)
-        if resamples < 1:
-            raise ConfigError(f"resamples is at least 1; found {resamples}.")
         self.palette, self.tolerance, self.resamples = palette, tolerance, resamples
         self.found: list[Tensor] = []
         self.pixels = 0

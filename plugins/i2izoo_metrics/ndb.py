@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from i2izoo.errors import ConfigError, MetricError
+from i2izoo.contracts.ranges import Number, Range, Seed
+from i2izoo.errors import MetricError
 from i2izoo.interfaces import Score
 from i2izoo_metrics.features import SampledSets
 from i2izoo_metrics.resizing import Resize
@@ -50,12 +51,10 @@ class NDB(SampledSets):
         *,
         features: str = "pixels",
         resize: Resize = "clean",
-        bins: int = 100,
-        max_samples: int = 10_000,
-        seed: int = 0,
+        bins: Annotated[int, Range(2, 10**9)] = 100,
+        max_samples: Number = 10_000,
+        seed: Seed = 0,
     ) -> None:
-        if bins < 2:
-            raise ConfigError(f"bins is at least 2; found {bins}.")
         super().__init__()
         self.bins, self.seed = bins, seed
         self._reference: dict[str, Tensor] | None = None

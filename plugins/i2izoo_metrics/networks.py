@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from i2izoo.errors import ConfigError, MetricError
+from i2izoo.contracts.ranges import Side
+from i2izoo.errors import MetricError
 from i2izoo.files.weights import find, locate
 from i2izoo.interfaces import FeatureExtractor, Weights
 from i2izoo_metrics.resizing import Resize, describe, resize, to_bytes
@@ -183,10 +184,8 @@ class Pixels(FeatureExtractor):
 
     tiny_options: ClassVar[dict[str, Any]] = {"size": 4}
 
-    def __init__(self, *, size: int = 32, resize: Resize = "clean") -> None:
+    def __init__(self, *, size: Side = 32, resize: Resize = "clean") -> None:
         super().__init__()
-        if size < 1:
-            raise ConfigError(f"size is at least 1 pixel; found {size}.")
         self.size, self.how = (size, size), resize
         self.preprocessing = describe(self.size, resize)
 

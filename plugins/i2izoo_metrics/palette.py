@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated, TypeAlias
+
 import torch
 from einops import rearrange
 from torch import Tensor
 
+from i2izoo.contracts.ranges import Items, Range
 from i2izoo.errors import ConfigError
 
 CMP = [
@@ -24,17 +27,16 @@ NO_LABEL_MAP = 0.75
 64 x 64, which edges make; photos have 0.99 and more."""
 
 
-def check_palette(palette: list[list[int]]) -> None:
-    """Refuse what is no palette.
+Palette: TypeAlias = Annotated[list[Annotated[list[Annotated[int, Range(0, 255)]], Items(3)]], Items(2, 4096)]
+"""RGB colours in 8 bits, one for each class."""
+
+
+def check_palette(palette: Palette) -> None:
+    """Refuse a palette with a colour twice.
 
     Raises:
-        ConfigError: fewer than two colours, one that is not three values of 8 bits, or one that stands there twice.
+        ConfigError: names the colour.
     """
-    if len(palette) < 2:
-        raise ConfigError(f"a palette has at least two colours, one for each class; found {len(palette)}.")
-    for colour in palette:
-        if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
-            raise ConfigError(f"a colour of a palette is three whole numbers from 0 to 255 (RGB); found {colour}.")
     twice = [colour for place, colour in enumerate(palette) if colour in palette[:place]]
     if twice:
         raise ConfigError(f"each class of a palette has a colour of its own; {twice[0]} is there twice.")

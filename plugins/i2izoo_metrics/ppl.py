@@ -8,7 +8,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from i2izoo.errors import ConfigError, MetricError, listing, suggest
+from i2izoo.contracts.ranges import Number, Seed
+from i2izoo.errors import MetricError, listing, suggest
 from i2izoo.interfaces import ImageMetric, Weights
 from i2izoo.nn.latent import slerp
 from i2izoo.nn.modes import modes_kept
@@ -47,12 +48,10 @@ class PerceptualPathLength(ImageMetric):
         space: Literal["full", "end"] = "full",
         interpolation: Literal["slerp", "lerp"] = "slerp",
         net: Literal["alex", "vgg"] = "vgg",
-        pairs: int = 4,
-        seed: int = 0,
+        pairs: Number = 4,
+        seed: Seed = 0,
         to: str | None = None,
     ) -> None:
-        if pairs < 1:
-            raise ConfigError(f"ppl wants pairs from 1, found {pairs}.")
         self.space, self.interpolation, self.net = space, interpolation, net
         self.pairs, self.seed, self.to = pairs, seed, to
 

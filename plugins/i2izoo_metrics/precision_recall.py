@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from i2izoo.errors import ConfigError
+from i2izoo.contracts.ranges import Number, Seed
 from i2izoo.interfaces import Score
 from i2izoo_metrics.features import SampledSets
 from i2izoo_metrics.resizing import Resize
@@ -40,12 +40,10 @@ class _Manifolds(SampledSets):
         *,
         features: str = "vgg16",
         resize: Resize = "clean",
-        neighbours: int = 3,
-        max_samples: int = 10_000,
-        seed: int = 0,
+        neighbours: Number = 3,
+        max_samples: Number = 10_000,
+        seed: Seed = 0,
     ) -> None:
-        if neighbours < 1:
-            raise ConfigError(f"neighbours is at least 1; found {neighbours}.")
         super().__init__()
         self.neighbours = neighbours
 

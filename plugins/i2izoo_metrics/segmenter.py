@@ -8,19 +8,20 @@ read generated photos: where it finds the classes that the label map asked for, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from i2izoo.contracts.one_way import OneWayMethod
+from i2izoo.contracts.ranges import Betas, Channels, Gain, Range, Rate
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Part, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
 from i2izoo.nn.padding import pad_to_valid
-from i2izoo_metrics.palette import CMP, IGNORED, check_palette, to_classes, to_colours
+from i2izoo_metrics.palette import CMP, IGNORED, Palette, check_palette, to_classes, to_colours
 
 
 class Segmenter(OneWayMethod):
@@ -64,15 +65,15 @@ class Segmenter(OneWayMethod):
         self,
         *,
         domains: list[str] = ["photo", "label"],
-        in_channels: int = 3,
-        palette: list[list[int]] = CMP,
-        tolerance: float = 32.0,
+        in_channels: Channels = 3,
+        palette: Palette = CMP,
+        tolerance: Annotated[float, Range(0, 1000)] = 32.0,
         generator: Part[Generator] = "unet_256",
-        features: int = 32,
+        features: Channels = 32,
         init: Init = "normal",
-        init_gain: float = 0.02,
-        learning_rate: float = 5e-4,
-        betas: list[float] = [0.9, 0.999],
+        init_gain: Gain = 0.02,
+        learning_rate: Rate = 5e-4,
+        betas: Betas = [0.9, 0.999],
     ) -> None:
         super().__init__()
         self.set_domains(domains)

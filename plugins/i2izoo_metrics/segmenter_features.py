@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from i2izoo.errors import ConfigError, MetricError
+from i2izoo.contracts.ranges import Range
+from i2izoo.errors import MetricError
 from i2izoo.interfaces import FeatureExtractor
 from i2izoo.nn.padding import pad_to_valid
 from i2izoo_metrics.segmenter import Segmenter
@@ -28,10 +31,8 @@ class SegmenterFeatures(FeatureExtractor):
     torch.Size([1, 512])
     """
 
-    def __init__(self, *, segmenter: str = "segmenter-facades", cells: int = 4) -> None:
+    def __init__(self, *, segmenter: str = "segmenter-facades", cells: Annotated[int, Range(1, 1024)] = 4) -> None:
         super().__init__()
-        if cells < 1:
-            raise ConfigError(f"cells is at least 1; found {cells}.")
         self.segmenter, self.cells = segmenter, cells
 
     def prepare(self, device: torch.device) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from i2izoo.contracts.checkpoints import Checkpoints
+from i2izoo.contracts.ranges import Channels
 from i2izoo.contracts.registry import registry
 from i2izoo.contracts.task import DECIDED, BaseInTask
 from i2izoo.data.derived import DerivedDataset
@@ -175,7 +176,7 @@ class ColorizationDataset(DerivedDataset):
         root: str | dict[str, Any],
         domains: list[str] = ["grey", "colour"],
         degrade: Preset | dict[str, Any] = "none",
-        channels: int | dict[str, int] | None = None,
+        channels: Channels | dict[str, Channels] | None = None,
     ) -> None:
         self.open_images(root, domains, beside=True)
         wanted = channels if isinstance(channels, dict) else {self.source: channels}

@@ -6,12 +6,13 @@ Each function is a pure function of its arguments and the seed. Images here are 
 from __future__ import annotations
 
 import io
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from i2izoo.contracts.config import Configurable
+from i2izoo.contracts.ranges import Range, Share
 from i2izoo.errors import ConfigError, listing, suggest
 
 Grey: TypeAlias = NDArray[np.float32]
@@ -45,20 +46,12 @@ class Degradation(Configurable):
     def __init__(
         self,
         *,
-        blur: float = 0.0,
-        fading: float = 0.0,
-        noise: float = 0.0,
-        scratches: float = 0.0,
-        jpeg: int | None = None,
+        blur: Annotated[float, Range(0, 1000)] = 0.0,
+        fading: Share = 0.0,
+        noise: Annotated[float, Range(0, 1000)] = 0.0,
+        scratches: Annotated[float, Range(0, 1000)] = 0.0,
+        jpeg: Annotated[int, Range(1, 100)] | None = None,
     ) -> None:
-        for name in ("blur", "fading", "noise", "scratches"):
-            if self.config[name] < 0 or (name == "fading" and fading > 1):
-                raise ConfigError(
-                    f"degradation {name!r} is {'in [0, 1]' if name == 'fading' else 'at least 0'}; "
-                    f"found {self.config[name]}."
-                )
-        if jpeg is not None and not 1 <= jpeg <= 100:
-            raise ConfigError(f"degradation 'jpeg' is a quality from 1 to 100, or None; found {jpeg}.")
         self.blur, self.fading, self.noise, self.scratches, self.jpeg = blur, fading, noise, scratches, jpeg
 
     def __call__(self, grey: Grey, seed: int) -> Grey:

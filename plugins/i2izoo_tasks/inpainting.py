@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from torch import Tensor
 
+from i2izoo.contracts.ranges import Items, Share
 from i2izoo.data.derived import making_seed
 from i2izoo.errors import DataError
 from i2izoo.interfaces import Method, Part
@@ -87,9 +88,9 @@ class InpaintingDataset(DamagedDataset):
         root: str | dict[str, Any],
         domains: list[str] = ["masked", "image"],
         masks: Kind = "mixture",
-        coverage: list[float] | None = None,
+        coverage: Annotated[list[Share], Items(2)] | None = None,
     ) -> None:
-        if coverage is not None and not (len(coverage) == 2 and 0 < coverage[0] < coverage[1] < 1):
+        if coverage is not None and not 0 < coverage[0] < coverage[1] < 1:
             raise DataError(f"coverage is a least and a greatest share between 0 and 1; found {coverage}.")
         self.open_images(root, domains)
 

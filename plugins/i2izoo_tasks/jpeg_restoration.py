@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from einops import rearrange
 from torch import Tensor
 
+from i2izoo.contracts.ranges import Range
 from i2izoo.contracts.task import BaseInTask
 from i2izoo.data.derived import making_seed
-from i2izoo.errors import ConfigError, DataError
 from i2izoo.interfaces import Batch, Method, Part, Update
 from i2izoo_tasks.common import DRAWN, TINY, DamagedDataset
 from i2izoo_tasks.degradations import compress
@@ -40,11 +40,9 @@ class JPEGRestoration(BaseInTask):
         *,
         base: Part[Method] = "pix2pix",
         domains: list[str] = ["compressed", "image"],
-        quality: int | None = None,
+        quality: Annotated[int, Range(1, 100)] | None = None,
     ) -> None:
         super().__init__()
-        if quality is not None and not 1 <= quality <= 100:
-            raise ConfigError(f"quality is that of JPEG, from 1 to 100, or None; found {quality}.")
         self.build(base, domains, in_channels=3)
         self.dataset = {"name": "jpeg_restoration", "domains": domains, "quality": quality}
 
@@ -106,10 +104,8 @@ class JPEGRestorationDataset(DamagedDataset):
         *,
         root: str | dict[str, Any],
         domains: list[str] = ["compressed", "image"],
-        quality: int | None = None,
+        quality: Annotated[int, Range(1, 100)] | None = None,
     ) -> None:
-        if quality is not None and not 1 <= quality <= 100:
-            raise DataError(f"quality is that of JPEG, from 1 to 100, or None; found {quality}.")
         self.open_images(root, domains)
 
     @property

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from i2izoo.contracts.one_way import OneWayMethod
+from i2izoo.contracts.ranges import Betas, Channels, Gain, Length, Rate, Share, Weight
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Encoder, Generator, Image, Latent, Part, PartSpec, ReconstructionLoss, Update
 from i2izoo.nn.init import Init, init_weights
@@ -74,29 +75,25 @@ class CVAE(OneWayMethod):
         self,
         *,
         domains: list[str] = ["source", "target"],
-        in_channels: int = 3,
-        out_channels: int = 3,
-        latent: int = 8,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
+        latent: Length = 8,
         generator: Part[Generator] = UNET,
         encoder: Part[Encoder] = "resnet_encoder",
         posterior: Literal["both", "target"] = "both",
         prior: Literal["normal", "learned"] = "normal",
         reconstruction_loss: Part[ReconstructionLoss] = "l1",
         reduction: Literal["sum", "mean"] = "sum",
-        beta: float = 1.0,
-        warmup: float = 0.1,
+        beta: Weight = 1.0,
+        warmup: Share = 0.1,
         init: Init = "normal",
-        init_gain: float = 0.02,
-        learning_rate: float = 2e-4,
-        betas: list[float] = [0.9, 0.999],
+        init_gain: Gain = 0.02,
+        learning_rate: Rate = 2e-4,
+        betas: Betas = [0.9, 0.999],
         inference: Literal["sample", "zero"] = "sample",
     ) -> None:
         super().__init__()
         self.set_domains(domains)
-        if latent < 1 or beta < 0 or not 0 <= warmup <= 1:
-            raise ConfigError(
-                f"latent is at least 1, beta at least 0, warmup a share in [0, 1]; found {latent}, {beta} and {warmup}."
-            )
         self.latent_size = latent
         self.generator = self.part("generator", in_channels=in_channels, out_channels=out_channels, latent=latent)
         seen = out_channels + (in_channels if posterior == "both" else 0)

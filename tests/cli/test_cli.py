@@ -162,10 +162,10 @@ def test_info_of_a_method_names_options_types_and_defaults(capsys: Capture) -> N
     assert main(["info", "pix2pix"]) == 0
     out = capsys.readouterr().out
     assert "learns from paired data" in out
-    assert "reconstruction_weight (float), default 100.0: lambda" in out
+    assert "reconstruction_weight (float from 0 to 1e6), default 100.0: lambda" in out
     assert "one of 'deterministic', 'paper'" in out
-    assert "steps (int or None), default None" in out
-    assert "decay_epochs (int), default 100" in out  # the recipe's, where the trainer's own default is 0
+    assert "steps (int from 0 to 1e9 or None), default None" in out
+    assert "decay_epochs (int from 0 to 1e9), default 100" in out  # the recipe's, where the trainer's own default is 0
 
 
 def test_info_of_a_part_and_of_a_folder(capsys: Capture, negative: str) -> None:

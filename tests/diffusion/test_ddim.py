@@ -196,7 +196,7 @@ def test_guidance_and_eta_of_the_model_serve_where_none_are_given():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"sampling_eta": 1.5}, r"sampling_eta is in \[0, 1\]; found 1.5"),
+        ({"sampling_eta": 1.5}, r"sampling_eta' of DDIM wants float from 0 to 1, found 1.5"),
         ({"sampling_guidance": 2.0, "condition_dropout": 0.0}, "give condition_dropout=0.1, too"),
     ],
 )

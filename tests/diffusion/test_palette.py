@@ -341,7 +341,7 @@ def test_colours_are_red_green_and_blue_or_lab() -> None:
         ({"prediction": "noise"}, "prediction"),
         ({"scheduler": {"name": "ddim", "beta_end": 1.5}}, "betas of a scheduler lie between 0 and 1"),
         ({"scheduler": {"name": "ddim", "rescale_betas_zero_snr": True}}, "rescale_betas_zero_snr"),
-        ({"train_steps": 0}, "train_steps is at least 1"),
+        ({"train_steps": 0}, "wants int from 1 to 1e6, found 0"),
         ({"train_betas": [0.5, 0.1]}, "train_betas"),
         ({"train_betas": [0.0, 0.1]}, "train_betas"),
         ({"condition_dropout": 1.0}, "condition_dropout"),

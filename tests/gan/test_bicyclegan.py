@@ -273,7 +273,7 @@ def test_several_discriminator_steps_for_one_of_the_generator(kind):
     ("kind", "options", "words"),
     [
         (BicycleGAN, {"domains": ["a", "a"]}, "two domains"),
-        (BicycleGAN, {"latent": 0}, r"latent \(0\) are at least 1"),
+        (BicycleGAN, {"latent": 0}, "from 1 to 65536, found 0"),
         (BicycleGAN, {"generator": "unet_265"}, "unet_256"),
         (CVAEGAN, {"gan_weight": 0.0, "reconstruction_weight": 0.0}, "nothing trains the encoder"),
         (CLRGAN, {"latent_weight": 0.0}, "nothing trains the encoder"),

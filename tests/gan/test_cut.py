@@ -335,7 +335,7 @@ def test_images_of_the_two_domains_may_differ_in_size():
         ({"layers": ["donw1"]}, "did you mean 'down1'"),
         ({"layers": ["block5"]}, "no layer 'block5'"),  # the tiny generator has one block
         ({"generator": {"name": "unet_256", "width": 2, "depth": 3}}, "no layer 'pad_in'. Layers: e1, e2, e3"),
-        ({"temperature": 0.0}, "temperature is above 0"),
+        ({"temperature": 0.0}, "above 0 to 1e6"),
         ({"gan_weight": 0.0, "nce_weight": 0.0, "identity_weight": 0.0}, "nothing to learn"),
         ({"negatives": "all"}, "one of 'image', 'batch'"),
     ],

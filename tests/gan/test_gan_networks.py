@@ -145,11 +145,11 @@ def test_residual_blocks_and_tapped_features():
 
 
 def test_impossible_options_are_named():
-    with pytest.raises(ConfigError, match="depth of at least 2"):
+    with pytest.raises(ConfigError, match="'depth' of UNet wants int from 2 to 12, found 1"):
         UNet(depth=1)
-    with pytest.raises(ConfigError, match="1 to 6 layers; found 7"):
+    with pytest.raises(ConfigError, match="'layers' of PatchGAN wants int from 1 to 6, found 7"):
         PatchGAN(layers=7)
-    with pytest.raises(ConfigError, match="at least 1 scale"):
+    with pytest.raises(ConfigError, match="'scales' .* wants int from 1 to 8, found 0"):
         MultiScalePatchGAN(scales=0)
     with pytest.raises(ConfigError, match="one of 'batch', 'instance', 'none'"):
         ResNet6(norm="layer")

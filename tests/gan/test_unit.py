@@ -306,8 +306,8 @@ def test_impossible_translations(options, words):
     [
         ({"domains": ["a"]}, "two domains"),
         ({"domains": ["a", "a"]}, "two domains"),
-        ({"discriminator_steps": 0}, "at least 1"),
-        ({"halve_every": -1}, "at least 0"),
+        ({"discriminator_steps": 0}, "from 1 to 1e9, found 0"),
+        ({"halve_every": -1}, "from 0 to 1e9, found -1"),
         ({"generator": "unet_256"}, "CodeGenerator"),
         ({"generator": VAE | {"blocks": 0}}, "1 of 0 residual blocks"),
         ({"gan_loss": "l1"}, "l1"),

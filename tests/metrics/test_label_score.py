@@ -43,5 +43,5 @@ def test_what_is_no_label_map_is_refused():
         LabelScore(palette=PALETTE).update(prediction=grey[:, :1], target=grey)
     with pytest.raises(MetricError, match="no image"):
         LabelScore().compute()
-    with pytest.raises(ConfigError, match="at least two colours"):
+    with pytest.raises(ConfigError, match="of 2 to 4096, found"):
         LabelScore(palette=[[0, 0, 0]])

@@ -159,7 +159,7 @@ def test_features_of_another_shape_are_refused() -> None:
 
 
 def test_pixels_wants_a_size() -> None:
-    with pytest.raises(ConfigError, match="at least 1 pixel"):
+    with pytest.raises(ConfigError, match="from 1 to 65536, found 0"):
         Pixels(size=0)
 
 

@@ -44,13 +44,13 @@ def test_classes_and_colours_are_inverse():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"palette": [[0, 0, 0]]}, "at least two colours"),
-        ({"palette": [[0, 0, 0], [1, 2]]}, r"three whole numbers .* found \[1, 2\]"),
-        ({"palette": [[0, 0, 0], [0, 256, 0]]}, r"0 to 255 \(RGB\); found \[0, 256, 0\]"),
+        ({"palette": [[0, 0, 0]]}, "of 2 to 4096, found"),
+        ({"palette": [[0, 0, 0], [1, 2]]}, r"of 3\] of 2 to 4096, found \[\[0, 0, 0\], \[1, 2\]\]"),
+        ({"palette": [[0, 0, 0], [0, 256, 0]]}, r"from 0 to 255\] of 3.* found \[\[0, 0, 0\], \[0, 256, 0\]\]"),
         ({"palette": [[0, 0, 0], [9, 9, 9], [0, 0, 0]]}, r"\[0, 0, 0\] is there twice"),
         ({"palette": [[0, 0, 0.5], [9, 9, 9]]}, "palette"),
-        ({"tolerance": -1.0}, "at least 0; found -1"),
-        ({"features": 0}, "at least 1; found 0"),
+        ({"tolerance": -1.0}, "from 0 to 1000, found -1"),
+        ({"features": 0}, "from 1 to 65536, found 0"),
         ({"domains": ["photo", "photo"]}, "different names"),
     ],
 )

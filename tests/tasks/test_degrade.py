@@ -121,8 +121,8 @@ def test_presets_and_strengths():
         ("lihgt", "did you mean 'light'"),
         ({"name": "old"}, "none, light, strong"),
         ({"nois": 0.1}, "did you mean 'noise'"),
-        ({"noise": -0.1}, "at least 0"),
-        ({"fading": 1.5}, "in \\[0, 1\\]"),
+        ({"noise": -0.1}, "from 0 to 1000, found -0.1"),
+        ({"fading": 1.5}, "from 0 to 1, found 1.5"),
         ({"jpeg": 0}, "1 to 100"),
     ],
 )

@@ -194,7 +194,7 @@ def test_an_open_dataset_is_wrapped_and_options_reach_it(folder):
     ("kind", "options", "words"),
     [
         (InpaintingDataset, {"coverage": [0.3, 0.2]}, "least and a greatest share"),
-        (InpaintingDataset, {"coverage": [0.3]}, "least and a greatest share"),
+        (InpaintingDataset, {"coverage": [0.3]}, "of 2 or None, found"),
         (InpaintingDataset, {"masks": "stars"}, "'mixture', 'free_form', 'rectangles', 'center'"),
         (InpaintingDataset, {"channels": 3}, "no option 'channels'"),
         (UncroppingDataset, {"domains": ["photo", "photo"]}, "different names"),

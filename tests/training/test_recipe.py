@@ -129,7 +129,10 @@ def test_a_length_alone_is_that_of_the_whole_and_the_fall_keeps_its_share(
         (TEXT + "optoins: {}", "Recipe has no option 'optoins'; did you mean 'options'"),
         (TEXT.replace("pix2pix", "pix2pixx"), "did you mean 'pix2pix'"),
         (TEXT.replace("steps: 4", "step: 4"), "training has no option 'step'; did you mean 'steps'"),
-        (TEXT.replace("steps: 4", "steps: four"), "'steps' of TrainingOptions wants int or None, found 'four'"),
+        (
+            TEXT.replace("steps: 4", "steps: four"),
+            "'steps' of TrainingOptions wants int from 0 to 1e9 or None, found 'four'",
+        ),
         (TEXT.replace("generator:", "generater:"), "options has no option 'generater'; did you mean 'generator'"),
         (TEXT + "stages: [{crop_size: 8}, {}]", "each stage but the last says its steps"),
         (TEXT + "stages: [{steps: 5}, {}]", "take 5 steps, and only 4 are at the full learning rate"),

@@ -223,9 +223,9 @@ def test_impossible_translations(options, words):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"latent": 0}, "latent is at least 1"),
-        ({"beta": -1.0}, "beta at least 0"),
-        ({"warmup": 1.5}, r"warmup a share in \[0, 1\]"),
+        ({"latent": 0}, "from 1 to 65536, found 0"),
+        ({"beta": -1.0}, "from 0 to 1e6, found -1.0"),
+        ({"warmup": 1.5}, "from 0 to 1, found 1.5"),
         ({"domains": ["a"]}, "two domains of different names"),
         ({"prior": "flow"}, "one of 'normal', 'learned'"),
         ({"reconstruction_loss": "hinge"}, "ReconstructionLoss"),

@@ -99,14 +99,12 @@ class DiffusionDistillation(Distillation):
         self.teacher = self.part("teacher")
         if not isinstance(self.teacher, DDIM):
             raise ConfigError(f"a diffusion model teaches, ddim or ddpm; found {self.config['teacher']['name']!r}.")
-        if student_steps < 1:
-            raise ConfigError(f"student_steps is at least 1; found {student_steps}.")
         self.teacher.requires_grad_(False)
         if guidance is None and self.teacher.guided:
             guidance = (1.0, 5.0)
         if guidance is not None:
-            if len(guidance) != 2 or not 1 <= guidance[0] <= guidance[1]:
-                raise ConfigError(f"guidance is two weights from 1, least and greatest; found {list(guidance)}.")
+            if guidance[0] > guidance[1]:
+                raise ConfigError(f"guidance is two weights, the least and the greatest; found {list(guidance)}.")
             if not self.teacher.guided and not self.teacher.dropout:
                 raise ConfigError(
                     "guidance exaggerates what the source image says, and the teacher never learned to do without; "

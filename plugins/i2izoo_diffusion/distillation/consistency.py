@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.ranges import Items, Number, Range, Rate
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Method, Part, Update
 from i2izoo_diffusion.ddim import DDIM
@@ -44,23 +45,21 @@ class ConsistencyDistillation(DiffusionDistillation):
         self,
         *,
         teacher: Part[Method] = "ddim",
-        student_steps: int = 4,
-        solver_steps: int = 50,
-        huber: float = 1e-3,
-        guidance: list[float] | None = None,
-        learning_rate: float = 1e-4,
+        student_steps: Number = 4,
+        solver_steps: Number = 50,
+        huber: Annotated[float, Range(0, 1e6, without="low")] = 1e-3,
+        guidance: Annotated[list[Annotated[float, Range(1, 1000)]], Items(2)] | None = None,
+        learning_rate: Rate = 1e-4,
     ) -> None:
         super().__init__()
         self.build(teacher, student_steps, guidance, learning_rate, "lcm", original_inference_steps=solver_steps)
         trained = self.teacher.scheduler.config.num_train_timesteps
-        if solver_steps < 1 or trained % solver_steps or student_steps > solver_steps:
+        if trained % solver_steps or student_steps > solver_steps:
             raise ConfigError(
                 f"solver_steps divides the {trained} steps of training and is at least student_steps "
                 f"({student_steps}); found {solver_steps}."
             )
-        if not huber > 0:  # at 0 the loss has no gradient where two answers are the same
-            raise ConfigError(f"huber is above 0; found {huber}.")
-        self.huber = huber
+        self.huber = huber  # at 0 the loss would have no gradient where two answers are the same
         self.steps = Steps(self.teacher.scheduler, solver_steps)
 
     @classmethod

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 
+from i2izoo.contracts.ranges import Items, Number, Range, Rate
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Method, Part, Update
 from i2izoo_diffusion.ddim import DDIM
@@ -38,9 +39,9 @@ class GuidanceDistillation(DiffusionDistillation):
         self,
         *,
         teacher: Part[Method] = "ddim",
-        student_steps: int = 50,
-        guidance: list[float] = [1.0, 5.0],
-        learning_rate: float = 1e-4,
+        student_steps: Number = 50,
+        guidance: Annotated[list[Annotated[float, Range(1, 1000)]], Items(2)] = [1.0, 5.0],
+        learning_rate: Rate = 1e-4,
     ) -> None:
         super().__init__()
         self.build(teacher, student_steps, guidance, learning_rate)

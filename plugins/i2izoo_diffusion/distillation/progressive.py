@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.ranges import Items, Number, Range, Rate
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Method, Part, Update
 from i2izoo_diffusion.ddim import DDIM
@@ -43,10 +44,10 @@ class ProgressiveDistillation(DiffusionDistillation):
         self,
         *,
         teacher: Part[Method] = {"name": "ddim", "prediction": "v_prediction"},
-        student_steps: int = 4,
+        student_steps: Number = 4,
         weight: Literal["truncated_snr", "snr_plus_one"] = "truncated_snr",
-        guidance: list[float] | None = None,
-        learning_rate: float = 1e-4,
+        guidance: Annotated[list[Annotated[float, Range(1, 1000)]], Items(2)] | None = None,
+        learning_rate: Rate = 1e-4,
     ) -> None:
         super().__init__()
         self.build(teacher, student_steps, guidance, learning_rate)

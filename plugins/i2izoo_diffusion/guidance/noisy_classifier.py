@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from i2izoo.contracts.ranges import Channels, Items, Layers, Number, Range, Rate
 from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.interfaces import Batch, Method, Part, Scheduler, Update
 from i2izoo_diffusion.guidance.gradients import gradient
@@ -53,15 +54,15 @@ class NoisyClassifier(Method):
         self,
         *,
         domains: list[str] = ["A", "B"],
-        in_channels: int = 3,
-        widths: list[int] = [64, 128, 256, 256],
-        attention: list[int] = [3],
-        layers: int = 2,
-        norm_groups: int = 32,
-        head_channels: int = 64,
+        in_channels: Channels = 3,
+        widths: Annotated[list[Channels], Items(1, 16)] = [64, 128, 256, 256],
+        attention: list[Annotated[int, Range(0, 15)]] = [3],
+        layers: Layers = 2,
+        norm_groups: Channels = 32,
+        head_channels: Channels = 64,
         scheduler: Part[Scheduler] = "ddpm",
-        learning_rate: float = 3e-4,
-        weight_decay: float = 0.05,
+        learning_rate: Rate = 3e-4,
+        weight_decay: Rate = 0.05,
     ) -> None:
         super().__init__()
         if len(domains) < 2 or len(set(domains)) < len(domains):
@@ -135,7 +136,13 @@ class NoisyClassifier(Method):
         return float(np.interp(alpha**2, kept[::-1], np.arange(len(kept))[::-1]))
 
     def translate(
-        self, image: Tensor, *, to: str, seeds: list[int], steps: int = 10, step_size: float = 0.02
+        self,
+        image: Tensor,
+        *,
+        to: str,
+        seeds: list[int],
+        steps: Number = 10,
+        step_size: Annotated[float, Range(0, 2, without="low")] = 0.02,
     ) -> Tensor:
         """N x C x H x W changed until the classifier takes it for an image of `to`; no diffusion model takes part.
 
@@ -162,7 +169,13 @@ class Trunk(nn.Module):
     """The half of diffusers' `UNet2DModel` that goes down: N x C x H x W and the time N to N x widths[-1]."""
 
     def __init__(
-        self, in_channels: int, widths: list[int], attention: list[int], layers: int, groups: int, head_channels: int
+        self,
+        in_channels: int,
+        widths: list[int],
+        attention: list[int],
+        layers: int,
+        groups: int,
+        head_channels: int,
     ) -> None:
         from i2izoo_diffusion.unet2d import UNet2D
 

@@ -7,9 +7,9 @@ import types
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Union, get_args, get_origin
 
-from i2izoo.contracts.annotations import describe_type, matches
+from i2izoo.contracts.annotations import check_value
 from i2izoo.contracts.config import function_options
-from i2izoo.errors import ConfigError, OptionTypeError
+from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Image, Text
 
 SOURCES = ("image", "control_image")
@@ -127,10 +127,8 @@ class Options:
                 raise ConfigError(f"{word} and {name} are one option of {self.pipeline}; give one of them.")
             if name not in self.plain:
                 raise ConfigError(f"{self.pipeline} has no option {word!r}; leave it out.")
-            if not matches(value, kind := self.plain[name].annotation):
-                raise OptionTypeError(
-                    f"option {word!r} of {self.pipeline} wants {describe_type(kind)}, found {value!r}."
-                )
+            kind = self.plain[name].annotation
+            check_value(value, kind, f"option {word!r} of {self.pipeline}")
             if isinstance(value, int) and float in (kinds := _members(kind)) and not {int, bool} & {*kinds}:
                 value = float(value)  # some look at the class of a number
             checked[name] = value
