@@ -253,7 +253,7 @@ def test_what_cannot_teach_is_refused() -> None:
         GuidanceDistillation(teacher=epsilon, guidance=[3, 1])
     with pytest.raises(ConfigError, match="divides the 1000"):
         ConsistencyDistillation(teacher=epsilon, solver_steps=30)
-    with pytest.raises(ConfigError, match="wants float above 0 to 1e6, found 0.0"):
+    with pytest.raises(ConfigError, match=r"wants float above 0 to 1e6, found 0.0"):
         ConsistencyDistillation(teacher=epsilon, huber=0.0)
     with pytest.raises(ConfigError, match="a diffusion model teaches"):
         ProgressiveDistillation(teacher={"name": "pix2pix", "generator": {"name": "resnet_6blocks", "width": 4}})

@@ -132,7 +132,7 @@ def test_each_level_of_noise_has_its_own_time():
 @pytest.mark.parametrize("options", [{"steps": 0}, {"steps": -1}, {"step_size": 0.0}, {"step_size": float("nan")}])
 def test_climbing_goes_somewhere(options):
     model = i2izoo.create("noisy_classifier", **NoisyClassifier.tiny_options)
-    with pytest.raises(ConfigError, match="wants (int from 1|float above 0) to .*, found"):
+    with pytest.raises(ConfigError, match=r"wants (int from 1|float above 0) to .*, found"):
         model(torch.zeros(1, 3, 8, 8), **options)
 
 

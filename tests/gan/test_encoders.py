@@ -83,9 +83,9 @@ def test_the_image_reaches_the_latent_at_the_smallest_size(kind):
 
 
 def test_impossible_options_are_named():
-    with pytest.raises(ConfigError, match="'blocks' .* from 1 to 12, found 0"):
+    with pytest.raises(ConfigError, match=r"'blocks' .* from 1 to 12, found 0"):
         ResNetEncoder(blocks=0)
-    with pytest.raises(ConfigError, match="'layers' .* from 1 to 12, found 0"):
+    with pytest.raises(ConfigError, match=r"'layers' .* from 1 to 12, found 0"):
         CNNEncoder(layers=0)
-    with pytest.raises(ConfigError, match="'latent' .* from 1 to 65536, found 0"):
+    with pytest.raises(ConfigError, match=r"'latent' .* from 1 to 65536, found 0"):
         CNNEncoder(latent=0)

@@ -149,7 +149,7 @@ def test_impossible_options_are_named():
         UNet(depth=1)
     with pytest.raises(ConfigError, match="'layers' of PatchGAN wants int from 1 to 6, found 7"):
         PatchGAN(layers=7)
-    with pytest.raises(ConfigError, match="'scales' .* wants int from 1 to 8, found 0"):
+    with pytest.raises(ConfigError, match=r"'scales' .* wants int from 1 to 8, found 0"):
         MultiScalePatchGAN(scales=0)
     with pytest.raises(ConfigError, match="one of 'batch', 'instance', 'none'"):
         ResNet6(norm="layer")
