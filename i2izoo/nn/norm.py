@@ -17,7 +17,8 @@ class InstanceNorm(nn.Module):
 
     It is group normalisation with one channel per group, whose kernel is the fastest that torch has for this on a CPU:
     4.1 times (forward) and 1.9 times (with backward) as fast as `nn.InstanceNorm2d` at 256 x 64 x 64 in float32 (AVX2,
-    4 threads). Unlike that layer it keeps channels-last, and a single pixel gives zeros where torch raises.
+    4 threads). Unlike that layer it keeps channels-last, and a single pixel gives zeros where torch raises. And its
+    gradient is right: on a CPU that layer takes a channels-last gradient of a single image for a contiguous one.
 
     Source: Ulyanov et al. 2016, "Instance Normalization", equation 3.
 
