@@ -102,7 +102,7 @@ def _folder(folder: Path, licence: str | None = None, recipe: str | None = None,
     shown = ("i2izoo_format", "method", "directions", "options", "plugin", "provenance")
     _table(
         {
-            "method": config["method"],
+            "method": _method(config),
             "directions": ways(config.get("directions", {})),
             "trained at": f"{size[1]} x {size[0]} pixels" if size else None,
             "licence": licence,
@@ -117,6 +117,13 @@ def _folder(folder: Path, licence: str | None = None, recipe: str | None = None,
     if isinstance(metrics, Mapping) and metrics:
         _metrics({name: row if isinstance(row, Mapping) else {"value": row} for name, row in metrics.items()})
     _table({"options": config.get("options")})
+
+
+def _method(config: Mapping[str, Any]) -> str:
+    """The method's name; of a task with that of the method that learns it."""
+    base = (config.get("options") or {}).get("base")
+    inside = base.get("name") if isinstance(base, Mapping) else base if isinstance(base, str) else None
+    return f"{config['method']}, by {inside}" if inside else str(config["method"])
 
 
 def _metrics(rows: Mapping[str, Mapping[str, Any]]) -> None:

@@ -44,6 +44,11 @@ def test_scores_are_a_table(capsys: Capture) -> None:
     assert '{"value"' not in text
 
 
+def test_of_a_task_it_says_what_learned_it(capsys: Capture) -> None:
+    assert "  method: restoration, by palette\n" in said(capsys, "palette-facades")
+    assert "  method: pix2pix\n" in said(capsys, "pix2pix-facades")
+
+
 def test_scores_of_a_folder_by_anyone(tmp_path: Path, capsys: Capture) -> None:
     import i2izoo
 
