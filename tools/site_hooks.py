@@ -30,6 +30,7 @@ from i2izoo.report.page import write_report
 from i2izoo.report.tables import markdown
 
 sys.path.append(str(Path(__file__).parent))
+import choosing
 import cli_reference
 import stored
 
@@ -42,11 +43,13 @@ FACTS = {
 
 
 def on_files(files: Any, *, config: Any) -> Any:
-    """mkdocs' hook: the small reports are files of the site that nobody has to keep."""
+    """mkdocs' hook: the small reports are files of the site that nobody has to keep, and the notebooks lie elsewhere."""
     from mkdocs.structure.files import File
 
     for path in sorted(stored.RESULTS.glob("*.json")):
         files.append(File.generated(config, f"assets/results/{path.stem}.html", content=report(path.stem)))
+    for path in sorted((DOCS.parent / "examples").glob("*.ipynb")):
+        files.append(File.generated(config, f"assets/{path.name}", content=path.read_text(encoding="utf-8")))
     return files
 
 
@@ -73,7 +76,7 @@ def fill(markdown: str, base: str = "") -> str:
     """
     makers = {
         "gallery": gallery, "comparison": comparison, "parts": parts, "metrics": metrics, "images": images,
-        "samples": samples, "options": options, "help": command_help,
+        "samples": samples, "options": options, "help": command_help, "choosing": choosing_table,
     }  # fmt: skip
 
     def made(match: re.Match[str]) -> str:
@@ -305,3 +308,8 @@ def options(base: str, place: str) -> str:
 def command_help(base: str, *words: str) -> str:
     """A command with its arguments, each with an anchor."""
     return cli_reference.command(*words)
+
+
+def choosing_table(base: str) -> str:
+    """The table of "Choose a method"."""
+    return choosing.table()
