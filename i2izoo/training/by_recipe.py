@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from i2izoo.contracts.config import missing_options
+from i2izoo.contracts.config import PartSpec, missing_options
 from i2izoo.contracts.listing import ways
 from i2izoo.data.open import open_dataset
 from i2izoo.errors import DataError, I2IZooError, listing
@@ -51,16 +51,17 @@ def trainers(
         if folder is not None and stage.name and (folder / "model" / "config.json").is_file() and resume == "auto":
             before = checkpoints(folder / "checkpoints")[-1]
             continue
-        model, facts = (stage.method, {}) if recipe.start is None else _started(stage, recipe.start)
-        if recipe.start is not None and recipe.to is not None:
-            model.target(recipe.to)  # its domains are what they are
+        model: Translator | PartSpec = stage.method
+        to, facts = recipe.to, dict[str, Any]()
+        if recipe.start is not None:
+            model, facts = _started(stage, recipe.start, to)
+            to = None  # it has its domains already
         here = resume
         if before is not None and folder is not None and not (resume == "auto" and checkpoints(folder / "checkpoints")):
             here = before
         try:
             trainer = Trainer(
-                model, images, to=recipe.to if recipe.start is None else None, val=held_out, out=folder, resume=here,
-                progress=progress, **stage.training,
+                model, images, to=to, val=held_out, out=folder, resume=here, progress=progress, **stage.training,
             )  # fmt: skip
         except DownloadError as error:
             raise DataError(f"{error} If you have the data, say where: data= (--data PATH).") from error
@@ -140,11 +141,16 @@ def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[st
         trainer.loader.close()
 
 
-def _started(stage: Stage, start: str) -> tuple[Translator, dict[str, Any]]:
-    """The model of a stage with the weights that it starts with, and what the card says of them."""
+def _started(stage: Stage, start: str, to: str | None) -> tuple[Translator, dict[str, Any]]:
+    """The model of a stage with the weights that it starts with, and what the card says of them.
+
+    Raises:
+        UnknownNameError: it does not translate to `to`.
+    """
     name, options = stage.method["name"], {k: v for k, v in stage.method.items() if k != "name"}
     with seeded(derive_seed(stage.training.get("seed") or 0, "weights")):
         model = create(name, **options)
+    model.target(to)
     lacking = start_with(model.method, start)
     return model, {"start": start} | ({"start_lacks": lacking} if lacking else {})
 

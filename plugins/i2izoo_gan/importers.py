@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.errors import ConfigError
-from i2izoo_gan.resnet import ResNetGenerator
+from i2izoo_gan.resnet import Antialias, ResNetGenerator
 
 Weights = dict[str, Tensor]
 Spec = dict[str, Any]
@@ -89,7 +89,7 @@ def _resnet(state: Weights) -> tuple[Spec, Weights, int, int]:
     blocks = len({k.split(".")[1] for k in state if ".conv_block." in k})
     filters = _numbers(state, r"model\.(\d+)\.filt")  # a blur after each convolution down, and before each one up
     down, up = 7 in filters, len(filters) > 2 * (7 in filters)
-    antialias = down if down == up else "down" if down else "up"
+    antialias: Antialias = down if down == up else "down" if down else "up"
     state = {k: v for k, v in state.items() if not k.endswith(".filt")}
     layers = ResNetGenerator(width=1, blocks=blocks, antialias=antialias).layers.named_children()
     names: dict[str, str] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from i2izoo.interfaces import Generator
 from i2izoo.nn.blur import BlurDown, BlurUp
 from i2izoo.nn.latent import LatentAt, the_latent
 from i2izoo.nn.norm import Norm, make_norm
+
+Antialias: TypeAlias = bool | Literal["down", "up"]
 
 
 class ResNetGenerator(Generator):
@@ -54,7 +56,7 @@ class ResNetGenerator(Generator):
         blocks: Blocks = 9,
         norm: Norm = "instance",
         dropout: Share = 0.0,
-        antialias: bool | Literal["down", "up"] = False,
+        antialias: Antialias = False,
         latent: Annotated[int, Range(0, 65536)] = 0,
         latent_at: LatentAt = "all",
     ) -> None:
