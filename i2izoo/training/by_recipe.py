@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from i2izoo.contracts.config import PartSpec, missing_options
+from i2izoo.contracts.annotations import PartSpec
+from i2izoo.contracts.config import missing_options
 from i2izoo.contracts.listing import ways
 from i2izoo.data.open import open_dataset
 from i2izoo.errors import DataError, I2IZooError, listing
