@@ -43,7 +43,7 @@ FACTS = {
 
 
 def on_files(files: Any, *, config: Any) -> Any:
-    """mkdocs' hook: the small reports are files of the site that nobody has to keep, and the notebooks lie elsewhere."""
+    """mkdocs' hook: the small reports are files of the site that nobody has to keep; notebooks lie in examples/."""
     from mkdocs.structure.files import File
 
     for path in sorted(stored.RESULTS.glob("*.json")):
