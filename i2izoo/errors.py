@@ -47,6 +47,10 @@ class StorageError(I2IZooError, ValueError):
     """A pretrained folder or checkpoint is incomplete, damaged or unsafe."""
 
 
+class WriteError(I2IZooError, OSError):
+    """A file or folder cannot be written: no room, no permission, or another process writes there; it is named."""
+
+
 class HubError(I2IZooError, OSError):
     """The Hub refused, is unreachable, or sent something incomplete."""
 

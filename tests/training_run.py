@@ -9,7 +9,7 @@ import sys
 import torch
 
 import i2izoo
-from i2izoo.training import checkpoint
+from i2izoo.files import writing
 
 DATA = {"name": "synthetic-facades", "count": 6, "size": 18}
 SIZES = {"load_size": 18, "crop_size": 16}
@@ -48,7 +48,7 @@ def trainer(kind, out=None, *, resume=None, method=None, data=None, **options):
 
 
 def halt_at(step):
-    finish = checkpoint.replace_folder
+    finish = writing.replace_folder
 
     def halting(temporary, place):
         if place.name == f"step-{step:08d}":
@@ -56,7 +56,7 @@ def halt_at(step):
             sys.stdin.read()
         finish(temporary, place)
 
-    checkpoint.replace_folder = halting
+    writing.replace_folder = halting
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     model, options = _open(args) if args.words else (args.model, {})
     try:
         result = evaluate(model, name=args.model, to=args.to, **given, **options)
-    except KeyboardInterrupt as stopped:
+    except (KeyboardInterrupt, SystemExit) as stopped:
         if (partial := getattr(stopped, "partial", None)) is not None:
             kept = f" What was measured is kept in {args.out}." if args.out else ""
             print_result(partial)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import sys
 import traceback
 import warnings
@@ -32,6 +33,7 @@ from i2izoo.cli import (
 )
 from i2izoo.cli.printing import print_help
 from i2izoo.errors import I2IZooError, I2IZooWarning, suggest
+from i2izoo.training.interrupt import ending
 
 COMMANDS = (
     listing, info, translate, generate, train, distill, sweep, evaluate, compare, imports, data, plugins, push,
@@ -95,17 +97,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0; 2 after a mistake of the user's, which is one sentence on stderr (I2IZOO_DEBUG=1 adds the traceback); 130
-        after Ctrl-C.
+        after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     """
     try:
-        args = parse(argv)
-        with warnings.catch_warnings():
+        with ending(), warnings.catch_warnings():
+            args = parse(argv)
             warnings.showwarning = show_warning
             code = int(args.run(args) or 0)
-        sys.stdout.flush()  # here, where a closed pipe is caught
+            sys.stdout.flush()  # here, where a closed pipe is caught
+            return code
+    except SystemExit as stop:  # --help and --version, and signals
+        code = int(stop.code or 0)
+        if code > 128:
+            print(f"i2izoo: stopped by {signal.Signals(code - 128).name}.", file=sys.stderr)
         return code
-    except SystemExit as stop:  # --help and --version
-        return int(stop.code or 0)
     except KeyboardInterrupt:
         print("i2izoo: interrupted.", file=sys.stderr)
         return 130
@@ -134,7 +139,7 @@ def sentence(error: Exception) -> str:
     "no such file or directory: 'x'."
     """
     if isinstance(error, OSError) and error.strerror and not isinstance(error, I2IZooError):
-        return f"{error.strerror.lower()}: {error.filename!r}."
+        return f"{error.strerror.lower()}{'' if error.filename is None else f': {error.filename!r}'}."
     return " ".join(str(error).split())
 
 

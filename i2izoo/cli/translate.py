@@ -75,7 +75,6 @@ def run(args: argparse.Namespace) -> int:
         **options,
     )
     failed = []
-    next(iter(outputs.values()))[0].parent.mkdir(parents=True, exist_ok=True)
     for path, result in results:
         try:
             if isinstance(result, Exception):
@@ -83,9 +82,7 @@ def run(args: argparse.Namespace) -> int:
             images = result if args.samples is not None else [result]
             for image, place in zip(images, outputs[path], strict=True):
                 save(image, place)
-        except ImageError as error:
-            if isinstance(error.__cause__, OSError) and not isinstance(result, Exception):
-                raise  # a place that cannot be written to stays so for the images that follow
+        except ImageError as error:  # a place that cannot be written to stays so for the images that follow
             failed.append(str(error))
     done = len(inputs) - len(failed)
     if done:

@@ -17,7 +17,7 @@ from typing import Any
 
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.data.open import with_task_dataset
-from i2izoo.errors import EvaluationError, I2IZooError, in_a_sentence, listing
+from i2izoo.errors import EvaluationError, I2IZooError, WriteError, in_a_sentence, listing
 from i2izoo.evaluation.cases import Cases
 from i2izoo.evaluation.compared import COPY_INPUT, ComparedModel, Model, fingerprint, name_models
 from i2izoo.evaluation.comparison import save_comparison
@@ -93,7 +93,7 @@ class _Comparing:
             model = self._open(compared)
             if self.protocol is None:
                 setup = self._begin(model)
-        except _OtherProtocol:
+        except (_OtherProtocol, WriteError):
             raise
         except Exception as error:
             return error
@@ -104,12 +104,16 @@ class _Comparing:
         try:
             mark = fingerprint(model)
             if (before := self._before(folder, mark)) is not None:
+                if self.settings.progress:
+                    print("  evaluated before, in this folder", file=sys.stderr)
                 return replace(before, model=compared.name)
             _clear(folder)
             setup = setup or set_up(model, self.data, self.settings.repeating(self.protocol))
             notes = tuple(dict.fromkeys([*self.notes, *setup.notes]))
             result = run(replace(setup, name=compared.name, notes=notes), folder, keep_images=True)
             write_text(folder / FINGERPRINT, json.dumps({"model": compared.name, "sha256": mark}) + "\n")
+        except WriteError:  # which is no model's fault
+            raise
         except Exception as error:
             if (partial := getattr(error, "partial", None)) is not None:  # in its folder already
                 return partial
@@ -156,7 +160,6 @@ class _Comparing:
         )
         if not same or not done or result.protocol != self.protocol:
             return None
-        result.notes = (*result.notes, "Not evaluated again: the results are those of an earlier run in this folder.")
         return result
 
     def finish(self, entered: Sequence[ComparedModel], found: Mapping[str, Result | Exception]) -> Comparison:
@@ -201,6 +204,8 @@ def _save_images(cases: Cases, place: Path) -> tuple[Path | None, Path | None]:
             for folder, image in zip(folders.values(), (case.source, case.target), strict=True):
                 if image is not None and len(image):  # of what is made from nothing there is no input
                     save(image, folder / f"{name}.png")
+        except WriteError:
+            raise
         except (I2IZooError, OSError):
             continue
     return tuple(folder if folder.is_dir() else None for folder in folders.values())  # type: ignore[return-value]

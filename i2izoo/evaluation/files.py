@@ -12,8 +12,10 @@ from torch import Tensor
 from i2izoo.errors import EvaluationError, listing
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
 from i2izoo.evaluation.result import IMAGES, PER_IMAGE, SCORES, Result
-from i2izoo.files.writing import write_text
+from i2izoo.files.writing import append_text, write_text
 from i2izoo.images.writing import save
+
+RUNNING = "it is running, or was killed"
 
 
 class Folder:
@@ -38,17 +40,20 @@ class Folder:
         ours = [name for name in (PROTOCOL, SCORES, PER_IMAGE, IMAGES) if (place / name).exists()]
         if ours and (found := self._other(protocol, model)):
             raise EvaluationError(f"{str(place)!r} {found}; use another out=, or remove its {listing(ours)}.")
-        for name in (SCORES, PER_IMAGE):
-            (place / name).unlink(missing_ok=True)
+        # in this order: killed in between, the folder is known as this evaluation's
+        write_text(place / SCORES, json.dumps({"model": model, "problem": RUNNING}) + "\n")
+        (place / PER_IMAGE).unlink(missing_ok=True)
         write_text(place / PROTOCOL, protocol.to_json())
-        write_text(place / SCORES, json.dumps({"model": model, "problem": "it is running, or was killed"}) + "\n")
         self._columns: list[str] | None = None
 
     def _other(self, protocol: Protocol, model: str) -> str | None:
         """What another evaluation is in the folder, or None for the same one."""
         try:
+            scores = json.loads((self.place / SCORES).read_text(encoding="utf-8"))
+            name = scores["model"]
+            if name == model and scores["problem"] == RUNNING and not (self.place / PROTOCOL).exists():
+                return None
             before = Protocol.load(self.place)
-            name = json.loads((self.place / SCORES).read_text(encoding="utf-8"))["model"]
         except (EvaluationError, OSError, ValueError, KeyError, TypeError):
             return "holds files that are of no evaluation"
         if name != model:
@@ -65,8 +70,7 @@ class Folder:
             writer.writerow(["name", *self._columns])
         for row, name in enumerate(names):
             writer.writerow([name, *(repr(values[c][row]) if c in values else "" for c in self._columns)])
-        with (self.place / PER_IMAGE).open("a", encoding="utf-8") as file:
-            file.write(text.getvalue())
+        append_text(self.place / PER_IMAGE, text.getvalue())
 
     def add_image(self, name: str, prediction: Tensor) -> None:
         """Keep a prediction, C x H x W in [-1, 1], as NAME.png."""

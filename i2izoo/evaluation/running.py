@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import torch
 
 from i2izoo.contracts.metric import SetMetric
-from i2izoo.errors import EvaluationError, I2IZooError
+from i2izoo.errors import EvaluationError, I2IZooError, WriteError
 from i2izoo.evaluation.batches import in_groups
 from i2izoo.evaluation.cases import Case, Cases, on_grid
 from i2izoo.evaluation.files import Folder
@@ -130,7 +130,9 @@ class _Evaluation:
     def _stop(self, error: BaseException) -> NoReturn:
         """Keep what was measured before an error, and raise it with that."""
         done, n = len(self.result.names), self.protocol.n
-        said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+        said = (
+            "interrupted" if isinstance(error, (KeyboardInterrupt, SystemExit)) else str(error) or type(error).__name__
+        )
         self.result.problem = f"{said.rstrip('.')}; the scores are of the {done} of {n} images before that."
         place = "in `partial` of this error" if self.folder is None else f"in {self.folder.place}"
         kept = f"What the {done} of {n} images before it gave is kept {place}." if done else f"It is the first of {n}."
@@ -139,7 +141,7 @@ class _Evaluation:
         except Exception as second:
             error.add_note(f"What was measured before could not be kept: {second}")
             raise error from None
-        if isinstance(error, I2IZooError):
+        if isinstance(error, I2IZooError) and not isinstance(error, WriteError):
             raised = EvaluationError(f"{said} {kept}")
             raised.partial = partial
             raise raised from error

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from i2izoo.contracts.registry import natural_key
 from i2izoo.errors import ImageError, listing
+from i2izoo.files.writing import replacing
 from i2izoo.images import png, tiff
 from i2izoo.images.reading import to_tensor
 from i2izoo.images.types import Form
@@ -94,7 +94,8 @@ def save(
             more than 4.
 
     Raises:
-        ImageError: unknown ending, channels or a depth that the format cannot hold, or a place that cannot be written.
+        ImageError: unknown ending, channels or a depth that the format cannot hold.
+        WriteError: the place cannot be written, or the disk is full.
     """
     path = Path(path)
     form = Image.registered_extensions().get(path.suffix.lower())
@@ -105,19 +106,13 @@ def save(
     prepared = _as_held(image, form, depth)
     if form == "JPEG":
         options = {"quality": 95, **options}
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.stem[:64]}.", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        _write(prepared, Path(temporary), form, options)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise ImageError(f"image {str(path)!r} {_said_of(prepared)} cannot be written: {error}.") from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+    with replacing(path) as temporary:
+        try:
+            _write(prepared, temporary, form, options)
+        except (OSError, ValueError, KeyError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the system's refusal
+            raise ImageError(f"image {str(path)!r} {_said_of(prepared)} cannot be written: {error}.") from error
     return path
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,9 @@ from i2izoo.contracts.method import Method
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import StorageError
 from i2izoo.files import formats
-from i2izoo.files.writing import read_tensors, replace_folder, replacing, save_tensors, write_text
+from i2izoo.files.locks import WAIT, locked
+from i2izoo.files.refusal import naming
+from i2izoo.files.writing import read_tensors, replace_folder, replacing, save_tensors
 from i2izoo.models.config_file import CARD, CONFIG, FORMAT, WEIGHTS, read_config
 from i2izoo.models.safety import check_safe
 from i2izoo.nn.state import misfit
@@ -73,33 +76,53 @@ def save_folder(
             leaves it.
         facts: further JSON for config.json, such as `provenance`.
 
+    Of two saves at once the second waits for the first, a minute at most.
+
     Raises:
         StorageError: a value is too large for `dtype`, or the config holds what `read_config` refuses.
+        WriteError: there is no room, or another process is writing there; the folder is as it was.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     if name in formats.foreign().values():
-        return _save_foreign(method, folder, card, dtype)
+        with _saving(folder):
+            return _save_foreign(method, folder, card, dtype)
     content = method_config(method, name, **facts)
     check_safe(content, f"the config of {name!r}")
     config = json.dumps(content, indent=2)
     tensors = dict(method.inference_state() if state is None else state)
     if dtype is not None:
         tensors = {k: _cast(v, dtype, k) for k, v in tensors.items()}
-    for option, part in vars(method).items():  # a scheduler: as diffusers alone can read it
-        if hasattr(part, "save_config"):
-            _save_scheduler(part, folder / option)
-    with contextlib.ExitStack() as files:  # the last one entered is renamed first
+    with _saving(folder), contextlib.ExitStack() as files:  # the last one entered is renamed first
         if training:
             kept = {OF_METHOD + k: v if dtype is None else _cast(v, dtype, k) for k, v in training.items()}
-            save_tensors(files.enter_context(replacing(folder / TRAINING)), kept, {})
+            save_tensors(files.enter_context(replacing(folder / TRAINING, in_folder=True)), kept, {})
         if card is not None:
             files.enter_context(replacing(folder / CARD)).write_text(card, encoding="utf-8")
         files.enter_context(replacing(folder / CONFIG)).write_text(config + "\n", encoding="utf-8")
-        save_tensors(files.enter_context(replacing(folder / WEIGHTS)), tensors, {"i2izoo_config": config})
+        for option, part in vars(method).items():  # a scheduler: as diffusers alone can read it
+            if hasattr(part, "save_config"):
+                for file, text in _scheduler_files(part).items():
+                    files.enter_context(replacing(folder / option / file)).write_text(text, encoding="utf-8")
+        weights = files.enter_context(replacing(folder / WEIGHTS, in_folder=True))
+        save_tensors(weights, tensors, {"i2izoo_config": config})
     if training is not None and not training:
         (folder / TRAINING).unlink(missing_ok=True)
     return folder
+
+
+@contextlib.contextmanager
+def _saving(folder: Path) -> Iterator[None]:
+    """One save at a time; a folder that a failed one made is removed again."""
+    new = not folder.exists()
+    try:
+        with locked(folder, wait=WAIT):
+            yield
+    except BaseException:
+        if new:
+            for empty in (*sorted(folder.rglob("*"), reverse=True), folder):
+                with contextlib.suppress(OSError):  # there is more in it
+                    empty.rmdir()
+        raise
 
 
 def _cast(tensor: Tensor, dtype: torch.dtype, key: str) -> Tensor:
@@ -111,11 +134,10 @@ def _cast(tensor: Tensor, dtype: torch.dtype, key: str) -> Tensor:
     return cast
 
 
-def _save_scheduler(part: Any, place: Path) -> None:
+def _scheduler_files(part: Any) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as temporary:
         part.save_config(temporary)
-        for file in Path(temporary).glob("*.json"):
-            write_text(place / file.name, file.read_text(encoding="utf-8"))
+        return {file.name: file.read_text(encoding="utf-8") for file in Path(temporary).glob("*.json")}
 
 
 def build_method(config: Mapping[str, Any]) -> Method:
@@ -221,15 +243,21 @@ def _licence(folder: Path) -> str | None:
 
 def _save_foreign(method: Any, folder: Path, card: str | None, dtype: torch.dtype | None) -> Path:
     """Have the method write into a hidden place, then move each component to its own, the index last."""
-    with tempfile.TemporaryDirectory(prefix=".saving.", dir=folder) as temporary:
-        method.write(Path(temporary))
-        if dtype is not None:
-            for path in Path(temporary).rglob("*.safetensors"):
-                metadata = _metadata(path)
-                save_tensors(path, {k: _cast(v, dtype, k) for k, v in read_tensors(path).items()}, metadata)
-        if card is not None:
-            (Path(temporary) / CARD).write_text(card, encoding="utf-8")
-        indices = formats.foreign()
-        for part in sorted(Path(temporary).iterdir(), key=lambda path: (path.name in indices, path.name)):
-            replace_folder(part, folder / part.name) if part.is_dir() else part.replace(folder / part.name)
+    temporary = folder / ".saving.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)  # what a killed process left
+    try:
+        with naming(folder):
+            temporary.mkdir()
+            method.write(temporary)
+            if dtype is not None:
+                for path in temporary.rglob("*.safetensors"):
+                    metadata = _metadata(path)
+                    save_tensors(path, {k: _cast(v, dtype, k) for k, v in read_tensors(path).items()}, metadata)
+            if card is not None:
+                (temporary / CARD).write_text(card, encoding="utf-8")
+            indices = formats.foreign()
+            for part in sorted(temporary.iterdir(), key=lambda path: (path.name in indices, path.name)):
+                replace_folder(part, folder / part.name) if part.is_dir() else part.replace(folder / part.name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     return folder

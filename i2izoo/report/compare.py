@@ -40,7 +40,7 @@ def compare(
         settings: of the evaluation of every model; None: the defaults, with `costs`.
         out: folder for protocol.json, comparison.json, table.md, table.csv, table.tex, per-image.csv, report.html,
             inputs/, truths/ and models/NAME/ with each model's own results and images. Models that are there
-            already, unchanged and under the same protocol, are not evaluated again; a note of their result says so.
+            already, unchanged and under the same protocol, are not evaluated again.
             None: the images lie in a temporary folder that lives as long as the comparison.
         report: write report.html into `out`.
         options: any of [`EvaluationSettings`][i2izoo.evaluation.settings.EvaluationSettings], as of `i2izoo.evaluate`,

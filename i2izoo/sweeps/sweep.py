@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from i2izoo.errors import TrainingError, in_a_sentence, listing
+from i2izoo.errors import TrainingError, WriteError, in_a_sentence, listing
 from i2izoo.evaluation.compare import compare_models
 from i2izoo.evaluation.result import Comparison, Result
 from i2izoo.files.weights import weights_in
@@ -150,6 +150,8 @@ def _train(run: Run, data: Any, val: Any, place: Path, progress: bool, title: st
         bar = progress and sys.stderr.isatty()
         method = {"name": run.method, **run.options}
         Trainer(method, data, out=place, resume="auto", progress=bar, **watched, **run.training).fit()
+    except WriteError:  # on a full disk the others cannot, either
+        raise
     except Exception as error:  # whatever happens to one run, the others go on
         said = in_a_sentence(error)
         _say(True, f"{title}: {said}")

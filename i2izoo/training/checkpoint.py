@@ -14,7 +14,7 @@ from torch import Tensor
 
 from i2izoo.contracts.method import Method
 from i2izoo.errors import StorageError, listing
-from i2izoo.files.writing import read_tensors, replace_folder, write_tensors, write_text
+from i2izoo.files.writing import hidden, read_tensors, replacing_folder, write_tensors, write_text
 from i2izoo.models.storage import OF_METHOD, TRAINING, save_folder, training_weights
 from i2izoo.training.ema import EMA
 from i2izoo.training.step import Stepper
@@ -66,11 +66,11 @@ def save_checkpoint(
         run: the options of the run, by which a resumed one knows that it is the same.
         schedule: what it knows of the run beside the step.
         facts: further JSON for config.json.
+
+    Raises:
+        WriteError: there is no room, say; the checkpoints are as they were.
     """
     place = folder / f"step-{step:08d}"
-    temporary = folder / f".{place.name}"
-    shutil.rmtree(temporary, ignore_errors=True)
-    save_folder(method, temporary, name=name, state=None if ema is None else ema.state, **facts)
     # with an EMA, model.safetensors has the average, so the weights themselves are training state
     weights = training_weights(method) if ema is None else method.state_dict()
     tensors = {OF_METHOD + k: v for k, v in weights.items()}
@@ -78,7 +78,6 @@ def save_checkpoint(
         if hasattr(module, "training_state"):
             tensors |= {f"module/{owner}/{k}": v for k, v in module.training_state().items()}
     optimizer_tensors, optimizer_facts = _optimizer_state(method, stepper)
-    write_tensors(temporary / TRAINING, tensors | optimizer_tensors)
     state = {
         "step": step,
         "run": dict(run),
@@ -87,10 +86,12 @@ def save_checkpoint(
         "scaler": stepper.scaler.state_dict(),
         "ema_updates": ema.updates if ema else None,
     }
-    write_text(temporary / FACTS, json.dumps(state, indent=1) + "\n")
-    replace_folder(temporary, place)
+    with replacing_folder(place) as temporary:
+        save_folder(method, temporary, name=name, state=None if ema is None else ema.state, **facts)
+        write_tensors(temporary / TRAINING, tensors | optimizer_tensors)
+        write_text(temporary / FACTS, json.dumps(state, indent=1) + "\n")
     for old in checkpoints(folder)[:-keep]:  # hidden first, so that a half-deleted one is never taken for a whole one
-        shutil.rmtree(old.replace(old.with_name(f".{old.name}.old")))
+        shutil.rmtree(old.replace(hidden(old, "old")))
     return place
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from i2izoo.files.writing import replacing
 
 Points = Sequence[tuple[int, float]]
 
@@ -84,9 +85,8 @@ def draw_curves(
         axis.tick_params(labelsize=8)
         axis.xaxis.get_major_locator().set_params(integer=True, nbins=6)
         axis.set_xlabel("step", fontsize=8)
-    temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, format="png")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png")
     return path
 
 

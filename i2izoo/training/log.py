@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from i2izoo.files.writing import write_text
+from i2izoo.files.writing import append_text, write_text
 
 CLOCKWORK = ("step", "epoch", "learning_rate_factor", "images_per_second", "data_wait_share", "seconds")
 """Columns of log.csv that are no loss."""
@@ -149,8 +149,9 @@ class Table:
             return
         columns = list(dict.fromkeys(name for r in self.rows for name in r))
         if columns == self.columns:
-            with self.path.open("a", newline="", encoding="utf-8") as file:
-                csv.DictWriter(file, columns, lineterminator="\n").writerow(row)
+            line = io.StringIO(newline="")
+            csv.DictWriter(line, columns, lineterminator="\n").writerow(row)
+            append_text(self.path, line.getvalue())
             return
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, columns, lineterminator="\n")

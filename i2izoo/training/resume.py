@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from i2izoo.errors import StorageError, TrainingError, listing
+from i2izoo.errors import StorageError, TrainingError, WriteError, listing
+from i2izoo.files.locks import locked
 from i2izoo.models.config_file import CONFIG
 from i2izoo.training.checkpoint import FACTS, checkpoints
 
@@ -91,7 +93,31 @@ def _flat(run: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
     return {key: value for key, value in flat.items() if key[0] != "training" or key[1] not in FREE}
 
 
-def remove_strays(folder: Path) -> None:
-    """Remove what a killed process left half-written or half-deleted."""
-    for stray in folder.glob(".step-*"):
-        shutil.rmtree(stray, ignore_errors=True)
+@contextlib.contextmanager
+def claimed(out: Path, step: int) -> Iterator[None]:
+    """The folder of a run, for this process alone; what a killed one left half-written or half-deleted is removed.
+
+    Args:
+        out: the folder.
+        step: steps that this run has done.
+
+    Raises:
+        WriteError: another process trains in it; or, with the last good checkpoint, what was written within failed.
+        TrainingError: another has trained further there.
+    """
+    with locked(out):
+        found = checkpoints(out / "checkpoints")
+        if found and int(found[-1].name.removeprefix("step-")) > step:
+            raise TrainingError(f"{out} has been trained to {found[-1].name} meanwhile; make the trainer anew.")
+        for stray in (out / "checkpoints").glob(".step-*"):
+            shutil.rmtree(stray) if stray.is_dir() else stray.unlink()
+        try:
+            yield
+        except WriteError as error:
+            raise WriteError(f"{str(error).rstrip('.')}; {last_good(out)}.") from error
+
+
+def last_good(out: Path | None) -> str:
+    """From where a training can go on, in words."""
+    found = checkpoints(out / "checkpoints") if out else []
+    return f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"

@@ -31,5 +31,4 @@ def sample_grid(model: Translator, data: Dataset, rows: int, path: Path | None) 
         for item, image in zip(items, translated, strict=True):
             grid.append([item[source], image.float(), *([item[to]] if data.kind == "paired" else [])])
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        images.grid(grid).save(path)
+        images.save(images.grid(grid), path)

@@ -145,5 +145,14 @@ def of_first_process(value: float) -> float:
     return first.item()
 
 
+def of_any_process(number: int) -> int:
+    """The largest of the numbers that the processes have."""
+    if not _several():
+        return number
+    largest = torch.tensor(number, device="cuda" if dist.get_backend() == "nccl" else "cpu")
+    dist.all_reduce(largest, dist.ReduceOp.MAX)
+    return int(largest.item())
+
+
 def _several() -> bool:
     return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1

@@ -15,7 +15,8 @@ from i2izoo.contracts.annotations import PartSpec
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.method import Batch
 from i2izoo.data.loader import Loader
-from i2izoo.errors import ConfigError, NonFiniteLossError, TrainingError, listing
+from i2izoo.errors import ConfigError, TrainingError, listing
+from i2izoo.files.locks import refuse_if_locked
 from i2izoo.files.writing import write_text
 from i2izoo.models.translator import Translator
 from i2izoo.nn.random import derive_seed
@@ -23,14 +24,15 @@ from i2izoo.training.checkpoint import checkpoints, load_checkpoint, read_facts,
 from i2izoo.training.curves import draw_curves
 from i2izoo.training.device import choose_device, choose_layout, networks
 from i2izoo.training.ema import EMA
+from i2izoo.training.finite import check_finite
 from i2izoo.training.held_out import open_held_out
 from i2izoo.training.interrupt import Interrupt
 from i2izoo.training.log import TrainingLog
 from i2izoo.training.prepare import check_images, prepare
-from i2izoo.training.resume import check_same_run, remove_strays, start_from
+from i2izoo.training.resume import check_same_run, claimed, start_from
 from i2izoo.training.samples import sample_grid
 from i2izoo.training.schedule import Schedule
-from i2izoo.training.step import Stepper, average_over_processes
+from i2izoo.training.step import Stepper, average_over_processes, of_any_process
 from i2izoo.training.validation import Validation
 
 
@@ -118,6 +120,8 @@ class Trainer:
         self.stepper = Stepper(self.method, self._autocast, scaler, o.max_grad_norm)
         self.ema = EMA(self.method, o.ema) if o.ema else None
 
+        if self.out is not None and self.main:
+            refuse_if_locked(self.out)
         self.step, self.rate = 0, 0.0
         self.facts: dict[str, Any] = {}
         """Further facts for the card."""
@@ -137,23 +141,32 @@ class Trainer:
     def fit(self) -> Any:
         """Train to the end, and return the model, in eval mode.
 
-        A first Ctrl-C ends the step and saves a checkpoint before it stops the run; a second stops it at once.
+        A first Ctrl-C, SIGTERM or SIGHUP ends the step and saves a checkpoint before it stops the run; a second one
+        stops it at once. Of several processes all stop after the same step.
 
         Raises:
             NonFiniteLossError: a loss or a weight is NaN or infinite; the last good checkpoint is named and stays.
+            WriteError: the disk is full, say (the last good checkpoint is named and stays), or another process is
+                training in `out`, which is named.
+            KeyboardInterrupt: it was stopped by Ctrl-C.
+            SystemExit: it was stopped by another signal; the code is 143 for SIGTERM, 129 for SIGHUP.
         """
+        if self.out is None or not self.main:
+            return self._fit(None)
+        with claimed(self.out, self.step):
+            return self._fit(self.out)
+
+    def _fit(self, writes: Path | None) -> Any:
+        """The training; it writes into the folder `writes`, if there is one."""
         o = self.options
-        writes = self.out if self.main else None
         if writes:
-            remove_strays(writes / "checkpoints")
-            writes.mkdir(parents=True, exist_ok=True)
             self._write_run()
         log = TrainingLog(
             writes, self.schedule.total, self.step, tensorboard=o.tensorboard, progress=self.progress and self.main
         )
         waited = self.loader.wait_seconds
         try:
-            with Interrupt(self.world == 1) as interrupt:
+            with Interrupt(patient=self.world > 1) as interrupt:
                 last = self.schedule.done(self.step)
                 if self.validation and self.step and self.validation.due(self.step, last):  # it was stopped on the way
                     self._evaluate(log)
@@ -163,7 +176,8 @@ class Trainer:
                     log.add(
                         losses, o.batch_size * o.gradient_accumulation * self.world, self.schedule.progress(self.step)
                     )
-                    saving = last or interrupt.asked or self.step % o.checkpoint_every == 0
+                    asked = self._asked(interrupt)
+                    saving = last or asked or self.step % o.checkpoint_every == 0
                     sampling = o.sample_every and (last or self.step % o.sample_every == 0)
                     evaluating = self.validation is not None and self.validation.due(self.step, last)
                     if saving or self.step % o.log_every == 0:
@@ -177,7 +191,8 @@ class Trainer:
                             seconds=self.schedule.facts().get("seconds"),
                         )
                         waited = self.loader.wait_seconds
-                        self._guard("loss", {name: torch.tensor(mean) for name, mean in means.items()})
+                        losses = {name: torch.tensor(mean) for name, mean in means.items()}
+                        check_finite("loss", losses, self.step, self.out)
                     if saving or sampling or evaluating:
                         self._guard_weights()
                     if self.out and sampling:
@@ -186,11 +201,14 @@ class Trainer:
                         self.save()
                     if evaluating:
                         self._evaluate(log)
-                    if interrupt.asked and not last:
-                        if writes and not saving:  # it was pressed after the step, while it was evaluating
+                    if self.world == 1 and interrupt.asked and not asked and not last:
+                        asked = interrupt.asked  # it came after the step, while it was evaluating
+                        if writes and not saving:
                             self._guard_weights()
                             self.save()
-                        raise KeyboardInterrupt
+                    if asked and not last:
+                        self.processes.wait_for_everyone()  # a launcher ends all when the first one goes
+                        interrupt.stop(asked)
             if self.validation is None:  # which draws after each evaluation
                 self._draw(log)
         finally:
@@ -287,6 +305,12 @@ class Trainer:
             folder=self.out, writes=self.main, warn=self._warn,
         )  # fmt: skip
 
+    def _asked(self, interrupt: Interrupt) -> int:
+        """The signal that ends the training after this step; on GPUs, which it makes wait, not found out at each."""
+        if self.world > 1 and self.device.type == "cuda" and self.step % 10:
+            return 0
+        return of_any_process(interrupt.asked)
+
     def _evaluate(self, log: TrainingLog) -> None:
         """Metrics of what would be saved now."""
         assert self.validation is not None  # for the type checker
@@ -336,20 +360,8 @@ class Trainer:
 
     def _guard_weights(self) -> None:
         """The last update may have spoilt the weights after a loss that was good."""
-        self._guard("weight", self.method.state_dict())
-        self._guard("average of the weight", self.ema.state if self.ema else {})
-
-    def _guard(self, what: str, values: dict[str, torch.Tensor]) -> None:
-        bad = [k for k, v in values.items() if v.is_floating_point() and not torch.isfinite(v).all()]
-        if not bad:
-            return
-        found = checkpoints(self.out / "checkpoints") if self.out else []
-        good = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
-        raise NonFiniteLossError(
-            f"{what} {listing(bad, 3)} is not finite at step {self.step}; {good}. Lower the learning rate, set "
-            "'max_grad_norm', "
-            "or use fp32 or bf16 instead of fp16."
-        )
+        check_finite("weight", self.method.state_dict(), self.step, self.out)
+        check_finite("average of the weight", self.ema.state if self.ema else {}, self.step, self.out)
 
     def _autocast(self) -> torch.autocast:
         half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(self.options.precision)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import random
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from i2izoo.contracts.metric import Score
 from i2izoo.errors import I2IZooError, TrainingError
 from i2izoo.evaluation.evaluate import evaluate
 from i2izoo.evaluation.measuring import build
-from i2izoo.files.writing import replace_folder
+from i2izoo.files.writing import replacing_folder
 from i2izoo.models.cards import render_card
 from i2izoo.models.translator import Translator
 from i2izoo.nn.random import derive_seed, seeded
@@ -184,12 +183,10 @@ class Validation:
     def _keep(self, folder: Path, column: str, provenance: Mapping[str, Any]) -> None:
         """Put the model into folder/COLUMN, whole or not at all."""
         place = folder / re.sub(r"[^\w.]+", "-", column).strip("-.")
-        temporary = folder / f".{place.name}"
-        shutil.rmtree(temporary, ignore_errors=True)
         config = {**self.model.config, "provenance": dict(provenance)}
         card = render_card(config, name=f"best/{place.name}")
-        Translator(self.model.method, config).save_pretrained(temporary, card=card)
-        replace_folder(temporary, place)
+        with replacing_folder(place) as temporary:
+            Translator(self.model.method, config).save_pretrained(temporary, card=card)
 
     def _words(self, column: str, value: float, better: bool) -> str:
         unit, best = self.log.metric(column).unit, self.log.best(column)

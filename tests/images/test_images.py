@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from i2izoo.errors import ImageError
+from i2izoo.errors import ImageError, WriteError
 from i2izoo.images import reading
 from i2izoo.images.reading import read, to_tensor
 from i2izoo.images.writing import find_images, give_back, grid, resize, save, to_array, to_pil
@@ -398,7 +398,7 @@ def test_save_refuses_unknown_endings_and_bad_places(tmp_path):
     with pytest.raises(ImageError, match=r"\.xyz"):
         save(torch.zeros(1, 2, 2), tmp_path / "a.xyz")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ImageError, match=r"a\.png"):
+    with pytest.raises(WriteError, match=r"a\.png"):
         save(torch.zeros(1, 2, 2), tmp_path / "file" / "a.png")
 
 

@@ -62,7 +62,7 @@ def test_killed_and_resumed(kind, options, tmp_path):
         process.kill()
     assert process.returncode == -signal.SIGKILL
     folder = killed / "checkpoints"
-    assert sorted(p.name for p in folder.iterdir()) == [".step-00000008", "step-00000004"]
+    assert sorted(p.name for p in folder.iterdir()) == [".step-00000008.lock", ".step-00000008.tmp", "step-00000004"]
     assert [row["step"] for row in log(killed)] == ["3", "4", "6", "8"]
 
     resumed = trainer(kind, killed, resume="auto", **options)
