@@ -12,7 +12,10 @@ from typing import Any
 
 
 class I2IZooError(Exception):
-    """Base of every error that i2izoo raises on purpose."""
+    """Base of every error that i2izoo raises on purpose; names in its message are shown, never obeyed: `escaped`."""
+
+    def __str__(self) -> str:
+        return escaped(super().__str__())
 
 
 class ConfigError(I2IZooError, ValueError):
@@ -112,11 +115,28 @@ def in_a_sentence(error: BaseException) -> str:
     return text if isinstance(error, I2IZooError) and text else f"{type(error).__name__}: {text}".rstrip(": ")
 
 
+def escaped(text: str) -> str:
+    r"""The same text with control characters (but the end of a line), and what is no character, shown as escapes.
+
+    Names of files may hold anything: what a terminal would obey, and bytes that are no text.
+
+    >>> escaped("a\x1b[2Jb\udcff")
+    'a\\x1b[2Jb\\udcff'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in BLANK else ascii(c)[1:-1] for c in text)
+
+
+BLANK = "\n\u00a0\u3000"
+"""What is not printable to Python, but does no harm."""
+
+
 def printable(text: str, limit: int = 300) -> str:
     r"""Foreign text for a message: on one line, escape sequences and half characters shown as such, cut after `limit`.
 
     >>> printable("a\n\x1b[2Jb\ud800")
     'a \\x1b[2Jb\\ud800'
     """
-    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.split()))
+    shown = escaped(" ".join(text.split()))
     return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."

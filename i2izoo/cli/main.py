@@ -99,6 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         0; 2 after a mistake of the user's, which is one sentence on stderr (I2IZOO_DEBUG=1 adds the traceback); 130
         after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as on stderr: a name may hold bytes that are no text
     try:
         with ending(), warnings.catch_warnings():
             args = parse(argv)

@@ -11,7 +11,7 @@ from typing import Any
 
 from i2izoo.cli.completion import add_model
 from i2izoo.cli.options import is_assignment, parse_options, parse_size, translation_options
-from i2izoo.errors import I2IZooError, ImageError, listing
+from i2izoo.errors import I2IZooError, ImageError, escaped, listing
 
 EXAMPLES = """
   i2izoo translate cyclegan-facades label.png -o photo.png
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
             failed.append(str(error))
     done = len(inputs) - len(failed)
     if done:
-        print(f"translated {done} image{'s' * (done > 1)} to {args.out}")
+        print(f"translated {done} image{'s' * (done > 1)} to {escaped(args.out)}")
     for message in failed:
         print(f"i2izoo: {message}", file=sys.stderr)
     return 2 if failed else 0

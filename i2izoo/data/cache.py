@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from i2izoo.errors import ImageError
 from i2izoo.images.reading import to_tensor
 from i2izoo.images.types import ImageSource
 from i2izoo.images.writing import resize
@@ -50,7 +51,7 @@ class ImageCache:
             return last[1][half]
         image = read_grey(path) if channels == 1 else to_tensor(path, channels)
         # decoding is what costs: a side-by-side image leaves both its halves, the last one beyond the budget, too
-        arrays = {h: prepare(take_half(image, h, size is not None), size) for h in halves(half)}
+        arrays = {h: prepare(take_half(image, h, size is not None, path), size) for h in halves(half)}
         self._last = ((path, size, channels), arrays) if half is not None else None
         for side, array in arrays.items():
             self._keep((path, side, size, channels), array)
@@ -68,14 +69,19 @@ def halves(half: Half) -> tuple[Half, ...]:
     return (None,) if half is None else ("left", "right")
 
 
-def take_half(image: Tensor, half: Half, resized: bool = True) -> Tensor:
+def take_half(image: Tensor, half: Half, resized: bool = True, path: Path | None = None) -> Tensor:
     """The left or right half of C x H x W, as in the pix2pix code: of an odd width the right one is wider by a column.
 
     Where they are not `resized`, so that a pair would differ in size, that column, the middle one, belongs to neither.
+
+    Raises:
+        ImageError: it is a pixel wide; the message names `path`.
     """
     width = image.shape[-1] // 2
     if half is None:
         return image
+    if width == 0:
+        raise ImageError(f"image {str(path or '')!r} is 1 pixel wide and has no two halves; leave sides= out, or it.")
     if half == "left":
         return image[..., :width]
     return image[..., width:] if resized else image[..., image.shape[-1] - width :]

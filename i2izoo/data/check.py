@@ -12,7 +12,7 @@ from i2izoo.data.cache import take_half
 from i2izoo.data.file_layout import FileLayout, ImageFile, Kind
 from i2izoo.data.folders import splits_in
 from i2izoo.data.layout import find_layout
-from i2izoo.errors import DataError, ImageError, listing
+from i2izoo.errors import DataError, ImageError, escaped, listing
 from i2izoo.images.reading import to_tensor
 
 Shape = tuple[int, int, int]
@@ -59,7 +59,7 @@ class Report:
             [
                 *lines,
                 f"{len(self.problems)} problem{'s' * (len(self.problems) > 1)}:",
-                *(f"  {p}" for p in self.problems),
+                *(f"  {escaped(p)}" for p in self.problems),
             ]
         )
 
@@ -137,13 +137,14 @@ def _read_all(report: Report, layout: FileLayout) -> dict[ImageFile, Shape]:
     for path, images in by_file.items():
         try:
             pixels = to_tensor(path)
+            halves = {file: take_half(pixels, file.half, False, path) for file in images}
         except ImageError as error:
             report.problems.append(str(error))
             continue
         if images[0].half and pixels.shape[-1] % 2:
             report.problems.append(f"{path} is {pixels.shape[-1]} pixels wide, so its halves are not equal")
-        for file in images:
-            channels, height, width = take_half(pixels, file.half, False).shape
+        for file, half in halves.items():
+            channels, height, width = half.shape
             shapes[file] = (channels, height, width)
     return shapes
 

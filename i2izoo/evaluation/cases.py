@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from i2izoo.data.folders import splits_in
 from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.data.open import open_dataset, spec_of
 from i2izoo.data.renamed import unrenamed
-from i2izoo.errors import ConfigError, DataError, EvaluationError, ImageError, listing, suggest
+from i2izoo.errors import ConfigError, DataError, EvaluationError, ImageError, escaped, listing, suggest
 from i2izoo.images.reading import to_tensor
 from i2izoo.images.writing import quantise, resize
 
@@ -167,9 +168,18 @@ def _name(data: Dataset, domain: str, index: int) -> str:
 
 def _unique(names: list[str]) -> list[str]:
     """Names that can be those of files, each once."""
-    plain = [name.replace("/", "_").replace("\\", "_").lstrip(".") or "image" for name in names]
+    plain = [plain_name(name) for name in names]
     counts = Counter(plain)
     return [name if counts[name] == 1 else f"{name}-{index}" for index, name in enumerate(plain)]
+
+
+def plain_name(name: str) -> str:
+    """A name that can be that of a file everywhere, and be shown.
+
+    >>> plain_name("cats/.1"), plain_name("a\x1b[2J")
+    ('cats_.1', 'a_x1b[2J')
+    """
+    return re.sub(r"[/\\\n]", "_", escaped(name)).lstrip(".") or "image"
 
 
 def _fingerprint(data: Dataset, domain: str, index: int) -> list[Any]:
@@ -245,7 +255,7 @@ def open_data(
     if domains is not None and (not named or len(domains) == 1):
         wanted |= {"domains": list(domains), **({"kind": "single"} if len(domains) == 1 else {})}
     opened = open_dataset(data, split=split, sides=sides, rename=rename, defaults=wanted)
-    name = str(spec.get("name") or Path(spec["root"]).expanduser().resolve().name)
+    name = escaped(str(spec.get("name") or Path(spec["root"]).expanduser().resolve().name))
     return Opened(opened, name, split, opened.option("sides"), None, None)
 
 
@@ -257,7 +267,7 @@ def _native(data: Dataset, split: str | None, sides: list[str] | None, rename: M
     name, size = spec_of(data).get("name", type(data).__name__), None
     if isinstance(files := unrenamed(data, "")[0], ImageDataset):
         root = files.config["root"]
-        name = Path(root).resolve().name if root else name
+        name = escaped(Path(root).resolve().name) if root else name
         size = None if files.crop_size is None else [files.crop_size, files.crop_size]
         if files.load_size is not None or size is not None:
             data = data.with_options(load_size=None, crop_size=None, flip=False)

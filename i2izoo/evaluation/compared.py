@@ -15,7 +15,7 @@ from typing import TypeAlias
 import torch
 
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import EvaluationError
+from i2izoo.errors import EvaluationError, escaped
 from i2izoo.evaluation.translations import is_image_folder
 from i2izoo.images.writing import find_images
 from i2izoo.models.translator import Translator, load
@@ -78,6 +78,7 @@ def name_models(models: Iterable[Model] | Mapping[str, Model] | Model) -> list[C
         names = _distinct([last[name] if counts[last[name]] == 1 else name for name in whole])
     if not given:
         raise EvaluationError("there is nothing to compare; name at least one model.")
+    names = [escaped(name) for name in names]
     folders = _distinct([re.sub(r"[^\w.@+-]+", "_", name).strip("._") or "model" for name in names], "-{}")
     return [ComparedModel(*row) for row in zip(names, given, folders, strict=True)]
 

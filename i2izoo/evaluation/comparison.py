@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 from collections.abc import Mapping
@@ -15,6 +13,7 @@ from i2izoo.errors import EvaluationError
 from i2izoo.evaluation.json_files import finite, read_json
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
 from i2izoo.evaluation.result import PER_IMAGE, Comparison, Difference, Result
+from i2izoo.files.tables import csv_text
 from i2izoo.files.writing import write_text
 
 COMPARISON = "comparison.json"
@@ -90,11 +89,8 @@ def save_comparison(comparison: Comparison, folder: Path) -> None:
 def per_image_csv(comparison: Comparison) -> str:
     """A line for each image of each model: name, model, and the metrics that have a value for each image."""
     labels = list(dict.fromkeys(label for result in comparison.results for label in result.values))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["name", "model", *labels])
+    rows: list[list[Any]] = [["name", "model", *labels]]
     for result in comparison.results:
-        columns = [[repr(v) for v in result.values.get(label, [])] or [""] * len(result.names) for label in labels]
-        for name, *row in zip(result.names, *columns, strict=True):
-            writer.writerow([name, result.model, *row])
-    return text.getvalue()
+        columns = [result.values.get(label) or [None] * len(result.names) for label in labels]
+        rows += [[name, result.model, *row] for name, *row in zip(result.names, *columns, strict=True)]
+    return csv_text(rows)

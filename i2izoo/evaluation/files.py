@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from i2izoo.errors import EvaluationError, listing
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
 from i2izoo.evaluation.result import IMAGES, PER_IMAGE, SCORES, Result
+from i2izoo.files.tables import csv_text
 from i2izoo.files.writing import append_text, write_text
 from i2izoo.images.writing import save
 
@@ -63,14 +63,13 @@ class Folder:
 
     def add(self, names: list[str], values: dict[str, list[float]]) -> None:
         """Add lines for a batch; a metric that has stopped leaves its column empty."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        rows: list[list[Any]] = []
         if self._columns is None:
             self._columns = list(values)
-            writer.writerow(["name", *self._columns])
+            rows.append(["name", *self._columns])
         for row, name in enumerate(names):
-            writer.writerow([name, *(repr(values[c][row]) if c in values else "" for c in self._columns)])
-        append_text(self.place / PER_IMAGE, text.getvalue())
+            rows.append([name, *(values[c][row] if c in values else None for c in self._columns)])
+        append_text(self.place / PER_IMAGE, csv_text(rows))
 
     def add_image(self, name: str, prediction: Tensor) -> None:
         """Keep a prediction, C x H x W in [-1, 1], as NAME.png."""

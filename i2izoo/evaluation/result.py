@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -148,13 +146,10 @@ class Result:
 
     def per_image_csv(self) -> str:
         """A table with a line for each image: its name, and its value of each metric that has one."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["name", *self.values])
-        writer.writerows(
-            [name, *(map(repr, row))] for name, *row in zip(self.names, *self.values.values(), strict=True)
-        )
-        return text.getvalue()
+        from i2izoo.files.tables import csv_text
+
+        rows = zip(self.names, *self.values.values(), strict=True)
+        return csv_text([["name", *self.values], *rows])
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write protocol.json, per-image.csv and scores.json, each whole or not at all; `load` reads them."""

@@ -15,7 +15,7 @@ from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.metric import Metric
 from i2izoo.contracts.registry import registry
 from i2izoo.data.open import with_task_dataset
-from i2izoo.errors import ConfigError, EvaluationError, listing, suggest
+from i2izoo.errors import ConfigError, EvaluationError, escaped, listing, suggest
 from i2izoo.evaluation.cases import Cases, open_data
 from i2izoo.evaluation.measuring import build, spec_of
 from i2izoo.evaluation.protocol import Protocol, versions
@@ -111,7 +111,7 @@ def set_up(
     notes = () if given is None else _check_same(given, found)
     runner = ImageFolder(Path(model).expanduser(), cases) if translator is None else translator  # type: ignore[arg-type]
     where = runner.device if isinstance(runner, Translator) else find_device(device)
-    return Setup(name or _name(model), runner, cases, built, found, settings, where, notes)
+    return Setup(escaped(name or _name(model)), runner, cases, built, found, settings, where, notes)
 
 
 def _name(model: Translator | str | os.PathLike[str]) -> str:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from i2izoo.data.folders import images_in
 from i2izoo.errors import EvaluationError, I2IZooError, listing
-from i2izoo.evaluation.cases import Case, Cases
+from i2izoo.evaluation.cases import Case, Cases, plain_name
 from i2izoo.images.reading import to_tensor
 from i2izoo.images.writing import quantise
 from i2izoo.models.translator import Translator
@@ -108,8 +108,8 @@ class ImageFolder:
     def __init__(self, folder: Path, cases: Cases) -> None:
         self.folder, self.cases = folder, cases
         found = images_in(folder)
-        self.places = {path.stem: path for path in found}
-        stems = Counter(path.stem for path in found)
+        self.places = {plain_name(path.stem): path for path in found}
+        stems = Counter(plain_name(path.stem) for path in found)
         problems = [
             (f"{len(names)} of its images {what}", names)
             for what, names in (

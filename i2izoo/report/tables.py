@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Callable, Iterable
@@ -11,6 +10,7 @@ from typing import Any
 from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.evaluation.comparison import to_dict
 from i2izoo.evaluation.result import Comparison, Result
+from i2izoo.files.tables import csv_text
 from i2izoo.report.layout import lay_out
 from i2izoo.report.table import TIE, Cell, Head, Table
 
@@ -130,12 +130,7 @@ def csv_table(table: Table) -> str:
             if table.has("spread"):
                 columns.append([f"{name}_sd", *(cell.spread for cell in cells)])
             columns.append([f"{name}_n", *(s and s.n for s in scores)])
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(
-        [repr(float(value)) if isinstance(value, float) else value for value in row]
-        for row in zip(*columns, strict=True)
-    )
-    return text.getvalue()
+    return csv_text(zip(*columns, strict=True))
 
 
 # ---------------------------------------------------------------------------------------------------------- latex

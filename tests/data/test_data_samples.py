@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from i2izoo.data.cache import ImageCache, read_grey
+from i2izoo.data.check import check_dataset
 from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.data.open import open_dataset
 from i2izoo.errors import DataError, ImageError
@@ -199,3 +200,15 @@ def test_cached_images_are_not_read_again(pairs):
 
 def test_the_budget_follows_from_the_memory_there_is():
     assert ImageCache().budget > 1 << 20
+
+
+def test_an_image_of_one_column_has_no_halves(tmp_path):
+    Image.new("RGB", (16, 8)).save(tmp_path / "1.png")
+    Image.new("RGB", (1, 8)).save(tmp_path / "2.png")
+    for options in ({}, {"crop_size": 4}, {"load_size": 8, "crop_size": 4}):
+        data = open_dataset(tmp_path, sides=("a", "b"), **options)
+        with pytest.raises(ImageError, match=r"2\.png' is 1 pixel wide and has no two halves"):
+            data.sample(1, 0)
+    report = check_dataset(tmp_path, sides=("a", "b"))
+    assert [problem for problem in report.problems if "2.png' is 1 pixel wide" in problem] == report.problems
+    assert report.counts == {"a": 2, "b": 2}
