@@ -3,6 +3,8 @@ again", ICML 2019, arXiv 1904.11486), as CUT's networks use it."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,17 +24,22 @@ def binomial(taps: int) -> Tensor:
 
 
 class BlurDown(nn.Module):
-    """Blur with [1, 2, 1] (reflected edges) and keep every second pixel: N x C x H x W to N x C x H/2 x W/2."""
+    """Blur with [1, 2, 1] and keep every second pixel: N x C x H x W to N x C x H/2 x W/2.
+
+    Args:
+        channels: C.
+        edges: how the image goes on beyond its edges: "reflect" (CUT) or "replicate" (UNIT).
+    """
 
     kernel: Tensor
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, edges: Literal["reflect", "replicate"] = "reflect") -> None:
         super().__init__()
-        self.channels = channels
+        self.channels, self.edges = channels, edges
         self.register_buffer("kernel", binomial(3).expand(channels, 1, 3, 3).clone(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        x = F.pad(x, (1, 1, 1, 1), mode=self.edges)
         return F.conv2d(x, self.kernel.to(x.dtype), stride=2, groups=self.channels)
 
 

@@ -9,16 +9,17 @@ from torch import nn
 Init: TypeAlias = Literal["normal", "xavier", "kaiming", "orthogonal"]
 
 
-def init_weights(module: nn.Module, kind: Init = "normal", gain: float = 0.02) -> None:
+def init_weights(module: nn.Module, kind: Init = "normal", gain: float = 0.02, zero_bias: bool = True) -> None:
     """Initialise all convolutions, linear layers and batch norms in place.
 
-    `normal` with gain 0.02 is pix2pix and CycleGAN; `xavier` with gain 0.02 is CUT and BicycleGAN. Biases are 0;
-    batch norm gains are N(1, gain).
+    `normal` with gain 0.02 is pix2pix and CycleGAN; `xavier` with gain 0.02 is CUT and BicycleGAN. Batch norm gains are
+    N(1, gain).
 
     Args:
         module: searched with all its children.
         kind: distribution of convolution and linear weights.
         gain: standard deviation (`normal`) or gain (`xavier`, `orthogonal`); `kaiming` ignores it.
+        zero_bias: biases of convolutions and linear layers are 0; False leaves those that they have.
     """
     for layer in module.modules():
         if isinstance(layer, (nn.modules.conv._ConvNd, nn.Linear)):
@@ -30,7 +31,7 @@ def init_weights(module: nn.Module, kind: Init = "normal", gain: float = 0.02) -
                 nn.init.kaiming_normal_(layer.weight, a=0, mode="fan_in")
             else:
                 nn.init.orthogonal_(layer.weight, gain)
-            if layer.bias is not None:
+            if layer.bias is not None and zero_bias:
                 nn.init.zeros_(layer.bias)
         elif isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.affine:
             nn.init.normal_(layer.weight, 1.0, gain)

@@ -28,31 +28,31 @@ class UNIT(TwoWayMethod):
 
     The Kullback-Leibler divergence of N(mean, 1) from N(0, 1), half the sum of mean^2, enters as the mean of mean^2
     over code and batch, and a reconstruction error as the mean over pixels: the authors' code does so, and their
-    weights are meant for it. L_CC holds the divergences of both codes of a cycle, so that of the first counts twice;
-    the authors' code counts it once, which is `kl_weight=0.0` here. The perceptual (VGG) loss of their later code needs
-    a download and is left out.
+    weights are meant for it. L_CC holds the divergences of both codes of a cycle, so that of the first counts twice.
 
     Args:
         domains: the two domains, by the names that the data gives them.
         channels: channels of the images of each.
         generator: a generator that encodes and decodes ("unit", "unit_public"); one is built for each domain.
         discriminator: any discriminator, unconditional; one is built for each domain.
+        version: "paper"; or "first", the authors' code for it, which counts the divergence of an image's code once,
+            takes divergences of codes with their noise, and leaves biases as torch draws them; "later" is `UNITLater`.
         shared: share the residual blocks on both sides of the code. False: nothing is shared, as in the authors' later
             public code, which trusts the common prior and the cycles alone.
-        gan_loss: any adversarial loss; "vanilla" in the paper, "lsgan" in the later code.
-        gan_weight: lambda_0, 10 in the paper; 1 in the later code.
-        kl_weight: lambda_1, 0.1 in the paper; 0 counts divergences as the authors' code does.
+        gan_loss: any adversarial loss; "vanilla" in the paper.
+        gan_weight: lambda_0.
+        kl_weight: lambda_1.
         reconstruction_loss: of an image by its own domain's VAE and by the cycle; "l1" is the paper's Laplacian.
-        reconstruction_weight: lambda_2, 100 in the paper; 10 in the later code.
-        kl_cycle_weight: lambda_3, of the codes of an image and of its translation; 0.01 in the later code.
-        cycle_weight: lambda_4, 100 in the paper; 10 in the later code.
+        reconstruction_weight: lambda_2.
+        kl_cycle_weight: lambda_3, of the codes of an image and its translation; in the authors' versions of the latter.
+        cycle_weight: lambda_4.
         discriminator_steps: discriminator updates for each generator update.
-        init: initialisation of the weights.
+        init: initialisation of the weights; in the version "later" discriminators have "normal" whatever it is.
         init_gain: its standard deviation or gain.
         learning_rate: of Adam.
         betas: of Adam.
         weight_decay: of Adam: an L2 penalty in the gradient.
-        halve_every: the learning rate halves every so many steps; 0: never. 100000 in the later code.
+        halve_every: the learning rate halves every so many steps; 0: never.
 
     >>> import torch
     >>> method = UNIT(domains=["label", "photo"], generator={"name": "unit", "width": 4})
@@ -76,6 +76,7 @@ class UNIT(TwoWayMethod):
         channels: Annotated[list[Channels], Items(2)] = [3, 3],
         generator: Part[CodeGenerator] = "unit",
         discriminator: Part[Discriminator] = "unit",
+        version: Literal["paper", "first", "later"] = "paper",
         shared: bool = True,
         gan_loss: Part[AdversarialLoss] = "vanilla",
         gan_weight: Weight = 10.0,
@@ -111,8 +112,10 @@ class UNIT(TwoWayMethod):
         self.kl_cycle_weight, self.cycle_weight = kl_cycle_weight, cycle_weight
         self.discriminator_steps, self.halve_every = discriminator_steps, halve_every
         self.learning_rate, self.betas, self.weight_decay = learning_rate, betas, weight_decay
+        self.version = version
         for network in (self.generator, self.shared, self.discriminator):
-            init_weights(network, init, init_gain)
+            kind = "normal" if version == "later" and network is self.discriminator else init
+            init_weights(network, kind, init_gain, zero_bias=version != "first")
 
     def vae(self, domain: str) -> CodeGenerator:
         """The layers of encoder and decoder that `domain` has to itself."""
@@ -148,7 +151,7 @@ class UNIT(TwoWayMethod):
         losses = {}
         for domain in self.domains:  # L_VAE
             same = self.decode(code[domain], domain)
-            losses[f"kl_{domain}"] = self.kl_weight * _kl(mean[domain])
+            losses[f"kl_{domain}"] = self.kl_weight * self._divergence(mean[domain], code[domain])
             losses[f"reconstruction_{domain}"] = self.reconstruction_weight * self.reconstruction_loss(
                 same, real[domain]
             )
@@ -157,11 +160,19 @@ class UNIT(TwoWayMethod):
             judged = self.discriminator[f"of_{to}"](translation)
             losses[f"gan_{to}"] = self.gan_weight * self.gan_loss.generator(judged)  # L_GAN: of translations only
             back = self.encode(translation, to)  # L_CC
-            losses[f"kl_cycle_{source}"] = self.kl_cycle_weight * (_kl(mean[source]) + _kl(back))
+            drawn = _sample(back)
+            divergence = self._divergence(back, drawn)
+            if self.version == "paper":
+                divergence = divergence + self._divergence(mean[source], code[source])
+            losses[f"kl_cycle_{source}"] = self.kl_cycle_weight * divergence
             losses[f"cycle_{source}"] = self.cycle_weight * self.reconstruction_loss(
-                self.decode(_sample(back), source), real[source]
+                self.decode(drawn, source), real[source]
             )
         return losses
+
+    def _divergence(self, mean: Tensor, code: Tensor) -> Tensor:
+        """KL of N(mean, 1) from N(0, 1), as it is counted; the first code takes it of what is drawn from there."""
+        return (code if self.version == "first" else mean).float().square().mean()
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"generator": (self.generator, self.shared), "discriminator": (self.discriminator,)}
@@ -220,10 +231,25 @@ class UNIT(TwoWayMethod):
         return self(image, to=domain, source=domain)
 
 
+class UNITLater(UNIT):
+    """UNIT as the authors' later public code has it: nothing is shared, and networks, losses and weights are others.
+
+    The perceptual (VGG) loss of that code, for street scenes, needs a download and is left out.
+    """
+
+    recipe: ClassVar[dict[str, Any]] = {"steps": 1_000_000, "batch_size": 1, "load_size": 256, "crop_size": 256}
+    fixed: ClassVar[dict[str, Any]] = {"version": "later"}
+    defaults: ClassVar[dict[str, Any]] = {
+        "generator": "unit_public", "discriminator": "unit_public", "shared": False, "gan_loss": "lsgan",
+        "gan_weight": 1.0, "reconstruction_weight": 10.0, "cycle_weight": 10.0, "kl_weight": 0.01,
+        "kl_cycle_weight": 0.01, "init": "kaiming", "halve_every": 100_000,
+    }  # fmt: skip
+    tiny_options: ClassVar[dict[str, Any]] = {
+        "generator": {"name": "unit_public", "width": 4, "blocks": 1},
+        "discriminator": {"name": "unit_public", "width": 4, "layers": 2, "scales": 2},
+    }
+
+
 def _sample(mean: Tensor) -> Tensor:
     """A draw from N(mean, 1)."""
     return mean + torch.randn_like(mean)
-
-
-def _kl(mean: Tensor) -> Tensor:
-    return mean.float().square().mean()

@@ -1,13 +1,16 @@
 """The networks of UNIT (Liu, Breuel and Kautz, NIPS 2017, arXiv 1703.00848): auto-encoders whose layers next to the
-code two domains can share, and a multi-scale discriminator. Sizes are those of the authors' code for the paper (its
-branch version_02); `UNITPublic` is the generator of their later code (its branch master)."""
+code two domains can share, and multi-scale discriminators. Sizes are those of the authors' code for the paper (its
+branch version_02); `UNITPublic` and `UNITPublicDiscriminator` are those of their later code (its branch master)."""
 
 from __future__ import annotations
 
+import functools
 import itertools
 from abc import abstractmethod
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
+import torch
 from torch import Tensor, nn
 
 from i2izoo.contracts.ranges import Blocks, Channels, Range, Share
@@ -16,6 +19,9 @@ from i2izoo.interfaces import Discriminator, Generator
 from i2izoo.nn.blur import BlurDown
 from i2izoo.nn.norm import InstanceNorm
 from i2izoo_gan.resnet import ResidualBlock
+
+Layers: TypeAlias = Annotated[int, Range(1, 12)]
+Scales: TypeAlias = Annotated[int, Range(1, 8)]
 
 
 class CodeGenerator(Generator):
@@ -60,7 +66,6 @@ class UNITGenerator(CodeGenerator):
         shared_blocks: how many of them another module holds; see `CodeGenerator`.
         dropout: probability of dropout at the end of each residual block.
 
-    >>> import torch
     >>> network = UNITGenerator(width=4, blocks=1)
     >>> code = network.encode(torch.zeros(1, 3, 16, 24))
     >>> code.shape, network.decode(code).shape
@@ -118,7 +123,6 @@ class UNITPublic(CodeGenerator):
         blocks: residual blocks on each side of the code, with the shared ones.
         shared_blocks: how many of them another module holds; see `CodeGenerator`.
 
-    >>> import torch
     >>> UNITPublic(width=4, blocks=1)(torch.zeros(1, 3, 16, 24)).shape
     torch.Size([1, 3, 16, 24])
     """
@@ -150,7 +154,7 @@ class UNITPublic(CodeGenerator):
             down.append(nn.ReLU(inplace=True))
         for before, after in ((4 * width, 2 * width), (2 * width, width)):
             up += [nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 5, 1, 2, padding_mode="reflect")]
-            up += [nn.GroupNorm(1, after), nn.ReLU(inplace=True)]  # one group: layer norm with a gain for each channel
+            up += [_LayerNorm(after), nn.ReLU(inplace=True)]
         last = nn.Conv2d(width, out_channels, 7, 1, 3, padding_mode="reflect")
         self.encoder = nn.Sequential(*down, *self._blocks(own))
         self.decoder = nn.Sequential(*self._blocks(own), *up, last, nn.Tanh())
@@ -166,16 +170,16 @@ class UNITPublic(CodeGenerator):
 class UNITDiscriminator(Discriminator):
     """C64-C128-C256-C512 with stride 2 and without norm, and a 1 x 1 convolution, at the image's size and its halves.
 
-    One map of logits for each scale, finest first, whose logits see 31 (46), 63 (93) and 127 (187) pixels.
+    One map of logits for each scale, finest first, whose logits see 31 (46), 63 (93) and 127 (187) pixels. LeakyReLU
+    of slope 0.01, zeros at the edges, and a binomial blur with replicated edges before an image is halved.
 
     Args:
         in_channels: channels of what it judges.
         width: channels of the first layer at every scale; they double to 8 x width.
         layers: convolutions with stride 2.
-        kernel: 3 as in the authors' code for the paper, 4 as in their later one.
+        kernel: of these; 3 as in the authors' code for the paper.
         scales: number of such networks; 1 in the paper's table, 3 in its code.
 
-    >>> import torch
     >>> [logits.shape[2] for logits in UNITDiscriminator(in_channels=3, width=4)(torch.zeros(1, 3, 128, 128))]
     [8, 4, 2]
     """
@@ -187,28 +191,88 @@ class UNITDiscriminator(Discriminator):
         *,
         in_channels: Channels = 3,
         width: Channels = 64,
-        layers: Annotated[int, Range(1, 12)] = 4,
+        layers: Layers = 4,
         kernel: Literal[3, 4] = 3,
-        scales: Annotated[int, Range(1, 8)] = 3,
+        scales: Scales = 3,
     ) -> None:
         super().__init__()
-        widths = [in_channels, *(width * min(2**level, 8) for level in range(layers))]
-        self.scales = nn.ModuleList()
-        for _ in range(scales):
-            blocks: list[nn.Module] = []
-            for before, after in itertools.pairwise(widths):
-                blocks += [nn.Conv2d(before, after, kernel, 2, 1), nn.LeakyReLU(0.2)]
-            self.scales.append(nn.Sequential(*blocks, nn.Conv2d(widths[-1], 1, 1)))
-        self.downsample = BlurDown(in_channels)
+        convolution = functools.partial(nn.Conv2d, kernel_size=kernel, stride=2, padding=1)
+        self.scales = _scales(convolution, 0.01, in_channels, width, layers, scales)
+        self.downsample = BlurDown(in_channels, "replicate")
         self.min_size = 2 ** (layers + scales - 1)
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        logits = []
-        for index, scale in enumerate(self.scales):
-            if index:
-                image = self.downsample(image)
-            logits.append(scale(image))
-        return logits
+        return _judged(image, self.scales, self.downsample)
+
+
+class UNITPublicDiscriminator(Discriminator):
+    """The discriminator of the authors' later public code: as `UNITDiscriminator`, with other convolutions and halves.
+
+    4 x 4 with reflected edges, LeakyReLU of slope 0.2; an image is halved by the mean of 3 x 3 pixels.
+
+    Args:
+        in_channels: channels of what it judges.
+        width: channels of the first layer at every scale; they double to 8 x width.
+        layers: convolutions with stride 2.
+        scales: number of such networks.
+
+    >>> [logits.shape[2] for logits in UNITPublicDiscriminator(in_channels=3, width=4)(torch.zeros(1, 3, 128, 128))]
+    [8, 4, 2]
+    """
+
+    tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "layers": 2, "scales": 2}
+
+    def __init__(
+        self, *, in_channels: Channels = 3, width: Channels = 64, layers: Layers = 4, scales: Scales = 3
+    ) -> None:
+        super().__init__()
+        convolution = functools.partial(nn.Conv2d, kernel_size=4, stride=2, padding=1, padding_mode="reflect")
+        self.scales = _scales(convolution, 0.2, in_channels, width, layers, scales)
+        self.downsample = nn.AvgPool2d(3, 2, 1, count_include_pad=False)
+        self.min_size = 2 ** (layers + scales - 1)
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        return _judged(image, self.scales, self.downsample)
+
+
+def _scales(
+    convolution: Callable[[int, int], nn.Module], slope: float, in_channels: int, width: int, layers: int, scales: int
+) -> nn.ModuleList:
+    """The same network for each scale."""
+    widths = [in_channels, *(width * min(2**level, 8) for level in range(layers))]
+    networks = nn.ModuleList()
+    for _ in range(scales):
+        blocks: list[nn.Module] = []
+        for before, after in itertools.pairwise(widths):
+            blocks += [convolution(before, after), nn.LeakyReLU(slope)]
+        networks.append(nn.Sequential(*blocks, nn.Conv2d(widths[-1], 1, 1)))
+    return networks
+
+
+def _judged(image: Tensor, scales: Iterable[nn.Module], downsample: nn.Module) -> list[Tensor]:
+    logits = []
+    for index, scale in enumerate(scales):
+        image = downsample(image) if index else image
+        logits.append(scale(image))
+    return logits
+
+
+class _LayerNorm(nn.Module):
+    """Layer norm over C x H x W with a gain and an offset for each channel, as in the authors' later code.
+
+    Unlike torch's it divides by the unbiased deviation plus 1e-5, and its gains begin between 0 and 1, evenly drawn.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        full = x.to(torch.promote_types(x.dtype, torch.float32))
+        deviation, mean = torch.std_mean(full, dim=(1, 2, 3), keepdim=True)
+        normalised = ((full - mean) / (deviation + 1e-5)).to(x.dtype)
+        return normalised * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
 
 
 class _DropoutBlock(nn.Module):

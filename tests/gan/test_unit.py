@@ -5,8 +5,8 @@ import itertools
 
 import pytest
 import torch
-from i2izoo_gan.unit import UNIT
-from i2izoo_gan.unit_nets import UNITDiscriminator, UNITGenerator, UNITPublic
+from i2izoo_gan.unit import UNIT, UNITLater
+from i2izoo_gan.unit_nets import UNITDiscriminator, UNITGenerator, UNITPublic, UNITPublicDiscriminator
 from steps import batch, train
 from torch import nn
 
@@ -52,9 +52,16 @@ def test_parameters_of_the_paper_s_networks():
     assert size(UNITDiscriminator()) == 3 * scale
 
 
-@pytest.mark.parametrize(("kernel", "fields"), [(3, (31, 63, 127)), (4, (46, 93, 187))])
-def test_what_a_logit_sees(kernel, fields):
-    network = UNITDiscriminator(width=2, kernel=kernel).double()
+@pytest.mark.parametrize(
+    ("network", "fields"),
+    [
+        (UNITDiscriminator(width=2), (31, 63, 127)),
+        (UNITDiscriminator(width=2, kernel=4), (46, 93, 187)),
+        (UNITPublicDiscriminator(width=2), (46, 93, 187)),
+    ],
+)
+def test_what_a_logit_sees(network, fields):
+    network = network.double()
     with torch.no_grad():  # positive throughout: no part of the field cancels out
         for p in network.parameters():
             p.fill_(0.1)
@@ -72,6 +79,156 @@ def test_a_generator_can_lack_its_innermost_blocks_only():
     whole, outer = UNITGenerator(width=4, blocks=3), UNITGenerator(width=4, blocks=3, shared_blocks=1)
     assert size(whole) - size(outer) == sum(map(size, outer.shared_layers()))
     assert sum(map(size, whole.shared_layers())) == 0
+
+
+def with_weights_of(plain, network):
+    """Plain torch modules with our weights, in the order in which both have them."""
+    theirs, ours = list(plain.parameters()), list(network.parameters())
+    assert [p.shape for p in theirs] == [p.shape for p in ours]
+    with torch.no_grad():
+        for p, value in zip(theirs, ours, strict=True):
+            p.copy_(value)
+    return plain
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(32, 32), (33, 46)])
+def test_the_discriminator_of_the_first_code_in_plain_torch(size):
+    """COCOMsDis of version_02: nn.LeakyReLU with its own slope, OpenCV's Gaussian of three taps, replicated edges."""
+    network = UNITDiscriminator(width=4).double()
+    scale = [nn.Conv2d(3, 4, 3, 2, 1), nn.LeakyReLU(), nn.Conv2d(4, 8, 3, 2, 1), nn.LeakyReLU()]
+    scale += [
+        nn.Conv2d(8, 16, 3, 2, 1),
+        nn.LeakyReLU(),
+        nn.Conv2d(16, 32, 3, 2, 1),
+        nn.LeakyReLU(),
+        nn.Conv2d(32, 1, 1),
+    ]
+    scales = nn.ModuleList(copy.deepcopy(nn.Sequential(*scale)) for _ in range(3)).double()
+    with_weights_of(scales, network)
+    taps = torch.tensor([0.25, 0.5, 0.25], dtype=torch.float64)
+    kernel = (taps[:, None] * taps).expand(3, 1, 3, 3)
+    image = torch.rand(2, 3, *size, dtype=torch.float64) * 2 - 1
+    for plain, found in zip(scales, network(image), strict=True):
+        torch.testing.assert_close(found, plain(image), rtol=0, atol=1e-12)
+        blurred = nn.functional.conv2d(nn.functional.pad(image, (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
+        image = blurred[:, :, ::2, ::2]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", [(64, 64), (64, 47)])
+def test_the_discriminator_of_the_later_code_in_plain_torch(size):
+    """MsImageDis of master."""
+
+    def block(before, after):
+        return [nn.ReflectionPad2d(1), nn.Conv2d(before, after, 4, 2), nn.LeakyReLU(0.2)]
+
+    network = UNITPublicDiscriminator(width=4, scales=2).double()
+    scale = [*block(3, 4), *block(4, 8), *block(8, 16), *block(16, 32), nn.Conv2d(32, 1, 1)]
+    scales = nn.ModuleList(copy.deepcopy(nn.Sequential(*scale)) for _ in range(2)).double()
+    with_weights_of(scales, network)
+    downsample = nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)
+    image = torch.rand(2, 3, *size, dtype=torch.float64) * 2 - 1
+    for plain, found in zip(scales, network(image), strict=True):
+        torch.testing.assert_close(found, plain(image), rtol=0, atol=1e-12)
+        image = downsample(image)
+
+
+class LayerNorm(nn.Module):
+    """That of the later code (networks.py), by its equations."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.gamma, self.beta = nn.Parameter(torch.zeros(channels)), nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x):
+        flat = x.flatten(1)
+        mean = flat.mean(1).view(-1, 1, 1, 1)
+        deviation = ((flat - flat.mean(1, keepdim=True)).pow(2).sum(1) / (flat.shape[1] - 1)).sqrt().view(-1, 1, 1, 1)
+        return (x - mean) / (deviation + 1e-5) * self.gamma.view(1, -1, 1, 1) + self.beta.view(1, -1, 1, 1)
+
+
+class Residual(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        layers = [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), nn.InstanceNorm2d(channels), nn.ReLU()]
+        layers += [nn.ReflectionPad2d(1), nn.Conv2d(channels, channels, 3), nn.InstanceNorm2d(channels)]
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x):
+        return x + self.model(x)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("contrast", [1.0, 1e-5])  # the second, where it matters that eps is added to the deviation
+def test_the_generator_of_the_later_code_in_plain_torch(contrast):
+    """VAEGen of master: ContentEncoder and Decoder."""
+    network = UNITPublic(width=4, blocks=2).double()
+
+    def block(pad, convolution, norm, activation):
+        return [nn.ReflectionPad2d(pad), convolution, norm, activation]
+
+    down = block(3, nn.Conv2d(3, 4, 7), nn.InstanceNorm2d(4), nn.ReLU())
+    for before in (4, 8):
+        down += block(1, nn.Conv2d(before, 2 * before, 4, 2), nn.InstanceNorm2d(2 * before), nn.ReLU())
+    up = []
+    for before in (16, 8):
+        up += [nn.Upsample(scale_factor=2)]
+        up += block(2, nn.Conv2d(before, before // 2, 5), LayerNorm(before // 2), nn.ReLU())
+    up += [nn.ReflectionPad2d(3), nn.Conv2d(4, 3, 7), nn.Tanh()]
+    encoder = with_weights_of(nn.Sequential(*down, Residual(16), Residual(16)).double(), network.encoder)
+    decoder = with_weights_of(nn.Sequential(Residual(16), Residual(16), *up).double(), network.decoder)
+    image = torch.rand(2, 3, 16, 24, dtype=torch.float64) * 2 - 1
+    code = network.encode(image)
+    torch.testing.assert_close(code, encoder(image), rtol=0, atol=1e-12)
+    torch.testing.assert_close(network.decode(contrast * code), decoder(contrast * code), rtol=0, atol=1e-12)
+
+
+def layers_of(*modules):
+    return [m for module in modules for m in module.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
+
+
+def test_initial_weights_of_each_version():
+    """version_02 draws weights from N(0, 0.02) and leaves biases to torch, which draws them evenly from +-1 / sqrt(fan
+    in); master draws those of generators by Kaiming's rule, those of discriminators from N(0, 0.02), and biases are 0;
+    the gains of its layer norm are from U(0, 1)."""
+    torch.manual_seed(0)
+    first, later = UNIT(version="first"), UNITLater()
+    for layer in layers_of(first):
+        fan_in = layer.weight[0].numel()
+        bound = fan_in**-0.5
+        assert layer.bias.any()
+        assert layer.bias.abs().max() <= bound
+        if layer.weight.numel() > 1000:
+            assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
+        if layer.bias.numel() > 100:
+            assert layer.bias.std().item() == pytest.approx(bound / 3**0.5, rel=0.25)
+    for layer in layers_of(later.generator):
+        assert layer.weight.std().item() == pytest.approx((2 / layer.weight[0].numel()) ** 0.5, rel=0.1)
+        assert not layer.bias.any()
+    for layer in layers_of(later.discriminator):
+        if layer.weight.numel() > 1000:
+            assert layer.weight.std().item() == pytest.approx(0.02, rel=0.1)
+        assert not layer.bias.any()
+    gains = torch.cat([p for n, p in later.generator.named_parameters() if p.ndim == 1 and n.endswith("weight")])
+    assert len(gains) == 2 * (128 + 64)
+    assert 0 <= gains.min() < 0.1
+    assert 0.9 < gains.max() <= 1
+    assert gains.mean().item() == pytest.approx(0.5, abs=0.06)
+    assert not any(
+        b.any() for b in [layer.bias for layer in layers_of(UNIT(generator=VAE, discriminator=DISCRIMINATOR))]
+    )
+
+
+def test_what_the_later_code_s_settings_are():
+    """configs/unit_gta2city_folder.yaml, but for the perceptual loss."""
+    config = UNITLater().config
+    weights = ("gan_weight", "reconstruction_weight", "cycle_weight", "kl_weight", "kl_cycle_weight")
+    assert [config[w] for w in weights] == [1, 10, 10, 0.01, 0.01]
+    assert (config["learning_rate"], config["betas"], config["weight_decay"]) == (1e-4, [0.5, 0.999], 1e-4)
+    assert (config["gan_loss"]["name"], config["shared"], config["halve_every"]) == ("lsgan", False, 100_000)
+    assert config["generator"] == {"name": "unit_public", "width": 64, "blocks": 4}
+    assert config["discriminator"] == {"name": "unit_public", "width": 64, "layers": 4, "scales": 3}
 
 
 # -------------------------------------------------------------------------------------------------- shared, but once
@@ -164,10 +321,22 @@ def test_resumed_with_an_average(tmp_path):
 # -------------------------------------------------------------------------------------- training, against plain torch
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_two_steps_against_plain_torch(shared):
-    """In float64; the noise is drawn in one order on both sides."""
-    method = unit(shared=shared, discriminator=DISCRIMINATOR | {"scales": 1}).double()
+VERSIONS = {
+    "paper": (UNIT, TINY, {"gan": 10, "l1": 100, "kl": 0.1}),
+    "paper, apart": (UNIT, TINY | {"shared": False}, {"gan": 10, "l1": 100, "kl": 0.1}),
+    "first": (UNIT, TINY | {"version": "first"}, {"gan": 10, "l1": 100, "kl": 0.1}),
+    "later": (UNITLater, {"domains": ["a", "b"], **UNITLater.tiny_options}, {"gan": 1, "l1": 10, "kl": 0.01}),
+}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_five_steps_against_plain_torch(version):
+    """In float64; the noise is drawn in one order on both sides. `gen_update` and `dis_update` of the authors' trainers
+    take the divergence of the code that was drawn (version_02) or of its mean (master), of each code once; the paper's
+    equations 3 and 8 take that of the mean, of the first code in both."""
+    kind, options, weight = VERSIONS[version]
+    torch.manual_seed(0)
+    method = kind(**options | {"init": "kaiming"}).double()
     twin, before = copy.deepcopy(method), copy.deepcopy(method.state_dict())
     enc = {d: nn.Sequential(twin.vae(d).encoder, twin.shared["encoder"]) for d in "ab"}
     dec = {d: nn.Sequential(twin.shared["decoder"], twin.vae(d).decoder) for d in "ab"}
@@ -176,19 +345,21 @@ def test_two_steps_against_plain_torch(shared):
     discriminators = list(itertools.chain(*(m.parameters() for m in dis.values())))
     g_step = torch.optim.Adam(list(generator), lr=1e-4, betas=(0.5, 0.999), weight_decay=1e-4)
     d_step = torch.optim.Adam(discriminators, lr=1e-4, betas=(0.5, 0.999), weight_decay=1e-4)
-    bce, l1, ours = nn.BCEWithLogitsLoss(), nn.L1Loss(), stepper_of(method)
+    measure = nn.MSELoss() if version == "later" else nn.BCEWithLogitsLoss()
+    l1, ours = nn.L1Loss(), stepper_of(method)
 
     def noisy(mu):
         return mu + torch.randn_like(mu)
 
-    def kl(mu):
-        return (mu**2).mean()
+    def kl(mu, drawn):
+        return weight["kl"] * ((drawn if version == "first" else mu) ** 2).mean()
 
     def judge(domain, image, real):
-        logits = dis[domain](image)[0]
-        return bce(logits, torch.ones_like(logits) if real else torch.zeros_like(logits))
+        scales = dis[domain](image)
+        assert len(scales) == 2
+        return weight["gan"] * sum(measure(x, torch.ones_like(x) if real else torch.zeros_like(x)) for x in scales)
 
-    for step in range(2):
+    for step in range(5):
         data = batch(PAIR, step, dtype=torch.float64)
         a, b = data["a"], data["b"]
         torch.manual_seed(step)
@@ -198,8 +369,8 @@ def test_two_steps_against_plain_torch(shared):
         z_a, z_b = noisy(enc["a"](a)), noisy(enc["b"](b))
         fake_b, fake_a = dec["b"](z_a).detach(), dec["a"](z_b).detach()
         losses = {
-            "d_a": 10 * (judge("a", a, True) + judge("a", fake_a, False)),
-            "d_b": 10 * (judge("b", b, True) + judge("b", fake_b, False)),
+            "d_a": judge("a", a, True) + judge("a", fake_a, False),
+            "d_b": judge("b", b, True) + judge("b", fake_b, False),
         }
         d_step.zero_grad()
         sum(losses.values()).backward()
@@ -207,20 +378,26 @@ def test_two_steps_against_plain_torch(shared):
 
         mu_a, mu_b = enc["a"](a), enc["b"](b)
         z_a, z_b = noisy(mu_a), noisy(mu_b)
-        a_b, b_a = dec["b"](z_a), dec["a"](z_b)
-        mu_ab, mu_ba = enc["b"](a_b), enc["a"](b_a)
-        a_b_a, b_a_b = dec["a"](noisy(mu_ab)), dec["b"](noisy(mu_ba))
+        a_a, b_b = dec["a"](z_a), dec["b"](z_b)
+        twice = 1 if version.startswith("paper") else 0
+        # in the order of the directions, a to b first: the noise of the codes of translations
+        a_b = dec["b"](z_a)
+        mu_ab = enc["b"](a_b)
+        z_ab = noisy(mu_ab)
+        b_a = dec["a"](z_b)
+        mu_ba = enc["a"](b_a)
+        z_ba = noisy(mu_ba)
         terms = {
-            "kl_a": 0.1 * kl(mu_a),
-            "kl_b": 0.1 * kl(mu_b),
-            "reconstruction_a": 100 * l1(dec["a"](z_a), a),
-            "reconstruction_b": 100 * l1(dec["b"](z_b), b),
-            "gan_a": 10 * judge("a", b_a, True),
-            "gan_b": 10 * judge("b", a_b, True),
-            "kl_cycle_a": 0.1 * (kl(mu_a) + kl(mu_ab)),
-            "kl_cycle_b": 0.1 * (kl(mu_b) + kl(mu_ba)),
-            "cycle_a": 100 * l1(a_b_a, a),
-            "cycle_b": 100 * l1(b_a_b, b),
+            "kl_a": kl(mu_a, z_a),
+            "kl_b": kl(mu_b, z_b),
+            "reconstruction_a": weight["l1"] * l1(a_a, a),
+            "reconstruction_b": weight["l1"] * l1(b_b, b),
+            "gan_a": judge("a", b_a, True),
+            "gan_b": judge("b", a_b, True),
+            "kl_cycle_a": kl(mu_ab, z_ab) + twice * kl(mu_a, z_a),
+            "kl_cycle_b": kl(mu_ba, z_ba) + twice * kl(mu_b, z_b),
+            "cycle_a": weight["l1"] * l1(dec["a"](z_ab), a),
+            "cycle_b": weight["l1"] * l1(dec["b"](z_ba), b),
         }
         g_step.zero_grad()
         sum(terms.values()).backward()
@@ -230,7 +407,7 @@ def test_two_steps_against_plain_torch(shared):
         torch.testing.assert_close(logged, losses, rtol=1e-5, atol=1e-5)
         expected = dict(twin.named_parameters())
         for name, value in method.named_parameters():
-            torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-7, msg=name)
+            torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-6, msg=name)
     assert not any(torch.equal(p, before[n]) for n, p in method.named_parameters() if n.endswith("weight"))
 
 
