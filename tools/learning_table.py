@@ -2,6 +2,7 @@
 
     python tools/learning_table.py                                  # ten seeds, each on 1, 2 and 4 threads
     python tools/learning_table.py --seeds 0-2 --threads 1 -k unit  # one file's, say, while it is worked on
+    python tools/learning_table.py --reports learning               # what stands in the folder is not run again
 
 Room is the distance of the worst run to the bound, in parts of the distance between bound and no learning at all.
 """
@@ -30,29 +31,44 @@ def main() -> None:
     parser.add_argument("--seeds", default="0-9")
     parser.add_argument("--threads", default="1,2,4")
     parser.add_argument("-k", dest="chosen", default="")
+    parser.add_argument("--reports", type=Path, help="a folder that keeps the report of each process, to go on from")
     words = parser.parse_args()
+    first, _, last = words.seeds.partition("-")
     runs: Runs = defaultdict(list)
     passed = True
-    for threads in words.threads.split(","):
-        passed &= run(words.seeds, threads, words.chosen, runs)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (words.reports or Path(temporary)).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        for seed in range(int(first), int(last or first) + 1):
+            for threads in words.threads.split(","):
+                report = folder / f"{threads}-threads-seed-{seed}.xml"
+                if not report.exists():
+                    run(report, seed, threads, words.chosen)
+                passed &= read(report, runs)
     print(table(runs))
     sys.exit(not passed)
 
 
-def run(seeds: str, threads: str, chosen: str, runs: Runs) -> bool:
-    """Add the values of one process that has some number of threads; whether all of its tests passed."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-m", "learns", "-n", "0", "-p", "no:cacheprovider", "tests"]
-        command += ["-k", chosen, f"--junitxml={report}", f"--learning-seed={seeds}"]
-        environment = {**os.environ, "OMP_NUM_THREADS": threads}
-        done = subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=False)
-        for case in ElementTree.parse(report).iter("testcase"):
-            test = re.sub(r"-?seed\d+|\[seed\d+\]", "", f"{case.get('classname')}::{case.get('name')}")
-            for found in case.iter("property"):
-                value = json.loads(found.get("value", ""))
-                runs[test.removeprefix("tests."), value.pop("what")].append(value)
-    return done.returncode == 0
+def run(report: Path, seed: int, threads: str, chosen: str) -> None:
+    """Run the tests in one process, which has some number of threads."""
+    unfinished = report.with_suffix(".part")
+    command = [sys.executable, "-m", "pytest", "-m", "learns", "-n", "0", "-p", "no:cacheprovider", "tests"]
+    command += ["-k", chosen, f"--junitxml={unfinished}", f"--learning-seed={seed}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": threads}
+    subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=False)
+    unfinished.replace(report)
+
+
+def read(report: Path, runs: Runs) -> bool:
+    """Add the values in a report to those of other runs; whether all of its tests passed."""
+    passed = True
+    for case in ElementTree.parse(report).iter("testcase"):
+        passed &= case.find("failure") is None and case.find("error") is None
+        test = re.sub(r"-?seed\d+|\[seed\d+\]", "", f"{case.get('classname')}::{case.get('name')}")
+        for found in case.iter("property"):
+            value = json.loads(found.get("value", ""))
+            runs[test.removeprefix("tests."), value.pop("what")].append(value)
+    return passed
 
 
 def table(runs: Runs) -> str:
