@@ -419,9 +419,9 @@ def test_both_modes_are_learned(kind, learned, learning_seed):
     out, mode = translations(method, data)
     left, right = (mode > 0.7).sum().item(), (mode < -0.7).sum().item()
     learned("translations to the rarer mode", min(left, right), above=11, untrained=0)
-    learned("translations to one of the modes", left + right, above=44, untrained=0)
-    learned("distance to the left mode", (out[mode > 0.7] - HALVES).abs().mean(), below=0.3, untrained=0.8)
-    learned("distance to the right mode", (out[mode < -0.7] + HALVES).abs().mean(), below=0.3, untrained=0.8)
+    learned("translations to one of the modes", left + right, above=40, untrained=0)
+    learned("distance to the left mode", (out[mode > 0.7] - HALVES).abs().mean(), below=0.4, untrained=0.8)
+    learned("distance to the right mode", (out[mode < -0.7] + HALVES).abs().mean(), below=0.4, untrained=0.8)
     with torch.inference_mode():
         styled = [sign * method(data, to="target", style=sign * HALVES) for sign in (1.0, -1.0)]
     learned("strength of a given style", min((s * HALVES).mean() / 0.64 for s in styled), above=0.7, untrained=0.0)
@@ -446,4 +446,4 @@ def test_clr_gan_keeps_z_readable(learned, learning_seed):
     with torch.inference_mode():
         read = method.encode(method(source(learning_seed, rows=64), to="target", latent=z))
     # nothing known is 0.8, sqrt(2 / pi)
-    learned("mean error of z", (read - z).abs().mean(), below=0.4, untrained=z.abs().mean())
+    learned("mean error of z", (read - z).abs().mean(), below=0.45, untrained=z.abs().mean())

@@ -548,7 +548,7 @@ def test_it_learns_the_colours_and_keeps_the_structure(kind, steps, rate, gan_lo
     """Before training, the colours are 0.4 off and the correlation is about 0."""
     correlation, colour = trained(kind, steps, learning_seed, learning_rate=rate, gan_loss=gan_loss)
     learned("correlation", correlation, above=0.75, untrained=0.0)
-    learned("distance of mean colours", colour, below=0.25, untrained=0.4)
+    learned("distance of mean colours", colour, below=0.28, untrained=0.4)
 
 
 def test_without_the_contrastive_loss_the_structure_is_lost(learned, learning_seed):
