@@ -15,11 +15,12 @@ from i2izoo.contracts.method import Method
 from i2izoo.errors import ConfigError, UnknownNameError, listing, suggest
 from i2izoo.models import notebook, storage
 from i2izoo.models.config_file import trained_at
+from i2izoo.models.module_like import ModuleLike
 from i2izoo.models.running import device_of, dtype_of
-from i2izoo.nn.device import find_device
+from i2izoo.nn.device import find_device, find_dtype
 
 
-class Model:
+class Model(ModuleLike):
     """What a `Translator` is, where it is and how it is kept, before anything is run.
 
     Attributes:
@@ -88,9 +89,11 @@ class Model:
     def dtype(self) -> torch.dtype:
         return dtype_of(self.method)
 
-    def to(self, device: str | torch.device | None = None, dtype: torch.dtype | None = None) -> Self:
-        """Move the method to a device ("auto": the fastest there is) or floating-point type; returns itself."""
-        device = None if device is None else find_device(device)
+    def to(self, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None) -> Self:
+        """Move the method to a device ("auto": the fastest there is) or a type ("fp16", "bf16"); returns itself."""
+        if isinstance(device, torch.dtype):  # as torch has it: model.to(torch.float16)
+            device, dtype = None, device
+        device, dtype = None if device is None else find_device(device), find_dtype(dtype)
         dtype = None if dtype == self.dtype else dtype  # a part that was loaded in float32 on purpose stays so
         try:
             self.method.to(device=device, dtype=dtype)
@@ -142,7 +145,7 @@ class Model:
         self,
         folder: str | os.PathLike[str],
         *,
-        dtype: torch.dtype | None = None,
+        dtype: str | torch.dtype | None = None,
         card: str | None = None,
         training: bool | Collection[str] = False,
     ) -> Path:
@@ -150,7 +153,7 @@ class Model:
 
         Args:
             folder: created if missing.
-            dtype: store weights as this (`torch.float16` halves the file); None keeps them.
+            dtype: store weights as this ("fp16" halves the file); None keeps them.
             card: text of README.md; None renders it from the config.
             training: write `training/` as well, the weights that only training needs (a discriminator's), with which
                 `create(..., pretrained=folder)` and `i2izoo train --from` start; names: those of these sub-modules
@@ -158,7 +161,7 @@ class Model:
         """
         places = None if isinstance(training, bool) else training
         kept = None if training is False else storage.training_weights(self.method, places)
-        return self._save(folder, dtype, card, Path(folder).resolve().name, kept)
+        return self._save(folder, find_dtype(dtype), card, Path(folder).resolve().name, kept)
 
     def push_to_hub(
         self,

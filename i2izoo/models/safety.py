@@ -13,7 +13,7 @@ from i2izoo.errors import I2IZooError, StorageError
 CODE_KEYS = frozenset({"auto_map", "trust_remote_code", "custom_pipeline", "custom_code", "_target_", "__reduce__"})
 """Keys by which other libraries let a config name code to run; nothing of ours ever writes them."""
 
-FREE_TEXT = frozenset({"provenance", "plugin"})
+FREE_TEXT = frozenset({"provenance", "plugin", "plugins"})
 """Top-level keys of config.json whose strings are shown and never used as a name or a place."""
 
 

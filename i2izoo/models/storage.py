@@ -20,12 +20,13 @@ from torch import Tensor
 
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import StorageError
+from i2izoo.errors import StorageError, UnknownNameError
 from i2izoo.files import formats
 from i2izoo.files.locks import WAIT, locked
 from i2izoo.files.refusal import naming
 from i2izoo.files.writing import read_tensors, replace_folder, replacing, save_tensors
 from i2izoo.models.config_file import CARD, CONFIG, FORMAT, WEIGHTS, read_config
+from i2izoo.models.providers import explained, providers
 from i2izoo.models.safety import check_safe
 from i2izoo.nn.state import misfit
 
@@ -37,13 +38,14 @@ OF_METHOD = "method/"
 
 def method_config(method: Method, name: str, **facts: Any) -> dict[str, Any]:
     """What config.json holds: the method's name, options and directions, who provides it, and further JSON facts."""
-    entry = registry("methods").find(name)
+    (own, version), *others = providers(name, method.config).items()
     return {
         "i2izoo_format": FORMAT,
         "method": name,
         "options": method.config,
         "directions": dict(method.directions),
-        "plugin": {"distribution": entry.distribution, "version": entry.version},
+        "plugin": {"distribution": own, "version": version},
+        **({"plugins": dict(others)} if others else {}),
         **facts,
     }
 
@@ -142,8 +144,11 @@ def _scheduler_files(part: Any) -> dict[str, str]:
 
 def build_method(config: Mapping[str, Any]) -> Method:
     """Build the untrained method that a config describes, through the registries only."""
-    cls = registry("methods").get(config["method"])
-    return cls(**config.get("options", {}))
+    try:
+        cls = registry("methods").get(config["method"])
+        return cls(**config.get("options", {}))
+    except UnknownNameError as error:
+        raise explained(error, config) from error
 
 
 def load_folder(folder: str | os.PathLike[str], dtype: torch.dtype | None = None) -> tuple[Method, dict[str, Any]]:

@@ -24,6 +24,7 @@ from i2izoo.models.generating import Generating
 from i2izoo.models.locate import locate
 from i2izoo.models.running import read_items, run, tracked
 from i2izoo.models.starting import start_options, start_with
+from i2izoo.nn.device import find_device, find_dtype
 
 FAR_LARGER = 8
 """An image of more than so many times the pixels that a model has learned from is worth a warning."""
@@ -37,7 +38,7 @@ def load(
     cache_dir: str | os.PathLike[str] | None = None,
     local_files_only: bool = False,
     device: str | torch.device | None = None,
-    dtype: torch.dtype | None = None,
+    dtype: str | torch.dtype | None = None,
 ) -> Translator:
     """Load a trained translator.
 
@@ -51,7 +52,7 @@ def load(
         cache_dir: where downloads lie; None: the Hub's own cache.
         local_files_only: never ask the network.
         device: "cpu", "cuda", "cuda:1", "mps", or "auto" for the fastest there is; None: the CPU.
-        dtype: of weights and computation; None: float32.
+        dtype: of weights and computation: "fp16", "bf16", or torch's own; None: float32.
 
     Raises:
         UnknownNameError: there is no such entry, folder or possible repository; close matches are given.
@@ -63,6 +64,7 @@ def load(
     ...
     i2izoo.errors.UnknownNameError: there is no pretrained entry, folder or Hub repository 'no-such-model'...
     """
+    device, dtype = None if device is None else find_device(device), find_dtype(dtype)
     folder = locate(
         os.fspath(name_or_path), revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only
     )
