@@ -126,12 +126,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def show_warning(message: Warning | str, category: type[Warning], *place: Any) -> None:
+def show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
     """One of ours is a sentence on stderr; others are shown as Python does."""
     if issubclass(category, I2IZooWarning):
         print(f"i2izoo: {' '.join(str(message).split())}", file=sys.stderr)
     else:
-        print(warnings.formatwarning(message, category, *place[:2]), end="", file=sys.stderr)
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=sys.stderr)
 
 
 def sentence(error: Exception) -> str:

@@ -74,16 +74,13 @@ def open_dataset(
     }  # fmt: skip
     asked = {name: value for name, value in given.items() if value != GIVEN[name]}
     if isinstance(source, Dataset):
-        asked |= {"rename": rename} if rename and rename != source.option("rename") else {}
-        if asked:
-            raise DataError(f"the options {listing(asked)} cannot change a dataset that is already open.")
+        renamed = ["rename"] if rename and rename != source.option("rename") else []
+        if asked or renamed:
+            raise DataError(f"the options {listing([*asked, *renamed])} cannot change a dataset that is already open.")
         return source
     spec, names = _renamed(_spec(source), rename)
-    given_by = (spec, asked, dict(defaults or {}))
-    if names:
-        back = {name: own for own, name in names.items()}
-        given_by = (*(in_other_names(options, back) for options in given_by),)
-    options = _completed(*given_by)
+    back = {name: own for own, name in names.items()}
+    options = _completed(*(in_other_names(said, back) for said in (spec, asked, defaults or {})))
     opened, root = _class(options), options.get("root")
     options.pop("name", None)
     around = getattr(opened, "around", None)  # of a DerivedDataset, which opens its images by this function
