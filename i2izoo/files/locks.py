@@ -135,20 +135,22 @@ def _owner(place: Path) -> dict[str, Any]:
         found = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return found if isinstance(found, dict) and isinstance(found.get("pid"), int) else {}
 
 
 def _gone(owner: dict[str, Any]) -> bool:
     """Has whoever wrote the file ended, as far as can be told from here? For places without locks."""
     import psutil
 
-    return not owner or (owner.get("host") == socket.gethostname() and not psutil.pid_exists(int(owner.get("pid", 0))))
+    return not owner or (owner.get("host") == socket.gethostname() and not psutil.pid_exists(owner["pid"]))
 
 
 def _refusal(folder: Path, place: Path) -> WriteError:
     owner = _owner(place)
     who = f"process {owner.get('pid')} on {owner.get('host')}" if owner else "another process"
     since = f" since {owner['since']}" if "since" in owner else ""
+    elsewhere = owner.get("host", socket.gethostname()) != socket.gethostname()
+    more = f"; if it has ended, remove {str(place)!r}" if elsewhere else ""
     return WriteError(
-        f"{who} has been writing into {str(folder)!r}{since}; wait for it or stop it, or name another folder."
+        f"{who} has been writing into {str(folder)!r}{since}; wait for it or stop it, or name another folder{more}."
     )

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import random
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import training_run
 from PIL import Image
 from test_training_resume import LENGTH, assert_same_run, everything, log
 from training_run import trainer
+from two_processes import launch
 
 import i2izoo
 from i2izoo.cli.main import main
@@ -311,23 +311,16 @@ def test_two_processes_evaluate_once(tmp_path):
     """Gloo on the CPU: the values of one process with twice the batch, and nobody waits for ever."""
     options = {"steps": 2, "metrics": ["psnr"], "evaluate_every": 1, "checkpoint_every": 1}
     trainer("regression", tmp_path / "one", batch_size=2, **options).fit()
-    script = tmp_path / "run.py"
-    script.write_text(
-        "import json, os, sys, torch\n"
-        f"sys.path.insert(0, {os.path.dirname(training_run.__file__)!r})\n"
-        "import training_run\n"
-        "run = training_run.trainer('regression', sys.argv[1], batch_size=1, **json.loads(sys.argv[2]))\n"
-        "assert run.world == 2 and (run.validation is None) == (run.rank == 1)\n"
-        "run.fit()\n"
-        "torch.distributed.barrier()\n"
-        "os._exit(0)  # gloo's threads now and then abort the interpreter's own shutdown, after all is written\n"
+    launch(
+        tmp_path,
+        """
+        run = training_run.trainer("regression", sys.argv[1], batch_size=1, **json.loads(sys.argv[2]))
+        assert run.world == 2 and (run.validation is None) == (run.rank == 1)
+        run.fit()
+        """,
+        tmp_path / "two",
+        json.dumps(options),
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script),
-         str(tmp_path / "two"), json.dumps(options)],
-        env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
     one, two = metrics(tmp_path / "one"), metrics(tmp_path / "two")
     assert len(one) == len(two) == 2
     assert [float(row["psnr"]) for row in two] == pytest.approx([float(row["psnr"]) for row in one], abs=1e-3)
