@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import html
 import os
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -38,7 +39,12 @@ def _argument(command: str, action: argparse.Action) -> str:
     needed = " *(needed)*" if action.required and action.option_strings else ""
     place = f"{command}{name}"
     link = f'<a class="headerlink" href="#{place}" title="Permanent link">&para;</a>'
-    return f"{', '.join(shown)}{needed} {link} {{ #{place} }}\n:   {html.escape(action.help or '', quote=False)}"
+    return f"{', '.join(shown)}{needed} {link} {{ #{place} }}\n:   {_plain(action.help or '')}"
+
+
+def _plain(text: str) -> str:
+    """A text that Markdown shows as it is."""
+    return re.sub(r"([\\`*_\[\]])", r"\\\1", html.escape(text, quote=False))
 
 
 def _block(text: str) -> str:

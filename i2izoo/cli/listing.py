@@ -25,9 +25,9 @@ def add_to(commands: Any) -> None:
         *KINDS, kinds_too=True, files=False,
     )  # fmt: skip
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--pretrained", dest="kind", action="store_const", const="pretrained", help="only these")
-    which.add_argument("--methods", dest="kind", action="store_const", const="methods", help="only these")
-    which.add_argument("--kind", choices=list(KINDS), help="only this kind of part")
+    which.add_argument("--pretrained", dest="kind", action="store_const", const="pretrained", help="entries only")
+    which.add_argument("--methods", dest="kind", action="store_const", const="methods", help="methods only")
+    which.add_argument("--kind", choices=list(KINDS), metavar="KIND", help=f"only one of: {', '.join(KINDS)}")
     parser.add_argument("--names", action="store_true", help="names alone, one a line, for scripts")
     parser.set_defaults(run=run, parser=parser)
 

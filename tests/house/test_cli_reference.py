@@ -59,3 +59,8 @@ def test_each_argument_has_an_anchor_and_is_explained(words: tuple[str, ...], re
     for action in arguments:
         name = max(action.option_strings, key=len, default=f"-{action.dest}")
         assert "-".join(words) + name in anchors
+
+
+def test_what_is_no_markdown_is_shown_as_it_is(reference: ModuleType) -> None:
+    page = markdown.markdown(reference.command("list"), extensions=["attr_list", "def_list", "fenced_code"])
+    assert "'*facades*'" in page
