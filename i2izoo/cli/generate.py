@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from i2izoo.cli.completion import add_model
 from i2izoo.cli.options import generation_options, parse_options, parse_size
+from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import ImageError, listing
 from i2izoo.files.writing import write_text
 
@@ -116,7 +117,7 @@ def claim(folder: Path, wanted: dict[str, Any], taken: bool, force: bool) -> Non
     """
     place = folder / SETTINGS
     try:
-        before = json.loads(place.read_text(encoding="utf-8"))
+        before = parse_json(place.read_text(encoding="utf-8"))
     except FileNotFoundError:
         before = None
     except ValueError as error:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import json
+import math
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.contracts.annotations import matches
+from i2izoo.contracts.annotations import matches, shown
 from i2izoo.contracts.options import Schema, sort_options
+from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -126,13 +127,16 @@ def parse_value(text: str, annotation: Any) -> Any:
     plain = _json(text)
     readings = [plain, text, [_json(item) for item in text.split(",")], text.split(",")]
     # a bare word is never meant as a list where anything goes
-    return next((r for r in readings if matches(r, annotation)), plain)
+    return next((r for r in readings if matches(r, annotation, in_range=False)), plain)
 
 
 def _json(text: str) -> Any:
     if text in WORDS:
         return WORDS[text]
     try:
-        return json.loads(text, parse_constant=lambda _: text)
+        value = parse_json(text)
+    except ConfigError as error:
+        raise ConfigError(f"{shown(text)} is no value of an option: {error}.") from error
     except ValueError:
         return text
+    return text if isinstance(value, float) and not math.isfinite(value) else value  # JSON has no NaN

@@ -13,10 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 from i2izoo.contracts.annotations import check_value, describe_type, matches
+from i2izoo.contracts.plain import check_plain
 from i2izoo.errors import ConfigError, OptionTypeError, listing, suggest
-
-DEEPEST = 64
-"""How deep values of options may be nested; the deepest that there is in earnest, parts within parts, has 8 levels."""
 
 
 class _Checked(ABCMeta):
@@ -182,34 +180,29 @@ def missing_options(cls: type, options: dict[str, Any]) -> list[str]:
     return [n for n, p in schema(cls).items() if p.default is p.empty and n not in options]
 
 
-def _plain(value: Any, where: str, depth: int = 0) -> Any:
+def _plain(value: Any, where: str) -> Any:
     """A deep copy of a JSON value; tuples become lists."""
-    if depth > DEEPEST:  # also of what contains itself
-        raise ConfigError(f"{where.partition('.')[0]} nests values deeper than {DEEPEST} levels, as no option does.")
-    if value is None or isinstance(value, (bool, int)):
+    try:
+        check_plain(value)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}, as in no option.") from None
+    return _copied(value, where)
+
+
+def _copied(value: Any, where: str) -> Any:
+    if value is None or isinstance(value, (bool, int, str)):
         return value
-    if isinstance(value, str):
-        return _text(value, where)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ConfigError(f"{where} is {value!r}, which JSON cannot hold; use a finite number.")
         return float(value)  # numpy's doubles are floats too
     if isinstance(value, (list, tuple)):
-        return [_plain(v, where, depth + 1) for v in value]
+        return [_copied(v, where) for v in value]
     if isinstance(value, dict) and all(isinstance(k, str) for k in value):
-        return {_text(k, where): _plain(v, f"{where}.{k}", depth + 1) for k, v in value.items()}
+        return {k: _copied(v, f"{where}.{k}") for k, v in value.items()}
     raise OptionTypeError(
         f"{where} is a {type(value).__name__}; options are JSON values (None, bool, int, float, str, list, dict)."
     )
-
-
-def _text(text: str, where: str) -> str:
-    """Text that can be written, or a name of a file, whose bytes need be no text."""
-    try:
-        text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise ConfigError(f"{where} has the text {text!r}, in which half of a character is missing.") from None
-    return text
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

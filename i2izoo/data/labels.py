@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import DataError
 
 NAMES = ("metadata.csv", "metadata.jsonl")
@@ -73,7 +73,7 @@ def read_metadata(path: Path) -> Metadata | None:
     try:
         if path.suffix.lower() == ".jsonl":
             lines = enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1)
-            rows = {number: json.loads(line) for number, line in lines if line.strip()}
+            rows = {number: parse_json(line) for number, line in lines if line.strip()}
         else:
             with path.open(newline="", encoding="utf-8-sig") as file:
                 rows = dict(enumerate(csv.DictReader(file, skipinitialspace=True), start=2))

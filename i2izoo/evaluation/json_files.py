@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
+from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import EvaluationError
 
 
@@ -37,7 +37,7 @@ def read_json(path: Path, kind: str, verb: str) -> Any:
         EvaluationError: there is no such file, or it is damaged.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise EvaluationError(f"{str(path.parent)!r} holds no {kind}: it has no {path.name}.") from error
     except ValueError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ import torch
 from i2izoo.contracts.annotations import PartSpec, matches
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.metric import Metric, Score
+from i2izoo.contracts.plain import parse_json
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, EvaluationError, MetricError
 from i2izoo.evaluation.statistics import mean_interval
@@ -178,7 +178,9 @@ def _value(text: str, annotation: Any) -> Any:
     if matches(text, annotation):
         return text
     try:
-        return json.loads(text)
+        return parse_json(text)
+    except ConfigError as error:
+        raise ConfigError(f"a variant of a metric is no such thing: {error}.") from error
     except ValueError:
         return text
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from i2izoo.contracts.config import check_options
+from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import ConfigError, EvaluationError
 
 PROTOCOL = "protocol.json"
@@ -90,7 +91,7 @@ class Protocol:
         place = Path(path).expanduser()
         place = place / PROTOCOL if place.is_dir() else place
         try:
-            content = json.loads(place.read_text(encoding="utf-8"))
+            content = parse_json(place.read_text(encoding="utf-8"))
         except OSError as error:
             raise EvaluationError(
                 f"there is no protocol file {str(place)!r}; `evaluate` writes one with out=."

@@ -174,12 +174,47 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         StorageError: missing or damaged; names the file.
     """
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
+
+    with _reading(path):
+        return load_file(path)
+
+
+def read_shapes(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a safetensors file without memory, on the device "meta", and the file's metadata.
+
+    Raises:
+        StorageError: missing or damaged; names the file.
+    """
+    import torch
+    from safetensors import safe_open
+
+    with _reading(path), safe_open(path, framework="pt") as file:
+        shapes = {}
+        for name in file.keys():  # noqa: SIM118 - it is no mapping
+            found = file.get_slice(name)
+            kind = getattr(torch, _DTYPES[found.get_dtype()])
+            shapes[name] = torch.empty(found.get_shape(), dtype=kind, device="meta")
+        return shapes, file.metadata() or {}
+
+
+_DTYPES = {
+    "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2", "C64": "complex64", "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8",
+    "U64": "uint64", "U32": "uint32", "U16": "uint16", "U8": "uint8", "BOOL": "bool",
+}  # fmt: skip
+"""The types of the format -> those of torch."""
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    from safetensors import SafetensorError
 
     if not path.is_file():
         raise StorageError(f"{path} is missing; fetch or save the folder again.")
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise StorageError(f"{path} is damaged or incomplete ({error}); fetch or save it again.") from error
+        yield
+    except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
+        raise StorageError(
+            f"{path} is damaged or incomplete ({' '.join(str(error).split())}); fetch or save it again."
+        ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -10,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from i2izoo.contracts.annotations import shown
+from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import StorageError
 from i2izoo.files import formats
 from i2izoo.models.safety import check_safe
@@ -18,6 +19,8 @@ FORMAT = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
+LONGEST_HEADER = 100_000_000
+"""Bytes of the header of a safetensors file, at most, as the format has it."""
 
 
 def read_config(folder: str | os.PathLike[str], *, to_build: bool = True) -> dict[str, Any]:
@@ -36,19 +39,24 @@ def read_config(folder: str | os.PathLike[str], *, to_build: bool = True) -> dic
     if not path.is_file():
         raise StorageError(f"{str(folder)!r} is not a pretrained folder: it has no {CONFIG}.")
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        config = parse_json(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
         raise StorageError(f"{path} is not JSON ({error}); fetch or save the folder again.") from error
     if not isinstance(config, dict) or not isinstance(config.get("method"), str):
         raise StorageError(f"{path} names no method; is it a folder of i2izoo?")
     if not isinstance(config.get("options", {}), dict):
-        raise StorageError(f"{path}: 'options' must be a JSON object; found {config['options']!r}.")
+        raise StorageError(f"{path}: 'options' must be a JSON object; found {shown(config['options'])}.")
     directions = config.get("directions", {})
     if not isinstance(directions, dict) or not all(isinstance(v, (str, type(None))) for v in directions.values()):
-        raise StorageError(f"{path}: 'directions' must map names of domains to names or null; found {directions!r}.")
+        raise StorageError(
+            f"{path}: 'directions' must map names of domains to names or null; found {shown(directions)}."
+        )
+    for key in ("plugin", "provenance"):
+        if not isinstance(config.get(key, {}), dict):
+            raise StorageError(f"{path}: {key!r} must be a JSON object; found {shown(config[key])}.")
     version = config.get("i2izoo_format", 0)
     if not isinstance(version, int):
-        raise StorageError(f"{path}: 'i2izoo_format' must be a whole number; found {version!r}.")
+        raise StorageError(f"{path}: 'i2izoo_format' must be a whole number; found {shown(version)}.")
     if version > FORMAT:
         raise StorageError(f"{path} has format {version}, this i2izoo reads up to {FORMAT}: upgrade i2izoo.")
     if to_build:
@@ -77,10 +85,10 @@ def count_parameters(folder: str | os.PathLike[str]) -> int:
     path = Path(folder) / WEIGHTS
     try:
         with path.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            header = parse_json(file.read(min(int.from_bytes(file.read(8), "little"), LONGEST_HEADER)))
         shapes = {
             name: tensor["shape"] for name, tensor in header.items() if tensor.get("dtype", "").startswith(("F", "BF"))
         }
         return sum(math.prod(shape) for name, shape in shapes.items() if not re.search(r"running_(mean|var)$", name))
-    except (OSError, ValueError, KeyError, AttributeError, OverflowError, MemoryError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, OverflowError) as error:
         raise StorageError(f"{path} cannot be read ({error}); fetch or save the folder again.") from error

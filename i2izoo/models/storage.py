@@ -18,13 +18,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.annotations import shown
 from i2izoo.contracts.method import Method
+from i2izoo.contracts.plain import parse_json
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import StorageError, UnknownNameError
+from i2izoo.errors import ConfigError, StorageError, UnknownNameError, listing
 from i2izoo.files import formats
 from i2izoo.files.locks import WAIT, locked
 from i2izoo.files.refusal import naming
-from i2izoo.files.writing import read_tensors, replace_folder, replacing, save_tensors
+from i2izoo.files.writing import read_shapes, read_tensors, replace_folder, replacing, save_tensors
+from i2izoo.models.building import build_fitting
 from i2izoo.models.config_file import CARD, CONFIG, FORMAT, WEIGHTS, read_config
 from i2izoo.models.providers import explained, providers
 from i2izoo.models.safety import check_safe
@@ -142,15 +145,6 @@ def _scheduler_files(part: Any) -> dict[str, str]:
         return {file.name: file.read_text(encoding="utf-8") for file in Path(temporary).glob("*.json")}
 
 
-def build_method(config: Mapping[str, Any]) -> Method:
-    """Build the untrained method that a config describes, through the registries only."""
-    try:
-        cls = registry("methods").get(config["method"])
-        return cls(**config.get("options", {}))
-    except UnknownNameError as error:
-        raise explained(error, config) from error
-
-
 def load_folder(folder: str | os.PathLike[str], dtype: torch.dtype | None = None) -> tuple[Method, dict[str, Any]]:
     """Build the method of a pretrained folder and load its weights, strictly, as float32.
 
@@ -169,35 +163,34 @@ def load_folder(folder: str | os.PathLike[str], dtype: torch.dtype | None = None
     if formats.index_in(Path(folder)):
         return _load_foreign(config["method"], Path(folder), dtype)
     weights = Path(folder) / WEIGHTS
-    tensors = read_tensors(weights)
-    written = _metadata(weights).get("i2izoo_config")
+    shapes, metadata = read_shapes(weights)
+    written = metadata.get("i2izoo_config")
     if written is not None and (difference := _disagreement(config, written)):
         raise StorageError(
             f"{weights} was saved with another config than the {CONFIG} beside it ({difference}): a save was "
             "interrupted or a file was replaced; save or fetch the folder again."
         )
-    method = build_method(config)
-    load_state(method, tensors, where=str(folder))
+    try:
+        method = build_fitting({**config.get("options", {}), "name": config["method"]}, shapes, where=str(folder))
+    except UnknownNameError as error:
+        raise explained(error, config) from error
+    except ConfigError as error:
+        raise StorageError(f"{Path(folder) / CONFIG}: {error}") from error
+    load_state(method, read_tensors(weights), where=str(folder))
     return method.eval(), config
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        return file.metadata() or {}
 
 
 def _disagreement(config: Mapping[str, Any], written: str) -> str:
     """Where config.json and the copy in the weights' metadata build different methods; empty if nowhere."""
     try:
-        other = json.loads(written)
+        other = dict(parse_json(written))
         pairs = {"method": (config["method"], other["method"])}
-        ours, theirs = config.get("options", {}), other.get("options", {})
+        ours, theirs = config.get("options", {}), dict(other.get("options", {}))
         pairs |= {f"options.{k}": (ours.get(k), theirs.get(k)) for k in [*ours, *theirs]}
-    except (ValueError, KeyError, AttributeError):
+    except (ValueError, KeyError, TypeError):
         return "its copy of the config is damaged"
-    return "; ".join(f"{k}: {b!r} in the weights, {a!r} in {CONFIG}" for k, (a, b) in pairs.items() if a != b)
+    differ = [f"{k}: {shown(b)} in the weights, {shown(a)} in {CONFIG}" for k, (a, b) in pairs.items() if a != b]
+    return listing(differ, 3) if differ else ""
 
 
 def training_weights(method: Method, places: Collection[str] | None = None) -> dict[str, Tensor]:
@@ -256,7 +249,7 @@ def _save_foreign(method: Any, folder: Path, card: str | None, dtype: torch.dtyp
             method.write(temporary)
             if dtype is not None:
                 for path in temporary.rglob("*.safetensors"):
-                    metadata = _metadata(path)
+                    metadata = read_shapes(path)[1]
                     save_tensors(path, {k: _cast(v, dtype, k) for k, v in read_tensors(path).items()}, metadata)
             if card is not None:
                 (temporary / CARD).write_text(card, encoding="utf-8")

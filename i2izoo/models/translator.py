@@ -19,6 +19,7 @@ from i2izoo.images.reading import read
 from i2izoo.images.types import check_depth, sides
 from i2izoo.images.writing import find_images, is_several
 from i2izoo.models import storage
+from i2izoo.models.building import build
 from i2izoo.models.call_options import check_numbers, check_own_options
 from i2izoo.models.generating import Generating
 from i2izoo.models.locate import locate
@@ -96,7 +97,7 @@ def create(method: str, *, pretrained: str | os.PathLike[str] | None = None, **o
         raise UnknownNameError(f"{method!r} is a pretrained entry: i2izoo.load({method!r}) gives it, trained.")
     if pretrained is not None:
         options = start_options(pretrained, method, options)
-    built = methods.build({"name": method, **options})
+    built = build({"name": method, **options})
     if pretrained is not None:
         start_with(built, pretrained)
     return Translator(built.eval(), storage.method_config(built, method))

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.method import Method
@@ -16,6 +14,7 @@ from i2izoo.contracts.options import sort_options
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.evaluation.measuring import build as build_metrics
+from i2izoo.models.building import build_without_memory
 from i2izoo.sweeps.spec import Combination, Given, Sweep, folder_of
 from i2izoo.training.config import TrainingOptions
 from i2izoo.training.held_out import open_held_out
@@ -73,7 +72,7 @@ def plan(sweep: Sweep, data: Any, where: str) -> tuple[list[Run], Dataset]:
     first = runs[0]
     try:
         held_out = open_held_out(
-            sweep.val, data, _build(first.method, first.options),
+            sweep.val, data, build_without_memory({"name": first.method, **first.options}),
             split=first.training.get("split"), sides=first.training.get("sides"),
             rename=first.training.get("rename"),
         )  # fmt: skip
@@ -117,7 +116,7 @@ class _Planner:
         to = self.sweep.to if "domains" in schema(kind) else None
         spec, data = with_domains({"name": method, **options}, self.data, training, to)
         options = {option: value for option, value in spec.items() if option != "name"}
-        built = _build(method, options)
+        built = build_without_memory({"name": method, **options})
         asked = TrainingOptions.of(built.recipe, training)
         facts: dict[str, Any] = {"method": method, "options": built.config, "training": asked.config}
         if self.sweep.samples > 1 and not built.samples:
@@ -131,23 +130,6 @@ class _Planner:
             parameters=sum(n for name, n in sizes.items() if name in needed),
             trained=sum(sizes.values()),
         )  # fmt: skip
-
-
-def _build(method: str, options: Mapping[str, Any]) -> Method:
-    """The method without memory for its weights; one that needs the numbers is built in full."""
-    spec = {"name": method, **options}
-    try:
-        with torch.device("meta"):
-            return registry("methods").build(spec)
-    except I2IZooError:
-        raise
-    except Exception:
-        try:
-            return registry("methods").build(spec)
-        except I2IZooError:
-            raise
-        except Exception as error:
-            raise ConfigError(f"method {method!r} cannot be built: {type(error).__name__}: {error}") from error
 
 
 def _value(facts: Mapping[str, Any], key: str) -> Any:

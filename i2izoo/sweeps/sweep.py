@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import TrainingError, WriteError, in_a_sentence, listing
 from i2izoo.evaluation.compare import compare_models
 from i2izoo.evaluation.result import Comparison, Result
@@ -131,7 +132,7 @@ def _check_folder(runs: list[Run], out: Path) -> None:
 def _facts(place: Path) -> dict[str, Any] | None:
     """Method and options of the run in a folder."""
     try:
-        facts = json.loads((place / "run.json").read_text(encoding="utf-8"))
+        facts = parse_json((place / "run.json").read_text(encoding="utf-8"))
         return {key: facts[key] for key in ("method", "options", "training")}
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -165,7 +166,7 @@ def _evaluate(
     """One comparison of all runs; those without a model are in it with their problem."""
     settings = asked.evaluation()
     try:
-        before = Sweep(**json.loads((out / SWEEP).read_text(encoding="utf-8")))
+        before = Sweep(**parse_json((out / SWEEP).read_text(encoding="utf-8")))
         same = (before.val, before.evaluation()) == (asked.val, settings)
     except (OSError, ValueError, TypeError):
         same = False
@@ -191,7 +192,7 @@ def training_seconds(place: Path) -> float | None:
     What a killed session did after its last line is not in it.
     """
     try:
-        training = json.loads((place / "run.json").read_text(encoding="utf-8"))
+        training = parse_json((place / "run.json").read_text(encoding="utf-8"))
         rows = list(csv.DictReader((place / "log.csv").read_text(encoding="utf-8").splitlines()))
         images = (
             training["training"]["batch_size"] * training["training"]["gradient_accumulation"] * training["processes"]

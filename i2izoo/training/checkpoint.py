@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.contracts.method import Method
+from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import StorageError, listing
 from i2izoo.files.writing import hidden, read_tensors, replacing_folder, write_tensors, write_text
 from i2izoo.models.storage import OF_METHOD, TRAINING, save_folder, training_weights
@@ -36,7 +37,7 @@ def read_facts(place: Path) -> dict[str, Any]:
         StorageError: it is missing or damaged.
     """
     try:
-        facts = json.loads((place / FACTS).read_text(encoding="utf-8"))
+        facts = parse_json((place / FACTS).read_text(encoding="utf-8"))
         return {key: facts[key] for key in ("step", "run", "schedule", "optimizers", "scaler", "ema_updates")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(f"{place / FACTS} is missing or damaged; resume from another checkpoint.") from error

@@ -10,9 +10,11 @@ from typing import Any, Literal
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.distillation import Distillation
 from i2izoo.contracts.method import Method
+from i2izoo.contracts.plain import parse_json
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, TrainingError, listing
 from i2izoo.files.writing import write_text
+from i2izoo.models.config_file import CONFIG, read_config
 from i2izoo.models.storage import method_config
 from i2izoo.models.translator import Translator, create, load
 from i2izoo.training.config import TrainingOptions
@@ -160,7 +162,10 @@ def _claim(folder: Path, facts: dict[str, Any], resume: str | None) -> None:
                 f"{folder} already holds a distillation; go on with resume='auto' (--resume auto), or name another "
                 "folder."
             )
-        before = json.loads(place.read_text(encoding="utf-8"))
+        try:
+            before = dict(parse_json(place.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise TrainingError(f"{place} cannot be read ({error}); name another folder.") from error
         if different := changed_options(before, facts):
             raise TrainingError(f"{folder} holds another distillation: {listing(different, 5)}. Name another folder.")
     elif (folder / "run.json").is_file():
@@ -171,8 +176,8 @@ def _claim(folder: Path, facts: dict[str, Any], resume: str | None) -> None:
 
 def _finished(place: Path) -> bool:
     """Has the student of a stage been saved by itself? Until then its `model` is that of the run."""
-    config = place / "model" / "config.json"
-    return config.is_file() and not json.loads(config.read_text(encoding="utf-8"))["method"].endswith("_distillation")
+    model = place / "model"
+    return (model / CONFIG).is_file() and not read_config(model, to_build=False)["method"].endswith("_distillation")
 
 
 def _learner(name: str, steps: int, teacher: Translator, own: dict[str, Any]) -> Translator:

@@ -8,7 +8,7 @@ from PIL import Image
 import i2izoo
 from i2izoo.data.loader import Loader
 from i2izoo.data.open import open_dataset
-from i2izoo.errors import DataError
+from i2izoo.errors import ConfigError
 
 SIDE, CROP = 20, 12
 
@@ -69,7 +69,7 @@ def test_what_wraps_images_and_what_does_not_change(images):
     whole = open_dataset(images, kind="single", load_size=CROP, crop_size=CROP)
     assert torch.equal(late.sample(2, 7)["image"], whole.sample(2, 7)["image"])
     assert open_dataset(images, kind="single", crop_size=CROP).at(0.99).load_size is None
-    with pytest.raises(DataError, match=r"share of the training, in \[0, 1\]; found 2"):
+    with pytest.raises(ConfigError, match="from 0 to 1 or None, found 2"):
         open_dataset(images, kind="single", jitter_until=2)
 
 

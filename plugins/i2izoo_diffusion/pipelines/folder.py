@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import ConfigError, StorageError, listing
 from i2izoo.files.formats import components, needed_files, variant
 from i2izoo_diffusion.pipelines.options import Options
@@ -26,7 +26,7 @@ def read_index(folder: Path) -> dict[str, Any]:
     """
     path = folder / INDEX
     try:
-        index = json.loads(path.read_text(encoding="utf-8"))
+        index = parse_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StorageError(f"{str(folder)!r} is no folder of diffusers: it has no {INDEX}.") from error
     except (ValueError, OSError) as error:
