@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -31,8 +32,8 @@ def build(spec: PartSpec) -> Method:
         ConfigError: an option is not allowed, the method's own code fails with these, or it does not fit into memory.
     """
     memory = psutil.virtual_memory().total
-    said = _said(spec, f"and this machine has {memory / 2**30:.0f} GB of memory; choose smaller ones, such as a width")
-    with said, budget(values=memory / 4, modules=MODULES):  # a value of float32 has 4 bytes
+    room = f"and this machine has {memory / 2**30:.0f} GB of memory; choose smaller ones, such as a width"
+    with _said(spec, room), budget(values=memory / 4, modules=MODULES):  # a value of float32 has 4 bytes
         return _registered(spec)
 
 
@@ -58,13 +59,14 @@ def build_fitting(spec: PartSpec, weights: Mapping[str, Tensor], where: str) -> 
         UnknownNameError, ConfigError: see `build`.
     """
     there = sum(tensor.numel() for tensor in weights.values())
-    # beside what translates there is what trained it, which is hardly larger
-    bounds = {"values": 4 * there + 2**27, "modules": 16 * len(weights) + 20_000}
-    with _too_large_for(there, where), budget(**bounds):
+    modules = 16 * len(weights) + 5_000
+    with _too_large_for(there, where), budget(values=math.inf, modules=modules):
         planned = _plan(spec)
-        if planned is not None and (wrong := misfit(planned.inference_state(), weights)):
-            raise StorageError(f"the weights in {where} do not fit its config: {wrong}.")
-    with _too_large_for(there, where), budget(**bounds), _said(spec, "which does not fit into memory"):
+    if planned is not None and (wrong := misfit(planned.inference_state(), weights)):
+        raise StorageError(f"the weights in {where} do not fit its config: {wrong}.")
+    # beside what translates there is what trained it, which is hardly larger
+    room = f"and its weights are {there:,} values; fetch the folder again"
+    with _said(spec, room), budget(values=4 * there + 2**27, modules=modules):
         return _registered(spec)
 
 
@@ -85,18 +87,18 @@ def _registered(spec: PartSpec) -> Method:
 
 
 @contextmanager
-def _said(spec: PartSpec, too_large: str) -> Iterator[None]:
+def _said(spec: PartSpec, room: str) -> Iterator[None]:
     """Whatever building raises, as one sentence."""
     name = spec if isinstance(spec, str) else spec.get("name")
     try:
         yield
     except I2IZooError:
         raise
-    except OverBudget as error:
-        raise ConfigError(f"method {name!r} with these options has {error}, {too_large}.") from error
     except Exception as error:
+        if isinstance(error, OverBudget):
+            raise ConfigError(f"method {name!r} with these options has {error}, {room}.") from error
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-            raise ConfigError(f"method {name!r} with these options is too large, {too_large}.") from error
+            raise ConfigError(f"method {name!r} with these options is too large, {room}.") from error
         raise ConfigError(f"method {name!r} cannot be built with these options: {in_a_sentence(error)}.") from error
 
 

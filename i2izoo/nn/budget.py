@@ -27,7 +27,7 @@ def budget(*, values: float, modules: float) -> Iterator[None]:
 
     Args:
         values: of all parameters together.
-        modules: number of modules.
+        modules: number of modules inside of modules and of their parameters, counted together.
 
     Raises:
         OverBudget: there is more.
@@ -50,6 +50,7 @@ def budget(*, values: float, modules: float) -> Iterator[None]:
             raise OverBudget(f"more than {allowed:,.0f} {what}")
 
     def parameter(module: Any, name: str, value: Tensor | None) -> None:
+        spend("modules", 1, modules)
         if value is not None and not hasattr(value, "materialize"):  # a lazy one has no size yet
             spend("parameters", value.numel(), values)
 

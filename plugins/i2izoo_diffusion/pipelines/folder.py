@@ -46,8 +46,9 @@ def check_libraries(index: dict[str, Any], folder: Path) -> None:
     import diffusers
 
     asked = {name: ".".join(map(str, pair)) for name, pair in components(index).items() if not _is_known(pair[0])}
-    if not isinstance(name := index["_class_name"], str) or not isinstance(getattr(diffusers, name, None), type):
-        asked = {"pipeline": name if isinstance(name, str) else ".".join(map(str, name)), **asked}
+    name = index["_class_name"]
+    if not isinstance(name, str) or not isinstance(getattr(diffusers, name, None), type):
+        asked = {"pipeline": ".".join(map(str, name)) if isinstance(name, list) else str(name), **asked}
     for config in folder.glob("*/*.json"):
         if '"auto_map"' in config.read_text(encoding="utf-8", errors="replace"):
             asked[config.parent.name] = f"auto_map in {config.name}"
