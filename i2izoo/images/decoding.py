@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
+import os
 import struct
 import sys
 import threading
@@ -16,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import BITSPERSAMPLE, EXTRASAMPLES, PHOTOMETRIC_INTERPRETATION, TiffImageFile
+from PIL.TiffTags import TAGS_V2_GROUPS
 
 from i2izoo.errors import I2IZooWarning, ImageError
 from i2izoo.images import tiff
@@ -31,7 +34,7 @@ PLANAR = 284
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 """Formats whose further images are frames; those of other formats are pages, overviews or previews."""
 
-_WARNINGS = threading.Lock()  # warnings.catch_warnings is not thread-safe
+_WARNINGS = threading.Lock()  # what `_quietly` changes is the process's
 _said: set[str] = set()
 """What is said once in a process."""
 
@@ -65,7 +68,7 @@ def decode(path: Path, channels: int | None) -> Decoded:
         ImageError: it is a folder, or of a kind that cannot be read without loss.
         OSError, ValueError, ...: what Pillow raises for a damaged file, see `OF_DECODERS`.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         raise ImageError("is a folder, not an image.")
     try:
         image = open_file(path)
@@ -98,11 +101,13 @@ def open_file(path: Path) -> ImageFile.ImageFile:
 
 def of_pil(image: Image.Image) -> Decoded:
     """The pixels of a PIL image of any mode."""
-    image.load()  # before the orientation is asked for: Pillow turns TIFF by itself and then forgets the tag
+    load(image)  # before the orientation is asked for: Pillow turns TIFF by itself and then forgets the tag
     turned, mode = orientation(image), image.mode
+    key = image.info.get("transparency")  # of what is no file, anything
+    keyed = {"P": (int, bytes), "RGB": tuple, "L": int}
     if mode == "1":
         image = image.convert("L")
-    elif mode in ("PA", "La", "RGBa") or (mode in ("P", "RGB", "L") and "transparency" in image.info):
+    elif mode in ("PA", "La", "RGBa") or (mode in keyed and isinstance(key, keyed[mode])):
         image = image.convert("LA" if mode in ("La", "L") else "RGBA")
     elif mode not in ("L", "LA", "RGB", "RGBA", "I", "F") and not mode.startswith("I;16"):
         image = image.convert("RGB")  # P, CMYK, YCbCr, LAB, HSV, RGBX
@@ -116,6 +121,17 @@ def of_pil(image: Image.Image) -> Decoded:
     return Decoded(array, image.mode in ("LA", "RGBA"), turned)
 
 
+def load(image: Image.Image) -> None:
+    """Decode a PIL image, which may have done no more than open its file."""
+    if isinstance(image, TiffImageFile) and image.tile:
+        with _quietly():  # Pillow reads these while it decodes, which others should not wait for
+            exif = image.getexif()
+            for group in TAGS_V2_GROUPS:
+                if group in exif:
+                    exif.get_ifd(group)
+    image.load()
+
+
 def orientation(image: Image.Image) -> int:
     """How EXIF says that an image lies, 1 to 8; damaged EXIF data says nothing."""
     with _quietly():
@@ -124,11 +140,17 @@ def orientation(image: Image.Image) -> int:
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Without Pillow's warnings: what they find is in the error, or does not matter to who reads the pixels."""
+    """Without what Pillow warns of and logs: it is in the error, or does not matter to who reads the pixels."""
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
+        logger = logging.getLogger("PIL")
+        level = logger.level
+        logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
 
 
 def _layout(image: ImageFile.ImageFile) -> str:
@@ -177,7 +199,7 @@ def _decoded(path: Path, layout: str) -> Decoded:
             tile._replace(args=(layout, *tile.args[1:]) if isinstance(tile.args, tuple) else layout)
             for tile in image.tile
         ]
-        image.load()
+        load(image)
         return Decoded(np.array(image), orientation=orientation(image))
 
 

@@ -64,7 +64,7 @@ def read(source: ImageSource, channels: int | None = None, name: str = "the imag
 def _naming(source: Any, name: str) -> Iterator[None]:
     """Turn what reading raises for an image into one ImageError that names it; our own mistakes stay what they are."""
     file = getattr(source, "filename", None) or source
-    name = f"image {os.fspath(file)!r}" if isinstance(file, (str, os.PathLike)) else name
+    name = f"image {_shortened(os.fspath(file))!r}" if isinstance(file, (str, os.PathLike)) else name
     try:
         yield
     except ImageError as error:
@@ -78,7 +78,12 @@ def _naming(source: Any, name: str) -> Iterator[None]:
     except Image.UnidentifiedImageError as error:
         raise ImageError(f"{name} is not an image in a format that Pillow reads, or is damaged.") from error
     except OF_DECODERS as error:
-        raise ImageError(f"{name} cannot be read: {error or type(error).__name__}.".replace("..", ".")) from error
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise ImageError(f"{name} cannot be read: {' '.join(said.split())}.".replace("..", ".")) from error
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= 400 else f"{path[:150]}...{path[-150:]}"
 
 
 def _too_large(name: str) -> ImageError:

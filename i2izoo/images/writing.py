@@ -217,7 +217,7 @@ def grid(
 
 def is_several(place: str | os.PathLike[str]) -> bool:
     """Is this a folder or a glob, which `find_images` lists, and not the path of one image?"""
-    return Path(place).is_dir() or (glob.has_magic(os.fspath(place)) and not Path(place).exists())
+    return os.path.isdir(place) or (glob.has_magic(os.fspath(place)) and not os.path.exists(place))
 
 
 def find_images(place: str | os.PathLike[str]) -> list[Path]:
@@ -227,14 +227,14 @@ def find_images(place: str | os.PathLike[str]) -> list[Path]:
         ImageError: there are none.
     """
     path = Path(place)
-    if path.is_file():
+    if os.path.isfile(path):  # unlike pathlib's, it takes names that are too long
         return [path]
-    found = path.iterdir() if path.is_dir() else map(Path, glob.glob(str(place), recursive=True))
+    found = path.iterdir() if os.path.isdir(path) else map(Path, glob.glob(str(place), recursive=True))
     images = [p for p in found if p.suffix.lower() in EXTENSIONS and p.name[0] != "." and p.is_file()]
     if not images:
         what = (
             "holds no images"
-            if path.is_dir()
+            if os.path.isdir(path)
             else "does not exist"
             if not glob.has_magic(str(place))
             else ("matches no images")

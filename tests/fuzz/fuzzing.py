@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import tempfile
+import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -54,16 +55,18 @@ def sensible(call: Callable[[], Any]) -> Any:
 def sensible_command(*argv: object) -> int:
     """The exit code of a command that is done, or refused with 2 and a printable sentence on stderr for each mistake.
 
-    What is done may say a sentence, too: that of an I2IZooWarning.
+    (`data check` says its on stdout, in a report.) What is done may say a sentence, too: that of an I2IZooWarning.
 
     A word in `argv` may hold bytes that are no UTF-8, as `os.fsdecode` gives them.
     """
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")  # as strict as a terminal's
     with seen() as noise, contextlib.redirect_stdout(stdout):
         code = main([str(word) for word in argv])
-    lines = noise.pop("stderr").splitlines()
+    stdout.flush()
+    lines, told = noise.pop("stderr").splitlines(), stdout.buffer.getvalue().decode().splitlines()
     assert not any(noise.values()), noise
-    assert code == 0 or (code == 2 and lines), (code, lines)
+    assert code == 0 or (code == 2 and (lines or told)), (code, lines)
+    assert all(shows(line) for line in told), told
     for line in lines:
         assert line.startswith("i2izoo: "), lines
         one_sentence(line)
@@ -73,9 +76,14 @@ def sensible_command(*argv: object) -> int:
 def one_sentence(text: str) -> None:
     """Fail unless a message can be read at a glance: one line of printable characters, no traceback, not too long."""
     assert text.strip(), "an error without a message"
-    assert text.isprintable(), f"not printable: {text!r}"
+    assert shows(text), f"not printable: {text!r}"
     assert "Traceback" not in text, text
     assert len(text) <= LONGEST, f"{len(text)} characters: {text}"
+
+
+def shows(text: str) -> bool:
+    """Is each character one that a terminal shows as it is?"""
+    return all(c.isprintable() or unicodedata.category(c) == "Zs" for c in text)
 
 
 @contextlib.contextmanager

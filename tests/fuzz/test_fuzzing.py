@@ -6,7 +6,7 @@ import sys
 import warnings
 
 import pytest
-from fuzzing import sensible, sensible_command
+from fuzzing import one_sentence, sensible, sensible_command
 
 from i2izoo.errors import ConfigError
 
@@ -31,9 +31,10 @@ def raising(error):
     [
         raising(ConfigError("")),
         raising(ConfigError("two\nlines")),
-        raising(ConfigError("an escape \x1b[31m")),
-        raising(ConfigError("half a name \udcff")),
         raising(ConfigError("x" * 2000)),
+        lambda: one_sentence("an escape \x1b[31m"),
+        lambda: one_sentence("half a name \udcff"),
+        lambda: one_sentence("Traceback (most recent call last)"),
         lambda: warnings.warn("of Pillow", UserWarning, stacklevel=1),
         lambda: print("of Python", file=sys.stderr),
         lambda: os.write(2, b"of libtiff"),
