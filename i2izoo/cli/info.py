@@ -17,7 +17,7 @@ from i2izoo.contracts.config import missing_options
 from i2izoo.contracts.describe import first_line, options, weights_of
 from i2izoo.contracts.listing import ways
 from i2izoo.contracts.registry import KINDS, registry, singular
-from i2izoo.errors import MetricError, UnknownNameError, listing, suggest
+from i2izoo.errors import MetricError, UnknownNameError, escaped, listing, suggest
 
 if TYPE_CHECKING:
     from i2izoo.contracts.metric import Metric, Weights
@@ -96,8 +96,8 @@ def _folder(folder: Path, licence: str | None = None, recipe: str | None = None,
 
         model, weights = load(folder), list(folder.glob("*/*.safetensors"))
         config, count = model.config, model.num_parameters
-    facts, size = dict(config.get("provenance") or {}), trained_at(config)
-    metrics, made_by = facts.pop("metrics", None), " ".join(config.get("plugin", {}).values())
+    facts, size = _mapping(config.get("provenance")), trained_at(config)
+    metrics, made_by = facts.pop("metrics", None), " ".join(map(str, _mapping(config.get("plugin")).values()))
     said = {"licence": licence, "recipe": recipe and facts.get("recipe"), "crop_size": size and facts.get("crop_size")}
     shown = ("i2izoo_format", "method", "directions", "options", "plugin", "provenance")
     _table(
@@ -119,9 +119,14 @@ def _folder(folder: Path, licence: str | None = None, recipe: str | None = None,
     _table({"options": config.get("options")})
 
 
+def _mapping(value: Any) -> dict[str, Any]:
+    """A mapping of a foreign config.json; what is none says nothing."""
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
 def _method(config: Mapping[str, Any]) -> str:
     """The method's name; of a task with that of the method that learns it."""
-    base = (config.get("options") or {}).get("base")
+    base = _mapping(config.get("options")).get("base")
     inside = base.get("name") if isinstance(base, Mapping) else base if isinstance(base, str) else None
     return f"{config['method']}, by {inside}" if inside else str(config["method"])
 
@@ -140,11 +145,13 @@ def _metrics(rows: Mapping[str, Mapping[str, Any]]) -> None:
         note = str(row.get("note") or "")
         mark = f" ({notes.setdefault(note, string.ascii_letters[len(notes) % 52])})" if note else ""
         value = f"{_cell(row.get('value'))} {row.get('unit', '')}".rstrip()
-        lines.append([f"{name}{mark}", value, *(_cell(row.get(column)) for column in columns)])
-    print(f"  metrics{title}:")
-    print_rows(["metric", "value", *columns], lines, indent=4)
+        lines.append(
+            [escaped(cell) for cell in (f"{name}{mark}", value, *(_cell(row.get(column)) for column in columns))]
+        )
+    print(escaped(f"  metrics{title}:"))
+    print_rows(["metric", "value", *map(escaped, columns)], lines, indent=4)
     for note, letter in notes.items():
-        print(f"    ({letter}) {note}")
+        print(escaped(f"    ({letter}) {note}"))
 
 
 def _cell(value: Any) -> str:
@@ -237,11 +244,11 @@ def _options(title: str, cls: type, defaults: Mapping[str, Any] = {}) -> None:
 def _table(facts: Mapping[str, Any]) -> None:
     for name, value in facts.items():
         if isinstance(value, Mapping) and value:
-            print(f"  {name}:")
+            print(escaped(f"  {name}:"))
             for key, inner in value.items():
-                print(f"    {key}: {_text(inner, 6)}")
+                print(escaped(f"    {key}: {_text(inner, 6)}"))
         elif value not in (None, "", [], (), {}):
-            print(f"  {name}: {_text(value, 4)}")
+            print(escaped(f"  {name}: {_text(value, 4)}"))
 
 
 def _text(value: Any, indent: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping, Sequence
 
+from i2izoo.errors import escaped
+
 LINE = "1px solid rgba(128, 128, 128, .4)"
 STYLE = {
     "card": f"display:inline-block;max-width:100%;overflow-x:auto;border:{LINE};border-radius:8px;padding:.6em 1em",
@@ -28,9 +30,9 @@ def card(
     lines = [_row("th", heads)] if heads else []
     lines += [_row("td", row) for row in rows]
     return (
-        f'<div style="{STYLE["card"]}"><b>{html.escape(title)}</b>'
+        f'<div style="{STYLE["card"]}"><b>{_shown(title)}</b>'
         f'<table style="{STYLE["table"]}">{"".join(lines)}</table>'
-        + "".join(f'<div style="{STYLE["remark"]}">{html.escape(remark)}</div>' for remark in remarks)
+        + "".join(f'<div style="{STYLE["remark"]}">{_shown(remark)}</div>' for remark in remarks)
         + "</div>"
     )
 
@@ -40,6 +42,10 @@ def facts(content: Mapping[str, object]) -> list[Sequence[object]]:
     return [(name, value) for name, value in content.items() if value not in (None, "")]
 
 
+def _shown(text: object) -> str:
+    return html.escape(escaped(str(text)))
+
+
 def _row(tag: str, cells: Sequence[object]) -> str:
     style = STYLE["cell"]
-    return "".join(["<tr>", *(f'<{tag} style="{style}">{html.escape(str(cell))}</{tag}>' for cell in cells), "</tr>"])
+    return "".join(["<tr>", *(f'<{tag} style="{style}">{_shown(cell)}</{tag}>' for cell in cells), "</tr>"])

@@ -57,9 +57,13 @@ def test_scores_of_a_folder_by_anyone(tmp_path: Path, capsys: Capture) -> None:
     )
     config = json.loads((folder / "config.json").read_text())
     odd = {"psnr": 20.5, "mine": {"value": [1, 2], "note": ["a"], "n": {"b": 1}}, "other": {"value": None}}
-    config["provenance"] = {"metrics": odd, "crop_size": "large", "notes": "one\n\ntwo"}
+    config["provenance"] = {"metrics": odd, "crop_size": "large", "notes": "one\n\ntwo", "data": "\x1b[2J"}
     (folder / "config.json").write_text(json.dumps(config))
     text = said(capsys, str(folder))
     assert "20.5" in text
     assert "trained at" not in text
     assert "    notes: one\n      two\n" in text
+    assert "\\x1b[2J" in text
+    config |= {"provenance": [1], "plugin": 3}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert "method: pix2pix" in said(capsys, str(folder))

@@ -13,6 +13,7 @@ from i2izoo.evaluation.protocol import Protocol
 from i2izoo.evaluation.result import Comparison, Difference, Result
 
 EVIL = "<script>alert('x')</script>"
+CONTROL = "\x1b[2J\udcff"
 TINY = {"name": "unet_256", "width": 2, "depth": 2}
 
 
@@ -51,6 +52,10 @@ def test_a_model() -> None:
 def test_a_model_that_was_not_trained() -> None:
     facts = dict(read(i2izoo.create("pix2pix", generator=TINY)._repr_html_())[0])
     assert facts.keys() == {"translates", "parameters", "on"}
+
+
+def test_what_is_no_text_is_shown_as_escapes() -> None:
+    assert "\\x1b[2J\\udcff" in read(result(CONTROL, 20)._repr_html_())[1]
 
 
 def test_a_result() -> None:
