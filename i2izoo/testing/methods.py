@@ -10,6 +10,7 @@ from torch import Tensor
 from i2izoo.contracts.config import check_options, schema
 from i2izoo.contracts.method import Method
 from i2izoo.errors import listing
+from i2izoo.models.call_options import OF_A_CALL
 from i2izoo.models.storage import method_config
 from i2izoo.nn.padding import valid_side
 from i2izoo.nn.random import seeded
@@ -66,6 +67,13 @@ def options_of_translate_have_defaults(subject: Subject) -> None:
     options = {**method.translate_options(), **method.generate_options()}
     bare = [name for name, option in options.items() if option.default is option.empty]
     require(not bare, f"{listing(bare)} has none")
+
+
+def options_of_translate_are_not_the_calls(subject: Subject) -> None:
+    """No option of `translate` or `generate` has the name of an argument of the translator, which would take it."""
+    method: Method = subject.build()
+    taken = [name for name in {**method.translate_options(), **method.generate_options()} if name in OF_A_CALL]
+    require(not taken, f"{listing(taken)} are arguments of the translator's own")
 
 
 def any_size_translates(subject: Subject) -> None:
@@ -143,6 +151,7 @@ RULES = (
     describes_itself,
     options_are_not_the_trainers,
     options_of_translate_have_defaults,
+    options_of_translate_are_not_the_calls,
     any_size_translates,
     seeds_decide_everything,
     rows_are_independent,

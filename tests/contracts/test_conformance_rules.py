@@ -261,6 +261,13 @@ class BareOption(GoodMethod):
         return self.generator(image)
 
 
+class TakenOption(GoodMethod):
+    """Its `translate` has an option that the translator keeps for itself."""
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int], size: float = 1.0) -> Tensor:
+        return self.generator(image)
+
+
 class NoCrop(GoodMethod):
     """Gives back the padding."""
 
@@ -538,6 +545,7 @@ BROKEN = [
     ("methods", UnknownChannels, "describes_itself"),
     ("methods", OwnSteps, "options_are_not_the_trainers"),
     ("methods", BareOption, "options_of_translate_have_defaults"),
+    ("methods", TakenOption, "options_of_translate_are_not_the_calls"),
     ("methods", NoCrop, "any_size_translates"),
     ("methods", GlobalNoise, "seeds_decide_everything"),
     ("methods", FirstSeedOnly, "rows_are_independent"),
