@@ -28,6 +28,7 @@ from i2izoo.evaluation.running import run
 from i2izoo.evaluation.settings import EvaluationSettings
 from i2izoo.evaluation.setup import Setup, set_up
 from i2izoo.evaluation.statistics import holm, paired_difference
+from i2izoo.files.locks import locked
 from i2izoo.files.weights import weights_in
 from i2izoo.files.writing import write_text
 from i2izoo.images.writing import save
@@ -55,7 +56,7 @@ def compare_models(
     build(settings.metrics, 0)  # a misspelt metric is no model's fault
     place = Path(tempfile.mkdtemp(prefix="i2izoo-compare-")) if out is None else Path(out).expanduser()
     try:
-        with weights_in(settings.weights):
+        with weights_in(settings.weights), locked(place):
             comparing = _Comparing(place, data, settings)
             found = {c.name: comparing.evaluate(c) for c in sorted(entered, key=lambda c: c.kind)}
             comparison = comparing.finish(entered, found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +19,7 @@ from i2izoo.evaluation.references import add_references
 from i2izoo.evaluation.result import Costs, Result
 from i2izoo.evaluation.setup import Setup
 from i2izoo.evaluation.translations import ImageFolder, generate, translate
+from i2izoo.files.locks import locked
 from i2izoo.models.translator import Translator
 
 
@@ -29,13 +31,14 @@ def run(setup: Setup, out: Path | None = None, *, keep_images: bool = False) -> 
         out: folder where it is kept as it goes; None: nowhere.
         keep_images: write each prediction there, too.
     """
-    folder = None if out is None else Folder(out, setup.protocol, setup.name, keep_images)
-    evaluation = _Evaluation(setup, folder)
-    evaluation.prepare()
-    evaluation.measure()
-    if setup.settings.costs:
-        evaluation.add_costs()
-    return evaluation.finish()
+    with contextlib.nullcontext() if out is None or out.is_file() else locked(out):
+        folder = None if out is None else Folder(out, setup.protocol, setup.name, keep_images)
+        evaluation = _Evaluation(setup, folder)
+        evaluation.prepare()
+        evaluation.measure()
+        if setup.settings.costs:
+            evaluation.add_costs()
+        return evaluation.finish()
 
 
 class _Evaluation:

@@ -40,7 +40,7 @@ def locked(folder: Path, *, wait: float = 0.0, file: Path | None = None) -> Iter
     """Nobody else writes into the folder, in this process or another.
 
     Args:
-        folder: created if missing.
+        folder: created if missing, and removed in the end if there is nothing in it.
         wait: seconds to wait for whoever writes there.
         file: of the lock; None: `.lock` in the folder. It is removed at the end.
 
@@ -48,7 +48,7 @@ def locked(folder: Path, *, wait: float = 0.0, file: Path | None = None) -> Iter
         WriteError: another process is writing there, which is named with its host; or the folder cannot be made.
     """
     place = folder / LOCK if file is None else file
-    process, until = os.getpid(), time.monotonic() + wait
+    process, until, new = os.getpid(), time.monotonic() + wait, not place.parent.exists()
     with naming(place):
         place.parent.mkdir(parents=True, exist_ok=True)
         while (handle := _take(place)) is None:
@@ -60,9 +60,14 @@ def locked(folder: Path, *, wait: float = 0.0, file: Path | None = None) -> Iter
     finally:
         if os.getpid() == process:  # a fork has no part in it
             _held.discard(handle)
-            with contextlib.suppress(OSError):
-                place.unlink()  # before the lock goes: whoever waits for this file sees that it is gone
-            os.close(handle)
+            try:
+                with contextlib.suppress(OSError):
+                    place.unlink()  # before the lock goes: whoever waits for this file sees that it is gone
+            finally:
+                os.close(handle)
+            if new:
+                with contextlib.suppress(OSError):  # there is something in it
+                    place.parent.rmdir()
 
 
 def refuse_if_locked(folder: Path) -> None:

@@ -125,7 +125,7 @@ def _saving(folder: Path) -> Iterator[None]:
     except BaseException:
         if new:
             for empty in (*sorted(folder.rglob("*"), reverse=True), folder):
-                with contextlib.suppress(OSError):  # there is more in it
+                with contextlib.suppress(OSError):  # there is something in it
                     empty.rmdir()
         raise
 

@@ -19,6 +19,7 @@ from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import TrainingError, WriteError, in_a_sentence, listing
 from i2izoo.evaluation.compare import compare_models
 from i2izoo.evaluation.result import Comparison, Result
+from i2izoo.files.locks import locked
 from i2izoo.files.weights import weights_in
 from i2izoo.files.writing import write_text
 from i2izoo.report.page import REPORT, write_report
@@ -85,6 +86,7 @@ def sweep(
     Raises:
         ConfigError: an option is unknown or has a bad value; found before anything is trained.
         TrainingError: `out` holds a run of the same name with other options.
+        WriteError: the disk is full, say, or another sweep is running in `out`.
 
     >>> import tempfile
     >>> spec = {
@@ -103,7 +105,7 @@ def sweep(
     runs, held_out = plan(asked, data, where)
     out = Path(out).expanduser()
     _check_folder(runs, out)
-    with weights_in(weights):
+    with locked(out), weights_in(weights):
         problems: dict[str, str] = {}
         for number, run in enumerate(runs, 1):
             said = _train(run, data, asked.val, out / RUNS / run.folder, progress, f"[{number}/{len(runs)}] {run.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from i2izoo.contracts.method import Method
 from i2izoo.contracts.plain import parse_json
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, TrainingError, listing
+from i2izoo.files.locks import locked
 from i2izoo.files.writing import write_text
 from i2izoo.models.config_file import CONFIG, read_config
 from i2izoo.models.storage import method_config
@@ -86,6 +88,7 @@ def distill(
     Raises:
         ConfigError: an option is unknown or not allowed, or the model cannot be a teacher.
         TrainingError: `out` holds another distillation.
+        WriteError: the disk is full, say, or another process is distilling in `out`.
 
     >>> import i2izoo
     >>> tiny = {"name": "unet2d", "channels": [8, 16], "attention": [], "layers": 1, "norm_groups": 4}
@@ -111,33 +114,34 @@ def distill(
         "student_steps": student_steps,
         "stages": [{"method": name, "student_steps": steps} for name, steps in plan],
     }
-    if folder is None:
-        if resume is not None:
-            raise ConfigError("resume needs the folder of the distillation: give out=.")
-    else:
-        _claim(folder, {"plan": facts, "options": own, "training": training, "model": teacher.config}, resume)
-    for number, (name, steps) in enumerate(plan, 1):
-        place = None if folder is None else folder / f"stage-{number}"
-        if progress:
-            print(
-                f"stage {number} of {len(plan)}: {name}, a student of {steps} steps"
-                + (f", in {place}" if place else "")
-            )
-        if place is not None and _finished(place):
-            teacher = load(place / "model")
-            continue
-        learner = _learner(name, steps, teacher, own)
-        trainer = Trainer(learner, data, val=val, out=place, resume=resume, progress=progress, **training)
-        trainer.fit()
-        stage = {"method": name, "student_steps": steps, "steps": trainer.step}
-        done = [*((teacher.config.get("provenance") or {}).get("stages", []) if number > 1 else []), stage]
-        provenance = {**trainer.provenance(), **facts, "stages": done, "steps": sum(s["steps"] for s in done)}
-        teacher = _alone(learner.method, provenance)
-        if place is not None and trainer.main:
-            teacher.save_pretrained(place / "model")
-    if folder is not None and int(os.environ.get("RANK", "0")) == 0:
-        teacher.save_pretrained(folder / "model")
-    return teacher
+    if folder is None and resume is not None:
+        raise ConfigError("resume needs the folder of the distillation: give out=.")
+    main = int(os.environ.get("RANK", "0")) == 0
+    with contextlib.nullcontext() if folder is None or not main else locked(folder):
+        if folder is not None and main:
+            _claim(folder, {"plan": facts, "options": own, "training": training, "model": teacher.config}, resume)
+        for number, (name, steps) in enumerate(plan, 1):
+            place = None if folder is None else folder / f"stage-{number}"
+            if progress:
+                print(
+                    f"stage {number} of {len(plan)}: {name}, a student of {steps} steps"
+                    + (f", in {place}" if place else "")
+                )
+            if place is not None and _finished(place):
+                teacher = load(place / "model")
+                continue
+            learner = _learner(name, steps, teacher, own)
+            trainer = Trainer(learner, data, val=val, out=place, resume=resume, progress=progress, **training)
+            trainer.fit()
+            stage = {"method": name, "student_steps": steps, "steps": trainer.step}
+            done = [*((teacher.config.get("provenance") or {}).get("stages", []) if number > 1 else []), stage]
+            provenance = {**trainer.provenance(), **facts, "stages": done, "steps": sum(s["steps"] for s in done)}
+            teacher = _alone(learner.method, provenance)
+            if place is not None and trainer.main:
+                teacher.save_pretrained(place / "model")
+        if folder is not None and main:
+            teacher.save_pretrained(folder / "model")
+        return teacher
 
 
 def _full_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from i2izoo.files.refusal import naming
 from i2izoo.files.writing import append_text, write_text
 
 CLOCKWORK = ("step", "epoch", "learning_rate_factor", "images_per_second", "data_wait_share", "seconds")
@@ -39,7 +41,9 @@ class TrainingLog:
         if folder and tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self.events = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1)
+            self.place = folder / "tensorboard"
+            with naming(self.place):
+                self.events = SummaryWriter(str(self.place), purge_step=start + 1)
         self.bar: Any = None
         if progress:
             from rich.console import Console
@@ -104,8 +108,9 @@ class TrainingLog:
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """Write TensorBoard events, if that is on."""
         if self.events is not None:
-            for name, value in values.items():
-                self.events.add_scalar(name, value, step)
+            with naming(self.place):  # what its thread could not write, it says at the next call
+                for name, value in values.items():
+                    self.events.add_scalar(name, value, step)
 
     def losses(self) -> dict[str, list[tuple[int, float]]]:
         """The lines so far: loss -> step and mean."""
@@ -122,7 +127,8 @@ class TrainingLog:
         if self.bar is not None:
             self.bar.stop()
         if self.events is not None:
-            self.events.close()
+            with contextlib.suppress(OSError):  # a full disk has been said, and all but the events is written
+                self.events.close()
 
 
 class Table:

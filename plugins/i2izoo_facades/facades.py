@@ -11,6 +11,7 @@ from i2izoo.data.folders import images_in
 from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.errors import DataError
 from i2izoo.files.download import cache_folder, download, extract_tar
+from i2izoo.files.writing import write_text
 
 URL = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/facades.tar.gz"
 SIZE = 30_168_306
@@ -94,6 +95,6 @@ def fetch_facades(
                 archive.unlink()
                 raise DataError(f"the archive from {url} holds {found} images, not {COUNTS}; it was removed.")
             unpacked.replace(place)
-        archive.with_name(archive.name + ".sha256").write_text(f"{digest}  {archive.name}\n")
+        write_text(archive.with_name(archive.name + ".sha256"), f"{digest}  {archive.name}\n")
         archive.unlink()
     return place

@@ -1,8 +1,10 @@
 """Whatever is killed, wherever: nothing is half-written, and going on gives the bytes of the run that was not."""
 
+import os
 import random
 import re
 import signal
+import socket
 from pathlib import Path
 from time import perf_counter
 
@@ -13,6 +15,7 @@ from training_run import DOMAINS, model
 
 import i2izoo
 from i2izoo.cli.main import main
+from i2izoo.files.locks import LOCK, locked
 
 RANDOM = 100
 """Kills at random moments, under `slow`; docs/reliability.md names the number."""
@@ -146,7 +149,19 @@ def test_sigterm_ends_a_command_in_good_order(name, number, place, undisturbed, 
     assert ended.code == 128 + number, ended.said
     assert f"i2izoo: stopped by {signal.Signals(number).name}." in ended.said
     kills.assert_whole(out)
-    assert_nothing_hidden(out)
+    left = {p.name for p in out.rglob(".*")}
+    assert left <= {LOCK}  # of a signal between two instructions of taking it; no process has it
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "compare", "sweep", "distill"])
+def test_a_folder_in_use_is_refused_with_who_uses_it(name, place, tmp_path):
+    out = tmp_path / name
+    with locked(out):
+        ended = kills.run(*commands(place, out)[name][0], below=out)
+        assert ended.code == 2, ended.said
+        assert f"i2izoo: process {os.getpid()} on {socket.gethostname()} has been writing into '{out}'" in ended.said
+        assert [p.name for p in out.iterdir()] == [LOCK]
+    assert not out.exists()
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 import contextlib
 import csv
+import errno
+import os
 import signal
 
 import pytest
@@ -9,7 +11,7 @@ import torch
 from i2izoo_gan.pool import ReplayPool
 from torch import nn
 
-from i2izoo.errors import ConfigError, TrainingError
+from i2izoo.errors import ConfigError, TrainingError, WriteError
 from i2izoo.interfaces import Batch, Method, Update
 from i2izoo.training.config import TrainingOptions
 from i2izoo.training.ema import EMA
@@ -338,5 +340,21 @@ def test_a_first_interrupt_waits_and_a_second_does_not():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
-    with Interrupt(active=False), pytest.raises(KeyboardInterrupt):
+    with Interrupt(patient=True) as interrupt:  # of several processes
         signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+    assert interrupt.asked == signal.SIGINT
+
+
+def test_events_that_find_no_room_are_one_sentence(tmp_path, monkeypatch):
+    """TensorBoard's thread writes; what it could not write it raises at a later call, without the name of a file."""
+    log = TrainingLog(tmp_path, 9, 0, tensorboard=True, progress=False)
+
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(log.events, "add_scalar", full)
+    monkeypatch.setattr(log.events, "close", full)
+    with pytest.raises(WriteError, match=r"tensorboard' cannot be written: no space left on device"):
+        log.scalars({"a": 1.0}, 1)
+    log.close()
