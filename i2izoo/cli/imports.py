@@ -10,7 +10,7 @@ from i2izoo.cli.completion import offers
 from i2izoo.cli.options import is_assignment, parse_options
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import ConfigError, I2IZooError, StorageError, listing
+from i2izoo.errors import ConfigError, StorageError, listing
 
 EXAMPLES = """
   i2izoo import pix2pix latest_net_G.pth latest_net_D.pth --out my-model domains=label,photo
@@ -70,13 +70,8 @@ def run(args: argparse.Namespace) -> int:
     if (args.out / config_file.CONFIG).exists() and not args.force:
         raise StorageError(f"{args.out} already holds a model; use --force, or another --out.")
     files = {name: read_state_dict(path) for name, path in paths}
-    try:
-        found = read(method, files, options)
-        built = build(method, found)
-    except (RuntimeError, KeyError, IndexError) as error:  # what a reader did not expect of the tensors
-        if isinstance(error, I2IZooError):
-            raise
-        raise StorageError(f"{listing(files)} do not fit {args.method!r} with these options: {error}.") from error
+    found = read(method, files, options)
+    built = build(method, found)
     facts = {"provenance": {"notes": f"Imported from {listing(sorted(files))}."}}
     model = Translator(built, storage.method_config(built, args.method, **facts))
     model.save_pretrained(args.out, training=list(found.weights))

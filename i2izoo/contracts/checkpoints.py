@@ -11,7 +11,7 @@ from torch import Tensor
 
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.options import flat, laid_over, sort_options
-from i2izoo.errors import ConfigError, listing
+from i2izoo.errors import ConfigError, I2IZooError, listing, printable
 from i2izoo.nn.state import misfit
 
 if TYPE_CHECKING:
@@ -96,7 +96,14 @@ def read(kind: type[Method], files: Mapping[str, Mapping[str, Tensor]], given: M
     Raises:
         ConfigError: the method imports nothing, or the files are not those of its original code.
     """
-    found = kind.read_checkpoints(files, given)
+    try:
+        found = kind.read_checkpoints(files, given)
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if isinstance(error, I2IZooError):
+            raise
+        raise ConfigError(  # a reader takes for granted what it has recognised
+            f"{printable(listing(files))}: not the tensors that {kind.__name__} imports ({printable(str(error))})."
+        ) from error
     assumed = {key: value for key, value in found.assumed.items() if key not in dict(flat(given, "options"))}
     options: Any = found.options
     for key, value in assumed.items():
@@ -121,6 +128,8 @@ def build(kind: type[M], found: Checkpoints) -> M:
         counted = "num_batches_tracked"  # which PyTorch before 0.4.1 did not store, and load_state_dict knows that
         wanted = {k: v for k, v in module.state_dict().items() if k in tensors or not k.endswith(counted)}
         if wrong := misfit(wanted, tensors):
-            raise ConfigError(f"the tensors of {place} do not fit {kind.__name__} with these options: {wrong}.")
+            raise ConfigError(
+                f"the tensors of {place} do not fit {kind.__name__} with these options: {printable(wrong)}."
+            )
         module.load_state_dict(tensors)
     return method

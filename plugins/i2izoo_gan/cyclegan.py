@@ -68,6 +68,7 @@ class CycleGAN(TwoWayMethod):
         "generator": {"name": "resnet_9blocks", "width": 4, "blocks": 1},
         "discriminator": {"name": "patchgan", "width": 4, "layers": 2},
     }
+    tiny_variants: ClassVar[dict[str, dict[str, Any]]] = {"of one direction": {"only_to": "target"}}
 
     def __init__(
         self,
