@@ -19,6 +19,8 @@ from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.interfaces import AdversarialLoss, Batch
 from i2izoo.models.foreign import read_state_dict
 from i2izoo.testing.training import stepper_of
+from i2izoo.training.config import TrainingOptions
+from i2izoo.training.schedule import Schedule
 
 RESNET = {"name": "resnet_6blocks", "width": 2, "blocks": 1}
 TINY = {
@@ -48,6 +50,18 @@ def test_the_two_settings_of_the_paper(kind, nce, identity, flip, epochs):
     assert config["layers"] == PAPER_LAYERS
     assert (kind.recipe["epochs"], kind.recipe["decay_epochs"]) == epochs
     assert kind(**small, nce_weight=0.5).config["nce_weight"] == 0.5
+
+
+@pytest.mark.parametrize("kind", [CUT, FastCUT])
+@pytest.mark.parametrize("steps_per_epoch", [1, 7])
+def test_a_training_that_says_nothing_stops_jittering_with_the_first_epoch_of_the_fall(kind, steps_per_epoch):
+    """As the authors' unaligned_dataset.py: load size = crop size where the epoch, from 1, is above n_epochs. That is
+    the epoch whose rate is the first below 1."""
+    options = TrainingOptions.of(kind.recipe, {})
+    schedule = Schedule.of(options, steps_per_epoch)
+    until = [schedule.progress(step) < options.jitter_share for step in range(schedule.total)]
+    assert until == [step < kind.recipe["epochs"] * steps_per_epoch for step in range(schedule.total)]
+    assert until == [schedule.factor(step) == 1 for step in range(schedule.total)]
 
 
 def test_the_papers_networks_are_antialiased():
