@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -163,8 +163,8 @@ def clip_range(scheduler: Any) -> float | None:
     >>> clip_range(DDIMScheduler()), clip_range(UniPCMultistepScheduler.from_config(DDIMScheduler().config))
     (1.0, None)
     """
-    config = scheduler.config
-    if "clip_sample" not in schema(type(scheduler)) or not config.clip_sample or config.get("thresholding"):
+    config, kind = scheduler.config, cast(Any, type(scheduler))
+    if "clip_sample" not in schema(kind) or not config.clip_sample or config.get("thresholding"):
         return None
     return float(config.clip_sample_range)
 
