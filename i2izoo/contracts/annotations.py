@@ -49,6 +49,43 @@ def ranges(annotation: Any) -> tuple[Range | Items, ...]:
     return tuple(one for one in about if isinstance(one, (Range, Items)))
 
 
+def is_bare_number(annotation: Any) -> bool:
+    """Is it a number, or has it numbers inside, without a range?
+
+    >>> is_bare_number(list[int]), is_bare_number(Annotated[int, Range(0, 9)] | None)
+    (True, False)
+    """
+    if any(isinstance(one, Range) for one in ranges(annotation)):
+        return False
+    return annotation in (int, float) or any(map(is_bare_number, _inside(annotation)))
+
+
+def ends(annotation: Any) -> list[Any]:
+    """The least and the greatest number that an annotation allows; of a list, one of such numbers.
+
+    >>> ends(Annotated[int, Range(1, 9)] | None), ends(Annotated[list[Annotated[float, Range(0, 1)]], Items(2)])
+    ([1, 9], [[0.0, 0.0], [1.0, 1.0]])
+    """
+    inside, found = _inside(annotation), ranges(annotation)
+    span = next((one for one in found if isinstance(one, Range)), None)
+    if span is not None:
+        kind = float if inside == (float,) else int
+        return [kind(end) for end in (span.low, span.high) if end in span]
+    if get_origin(annotation) is Annotated:
+        return [v * one.least if isinstance(v, list) else v for one in found for v in ends(inside[0])]
+    if get_origin(annotation) in (list, tuple, Sequence):
+        return [[end] for end in ends(inside[0])] if len(inside) == 1 else []
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [end for member in inside for end in ends(member)]
+    return []
+
+
+def _inside(annotation: Any) -> tuple[Any, ...]:
+    """The types that a type is made of."""
+    args = get_args(annotation)
+    return () if get_origin(annotation) is Literal else args[:1] if get_origin(annotation) is Annotated else args
+
+
 def describe_type(annotation: Any, *, limits: bool = False) -> str:
     """Say a type as a user would: `Literal["a", "b"]` is `one of 'a', 'b'`.
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 
-from i2izoo.contracts.config import Configurable, schema
-from i2izoo.errors import ConfigError, listing
-from i2izoo.testing.subject import Subject, require
+from i2izoo.contracts.annotations import ends, is_bare_number
+from i2izoo.contracts.config import Configurable, function_options, schema
+from i2izoo.errors import ConfigError, I2IZooError, listing
+from i2izoo.nn.budget import OverBudget, budget
+from i2izoo.nn.shapes import only_shapes
+from i2izoo.testing.subject import NotApplicable, Subject, require
 
 
 def options_are_keyword_only(subject: Subject) -> None:
@@ -45,4 +49,39 @@ def unknown_options_are_refused(subject: Subject) -> None:
     raise AssertionError("no_such_option=1 was accepted")
 
 
-RULES = (options_are_keyword_only, is_documented, options_rebuild_the_part, unknown_options_are_refused)
+def numbers_have_a_range(subject: Subject) -> None:
+    """Every number among the options, and among those of a translation, says its range: `Annotated[int, Range(1, 9)]`.
+
+    `i2izoo.contracts.ranges` has names for those that come again: Channels, Layers, Share, Rate, ...
+    """
+    annotations = {name: option.annotation for name, option in schema(subject.part).items()}
+    for call in ("translate", "generate") if subject.kind == "methods" else ():
+        options = function_options(getattr(subject.part, call), without=("image", "to", "seeds", "size"))
+        annotations |= {name: option.annotation for name, option in options.items()}
+    bare = [name for name, annotation in annotations.items() if is_bare_number(annotation)]
+    require(not bare, f"numbers without a range: {listing(bare)}")
+
+
+def ends_of_ranges_build_or_are_refused(subject: Subject) -> None:
+    """With the least and the greatest number that an option takes the part is built, or refused in an error of ours."""
+    for name, option in schema(subject.part).items():
+        for value in ends(option.annotation):
+            try:
+                with only_shapes(), budget(values=math.inf, modules=2000):
+                    subject.build(**{name: value})
+            except (I2IZooError, OverBudget, NotApplicable):
+                continue
+            except Exception as error:
+                if not isinstance(error, NotImplementedError) and "meta" not in str(error):
+                    found = f"{name}={value!r} gives a {type(error).__name__}: {error}"
+                    raise AssertionError(f"{found}; narrow its range, or refuse it with a ConfigError") from error
+
+
+RULES = (
+    options_are_keyword_only,
+    is_documented,
+    options_rebuild_the_part,
+    unknown_options_are_refused,
+    numbers_have_a_range,
+    ends_of_ranges_build_or_are_refused,
+)
