@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from i2izoo.contracts.entrypoints import Entry
+from i2izoo.contracts.ranges import Channels, Number, Range, Share, Side
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import UnknownNameError
 from i2izoo.interfaces import (
@@ -30,7 +31,7 @@ from i2izoo.testing.subject import NotApplicable, Subject
 class Good(Generator):
     """Keeps every rule. Options: in_channels, out_channels."""
 
-    def __init__(self, *, in_channels: int = 3, out_channels: int = 3) -> None:
+    def __init__(self, *, in_channels: Channels = 3, out_channels: Channels = 3) -> None:
         super().__init__()
         self.layer = nn.Conv2d(in_channels, out_channels, 3, padding=1)
 
@@ -41,7 +42,7 @@ class Good(Generator):
 class TakesAnything(Generator):
     """Options: in_channels, out_channels, and whatever else."""
 
-    def __init__(self, in_channels: int = 3, out_channels: int = 3, **more: Any) -> None:
+    def __init__(self, in_channels: Channels = 3, out_channels: Channels = 3, **more: Any) -> None:
         super().__init__()
         self.layer = nn.Conv2d(in_channels, out_channels, 1)
 
@@ -50,8 +51,25 @@ class TakesAnything(Generator):
 
 
 class Silent(Good):
-    def __init__(self, *, in_channels: int = 3, out_channels: int = 3, mystery: int = 1) -> None:
+    def __init__(self, *, in_channels: Channels = 3, out_channels: Channels = 3, mystery: Number = 1) -> None:
         super().__init__(in_channels=in_channels, out_channels=out_channels)
+
+
+class Boundless(Good):
+    """Options: in_channels, out_channels, width."""
+
+    def __init__(self, *, in_channels: Channels = 3, out_channels: Channels = 3, width: int = 1) -> None:
+        super().__init__(in_channels=in_channels, out_channels=out_channels)
+
+
+class Breaks(Good):
+    """Options: in_channels, out_channels, depth; at a depth of 9 the sides of its kernel are negative."""
+
+    def __init__(
+        self, *, in_channels: Channels = 3, out_channels: Channels = 3, depth: Annotated[int, Range(0, 9)] = 0
+    ) -> None:
+        super().__init__(in_channels=in_channels, out_channels=out_channels)
+        self.register_buffer("window", torch.zeros(8 - depth))
 
 
 class Draws(Good):
@@ -71,7 +89,7 @@ class InPlace(Good):
 class Unused(Good):
     """Has a layer that no gradient reaches."""
 
-    def __init__(self, *, in_channels: int = 3, out_channels: int = 3) -> None:
+    def __init__(self, *, in_channels: Channels = 3, out_channels: Channels = 3) -> None:
         super().__init__(in_channels=in_channels, out_channels=out_channels)
         self.idle = nn.Conv2d(1, 1, 1)
 
@@ -119,7 +137,7 @@ class Shrinks(Good):
 class AlwaysColour(Good):
     """Takes out_channels and gives three."""
 
-    def __init__(self, *, in_channels: int = 3, out_channels: int = 3) -> None:
+    def __init__(self, *, in_channels: Channels = 3, out_channels: Channels = 3) -> None:
         super().__init__(in_channels=in_channels, out_channels=3)
         self.config["out_channels"] = out_channels
 
@@ -135,7 +153,7 @@ class Mixes(Good):
 class OneTensor(Discriminator):
     """Gives a tensor where a list is due. Option: in_channels."""
 
-    def __init__(self, *, in_channels: int = 3) -> None:
+    def __init__(self, *, in_channels: Channels = 3) -> None:
         super().__init__()
         self.layer = nn.Conv2d(in_channels, 1, 1)
 
@@ -250,14 +268,14 @@ class UnknownChannels(GoodMethod):
 class OwnSteps(GoodMethod):
     """Has an option that is the trainer's."""
 
-    def __init__(self, *, steps: int = 50) -> None:
+    def __init__(self, *, steps: Number = 50) -> None:
         super().__init__()
 
 
 class BareOption(GoodMethod):
     """Its `translate` requires more than the translator knows."""
 
-    def translate(self, image: Tensor, *, to: str, seeds: list[int], strength: float) -> Tensor:  # type: ignore[override]
+    def translate(self, image: Tensor, *, to: str, seeds: list[int], strength: Share) -> Tensor:  # type: ignore[override]
         return self.generator(image)
 
 
@@ -415,7 +433,7 @@ class GoodData(Dataset):
     kind = "paired"
     classes = ("even", "odd")
 
-    def __init__(self, *, flip: bool = True, crop_size: int = 8, split: str = "train") -> None:
+    def __init__(self, *, flip: bool = True, crop_size: Side = 8, split: str = "train") -> None:
         self.flip, self.crop_size, self.split = flip, crop_size, split
 
     def __len__(self) -> int:
@@ -472,7 +490,7 @@ class OneName(GoodData):
 class OwnCount(GoodData):
     """Has a number where there should be a method."""
 
-    def __init__(self, *, flip: bool = True, crop_size: int = 8, split: str = "train") -> None:
+    def __init__(self, *, flip: bool = True, crop_size: Side = 8, split: str = "train") -> None:
         super().__init__(flip=flip, crop_size=crop_size, split=split)
         self.count = 4  # type: ignore[method-assign, assignment]
 
@@ -524,6 +542,8 @@ class Counts(GoodMethod):
 BROKEN = [
     ("generators", TakesAnything, "options_are_keyword_only"),
     ("generators", Silent, "is_documented"),
+    ("generators", Boundless, "numbers_have_a_range"),
+    ("generators", Breaks, "ends_of_ranges_build_or_are_refused"),
     ("generators", AlwaysColour, "channels_are_options"),
     ("generators", Draws, "is_deterministic_in_eval"),
     ("generators", InPlace, "leaves_its_input_alone"),

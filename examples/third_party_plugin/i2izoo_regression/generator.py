@@ -1,10 +1,11 @@
 """A small generator that sees far without ever shrinking the image."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from i2izoo.contracts.ranges import Channels, Range
 from i2izoo.interfaces import Generator
 
 
@@ -23,7 +24,14 @@ class DilatedResidual(Generator):
 
     tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "depth": 2}
 
-    def __init__(self, *, in_channels: int = 3, out_channels: int = 3, width: int = 32, depth: int = 6) -> None:
+    def __init__(
+        self,
+        *,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
+        width: Channels = 32,
+        depth: Annotated[int, Range(1, 12)] = 6,
+    ) -> None:
         super().__init__()
         self.head = nn.Conv2d(in_channels, width, 3, padding=1)
         self.body = nn.ModuleList(nn.Conv2d(width, width, 3, padding=2**i, dilation=2**i) for i in range(depth))

@@ -1,7 +1,10 @@
 """A distance between images that is quadratic near zero and linear far away."""
 
+from typing import Annotated
+
 from torch import Tensor
 
+from i2izoo.contracts.ranges import Range
 from i2izoo.interfaces import ReconstructionLoss
 
 
@@ -12,7 +15,7 @@ class Charbonnier(ReconstructionLoss):
         eps: where it changes from quadratic to linear, in units of the images ([-1, 1]).
     """
 
-    def __init__(self, *, eps: float = 1e-3) -> None:
+    def __init__(self, *, eps: Annotated[float, Range(0, 1, without="low")] = 1e-3) -> None:
         super().__init__()
         self.eps = eps
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.ranges import Channels, Rate
 from i2izoo.interfaces import Batch, Generator, Method, Part, ReconstructionLoss, Update
 
 
@@ -28,11 +29,11 @@ class Regression(Method):
         self,
         *,
         domains: list[str] = ["source", "target"],
-        in_channels: int = 3,
-        out_channels: int = 3,
+        in_channels: Channels = 3,
+        out_channels: Channels = 3,
         generator: Part[Generator] = "dilated_residual",
         loss: Part[ReconstructionLoss] = "charbonnier",
-        learning_rate: float = 1e-3,
+        learning_rate: Rate = 1e-3,
     ) -> None:
         super().__init__()
         self.source, self.target = domains
