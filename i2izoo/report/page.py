@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from i2izoo.errors import EvaluationError
 from i2izoo.evaluation.result import Comparison
@@ -94,7 +95,7 @@ def page(
             protocol=comparison.protocol,
             protocol_json=protocol,
             protocol_uri=base64.b64encode(protocol.encode("utf-8", "replace")).decode("ascii"),
-            table=lay_out(comparison).shown,
+            table=Markup(table(comparison)),
             bars=bars(comparison, metrics),
             tests=tests(comparison, metrics),
             points=sum(len(values) > 1 for column in metrics for values in column.values) > 1,
@@ -106,6 +107,20 @@ def page(
     return text.encode("utf-8", "replace").decode("utf-8")  # names of files may hold bytes that are no text
 
 
+def table(comparison: Comparison, name: str = "scores", intervals: bool = True) -> str:
+    """The table of the report alone, for another page that holds `table.css` and `table.js` of this room.
+
+    Args:
+        comparison: what `i2izoo.compare` gave.
+        name: of the table, unique on the page.
+        intervals: are the confidence intervals shown before a reader asks for them?
+    """
+    template = _environment().get_template("table.html")
+    return template.render(
+        table=lay_out(comparison).shown, protocol=comparison.protocol, id=name, intervals=intervals
+    ).strip()
+
+
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("i2izoo.report", "assets"),
@@ -115,7 +130,17 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= {"asset": _asset, "number": number, "probability": probability}
+    made.filters["wrappable"] = wrappable
     return made
+
+
+def wrappable(label: str) -> Markup:
+    """The label of a metric as HTML that may go on in another line between its words.
+
+    >>> print(wrappable("fcn_score.class_iou"))
+    fcn_<wbr>score.<wbr>class_<wbr>iou
+    """
+    return Markup(re.sub(r"([._]|(?=\[))", r"\1<wbr>", str(escape(label))))
 
 
 def _asset(name: str) -> Markup:

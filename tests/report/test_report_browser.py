@@ -1,37 +1,20 @@
-"""The HTML report in a real browser: it runs without errors, sorts, zooms, and shows something.
-
-A copy of the file gets one more script, which does what a reader does and writes down what came of it.
-"""
+"""The HTML report in a real browser: it runs without errors, sorts, zooms, and shows something."""
 
 from __future__ import annotations
 
-import html
-import json
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
+from browser import SCHEMES, acted, browse, needs_browser, told
 from PIL import Image
 from report_example import MODELS, comparison
 
 from i2izoo.report.page import write_report
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium or Chrome on this machine")
+pytestmark = needs_browser
 
-WATCH = """<script>
-const problems = [];
-addEventListener("error", event => problems.push(String(event.message)));
-addEventListener("unhandledrejection", event => problems.push(String(event.reason)));
-addEventListener("securitypolicyviolation", event => problems.push(`${event.violatedDirective} ${event.blockedURI}`));
-console.error = console.warn = (...told) => problems.push(told.join(" "));
-</script>"""
-
-ACT = """<script type="module">
+ACT = """
 const all = (what, root = document) => [...root.querySelectorAll(what)];
-const found = {};
 const models = () => all("#scores tbody .name").map(each => each.textContent);
 const sorted = () => all("#scores thead [aria-sort]").map(each => [each.cellIndex, each.getAttribute("aria-sort")]);
 const change = (form, name, value) => {
@@ -90,26 +73,13 @@ found.case = document.querySelector(".case.found")?.dataset.name;
 press(plot(), "ArrowRight"); found.next = document.querySelector("#point h3").textContent;
 change(document.getElementById("axes"), "y", "1 0"); found.diagonals = all("#plot .diagonal").length;
 
+const toggle = document.querySelector(".intervals"), interval = document.querySelector("#scores .ci");
+const seen = () => interval.getClientRects().length > 0;
+found.intervals = [seen()];
+toggle.click(); found.intervals.push(seen());
+
 found.sideways = document.documentElement.scrollWidth > innerWidth;
-found.problems = problems;
-const output = Object.assign(document.createElement("output"), {id: "found", textContent: JSON.stringify(found)});
-document.body.append(output);
-</script>"""
-
-
-def browse(page: Path, *options: str) -> str:
-    """What headless Chromium prints; the profile is thrown away."""
-    command = [
-        BROWSER,
-        *("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"),
-        *("--no-first-run", "--disable-background-networking", "--virtual-time-budget=3000"),
-        f"--user-data-dir={page.parent / 'profile'}",
-        *options,
-        page.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=240)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+"""
 
 
 @pytest.fixture(scope="module")
@@ -129,15 +99,9 @@ def report(example, folder) -> Path:
 
 @pytest.fixture(scope="module")
 def found(report, folder) -> dict:
-    text = report.read_text(encoding="utf-8")
-    acted = folder / "acted.html"
-    acted.write_text(
-        text.replace("<title>", WATCH + "<title>", 1).replace("</body>", ACT + "</body>"), encoding="utf-8"
-    )
-    page = browse(acted, "--dump-dom", "--window-size=1200,1000")
-    output = re.search(r'<output id="found">(.*?)</output>', page, re.DOTALL)
-    assert output, page[-3000:]
-    return json.loads(html.unescape(output[1]))
+    page = folder / "acted.html"
+    page.write_text(acted(report.read_text(encoding="utf-8"), ACT), encoding="utf-8")
+    return told(page.as_uri(), "--window-size=1200,1000")
 
 
 def test_no_errors(found):
@@ -159,6 +123,10 @@ def test_sorting(example, found):
     assert found["fid"] == [order("fid", reverse=False), [[3, "ascending"]]]
     assert found["fid"][0][-1] == "runs/broken"  # not computed: last
     assert found["names"] == [sorted(MODELS), [[0, "ascending"]]]
+
+
+def test_intervals_are_there_until_a_reader_puts_them_away(found):
+    assert found["intervals"] == [True, False]
 
 
 def test_magnifier_shows_one_place_in_all_images(found):
@@ -214,8 +182,7 @@ def test_scatter(example, found):
 @pytest.mark.parametrize(("scheme", "lightness"), [("light", (240, 255)), ("dark", (10, 60))])
 def test_screenshot(report, folder, scheme, lightness):
     screenshot = folder / f"{scheme}.png"
-    preference = "--blink-settings=preferredColorScheme=" + {"dark": "0", "light": "1"}[scheme]
-    browse(report, f"--screenshot={screenshot}", "--window-size=1000,1800", preference)
+    browse(report.as_uri(), f"--screenshot={screenshot}", "--window-size=1000,1800", SCHEMES[scheme])
     image = Image.open(screenshot).convert("RGB")
     assert image.size == (1000, 1800)
     colours = sorted(image.getcolors(1 << 24), reverse=True)
