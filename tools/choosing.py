@@ -35,7 +35,7 @@ def line(name: str, measured: dict[str, list[str]]) -> list[str]:
     sides = method.size_multiple(to)
     step, _, memory, parameters, _ = measured.get(name, ["", "", "", "", ""])
     return [
-        f"[`{name}`](methods/{PAGES.get(name, name)}.md)",
+        linked(name),
         learns,
         "both" if len(method.directions) > 1 else "one",
         "many" if method.samples else "one",
@@ -52,6 +52,12 @@ PAGES = {
     "inpainting": "restoration", "jpeg_restoration": "restoration",
 }  # fmt: skip
 """Methods that stand on the page of another one."""
+
+
+def linked(name: str, base: str = "") -> str:
+    """A method, and where its page is; those of others have none here."""
+    page = f"methods/{PAGES.get(name, name)}.md"
+    return f"[`{name}`]({base}{page})" if (stored.DOCS / page).is_file() else f"`{name}`"
 
 
 def passes(method: Any) -> int:

@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from choosing import PAGES
+from choosing import linked
 from site_images import grid, pairs
 from site_models import DOCS, Model, address, models, size
 
@@ -82,7 +82,7 @@ def _facts(model: Model) -> dict[str, str]:
     else:
         place = f"on the Hub: [{entry.repo}](https://huggingface.co/{entry.repo}/tree/{entry.revision})"
     return {
-        "Method": _method(entry.method) + (f", learns from {model.learns_from}" if model.learns_from else ""),
+        "Method": linked(entry.method, "../") + (f", learns from {model.learns_from}" if model.learns_from else ""),
         "Translates": ", ".join(_arrow(source, to) for to, source in model.directions.items()),
         "Networks": ", ".join(_networks(model.config.get("options", {}))),
         "Parameters": f"{model.parameters:,}" if model.parameters else "",
@@ -91,11 +91,6 @@ def _facts(model: Model) -> dict[str, str]:
         "Licence": model.licence,
         **{label: str(facts[key]) for key, label in FACTS.items() if facts.get(key) is not None},
     }
-
-
-def _method(name: str) -> str:
-    page = f"methods/{PAGES.get(name, name)}.md"
-    return f"[`{name}`](../{page})" if (DOCS / page).is_file() else f"`{name}`"
 
 
 def _networks(options: Mapping[str, Any]) -> list[str]:

@@ -38,10 +38,13 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
 
 from i2izoo.cli.main import main
+from i2izoo.contracts.listing import list_models
+from i2izoo.contracts.registry import KINDS, registry
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+MODELS = [name for name in list_models(pretrained=True) if registry("pretrained").get(name).bundled]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 SKIPPED = re.compile(
     r"pip |python -m (venv|pip|pytest|mkdocs)|\. \.venv|git |cd |hf auth|tensorboard |pytest|ruff |mypy|mkdocs |"
@@ -133,14 +136,14 @@ PREPARED: dict[str, Callable[[Path], None]] = {"methods/diffusers.md": tiny_pipe
 """Page -> what else is in its folder."""
 
 
-def site_text(page: Path) -> str:
+def site_text(markdown: str) -> str:
     """The Markdown of a page as the site has it, with what tools/site_hooks.py fills in."""
     spec = importlib.util.spec_from_file_location("docs_hooks", ROOT / "tools" / "site_hooks.py")
     assert spec is not None
     assert spec.loader is not None
     hooks = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hooks)
-    return hooks.fill(page.read_text(encoding="utf-8"))
+    return hooks.fill(markdown)
 
 
 @pytest.fixture
@@ -165,17 +168,23 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     """A page sees nothing that others registered, and what it registers is forgotten after it."""
-    from i2izoo.contracts.registry import KINDS, registry
-
     for kind in KINDS:
         monkeypatch.setattr(registry(kind), "_registered", {})
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_code_blocks_of_page_run(page: Path, folder: Path, hub: None) -> None:
-    text = site_text(page)
     if page.is_relative_to(DOCS) and (prepare := PREPARED.get(page.relative_to(DOCS).as_posix())):
         prepare(folder)
+    run_blocks(page, site_text(page.read_text(encoding="utf-8")), folder)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_code_blocks_of_the_page_of_a_model_run(name: str, folder: Path) -> None:
+    run_blocks(Path("models", f"{name}.md"), site_text(f"<!-- model {name} -->"), folder)
+
+
+def run_blocks(page: Path, text: str, folder: Path) -> None:
     document = Document.parse(str(_written(folder, page, text)), *PARSERS)
     found = Counter(m[2].strip() for m in re.finditer(r"^([ \t]*)```(\S[^\n]*)$", text, re.MULTILINE))
     assert set(found) <= {"python", *LANGUAGES}, "a block of another language would not run"
