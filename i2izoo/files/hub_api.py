@@ -70,6 +70,7 @@ def ask_hub(token: str | bool | None) -> Ask:
     if isinstance(token, str) and not (token.isascii() and token.isprintable()):
         raise HubError("the token holds characters that no token of the Hub has: copy it again.")
     own = {**build_hf_headers(token=token, library_name="i2izoo"), "Accept-Encoding": "identity"}
+    own["Connection"] = "close"  # what is left of a wrong answer would be read as the next one
 
     def ask(url: str, headers: Mapping[str, str], timeout: float) -> Generator[Head | bytes, None, None]:
         session = get_session()
