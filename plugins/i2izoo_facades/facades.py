@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -85,6 +86,8 @@ def fetch_facades(
     folder.mkdir(parents=True, exist_ok=True)
     place, archive = folder / "facades", folder / "facades.tar.gz"
     with FileLock(folder / ".facades.lock"):  # of several training processes one downloads
+        for stray in folder.glob(".facades.*/"):  # what a killed process was unpacking
+            shutil.rmtree(stray, ignore_errors=True)
         if place.is_dir():
             return place
         digest = download(url, archive, sha256=sha256, size=size)
@@ -94,7 +97,7 @@ def fetch_facades(
             if found != COUNTS:
                 archive.unlink()
                 raise DataError(f"the archive from {url} holds {found} images, not {COUNTS}; it was removed.")
+            write_text(archive.with_name(archive.name + ".sha256"), f"{digest}  {archive.name}\n")
             unpacked.replace(place)
-        write_text(archive.with_name(archive.name + ".sha256"), f"{digest}  {archive.name}\n")
         archive.unlink()
     return place
