@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.errors import StorageError
+from i2izoo.models.config_file import trained_at
 
 HUB_LICENCES = frozenset(
     {
@@ -30,6 +31,7 @@ TRAINING_FACTS = {
     "steps": "Steps",
     "minutes": "Minutes",
     "batch_size": "Batch size",
+    "size": "Size",
     "hardware": "Hardware",
     "seed": "Seed",
     "date": "Date",
@@ -41,9 +43,9 @@ def render_card(config: Mapping[str, Any], *, name: str | None = None) -> str:
 
     Args:
         config: what config.json holds. Of `config["provenance"]` these are used, each optional: start, data, data_url,
-            split, steps, minutes, epochs, batch_size, hardware, seed, recipe, date, licence, citation, notes,
-            limitations and metrics, `{name: {"value": ..., "on": ..., "n": ..., further columns}}`, and call, further
-            arguments of the example, as Python has them.
+            split, steps, minutes, epochs, batch_size, crop_size (or image_size), hardware, seed, recipe, date, licence,
+            citation, notes, limitations, call (further arguments of the example, as Python has them) and metrics:
+            `{name: {"value": ..., "on": ..., "n": ..., further columns}}`.
         name: how the model is loaded: a pretrained entry, a repository or a folder.
 
     >>> card = render_card({"method": "pix2pix", "provenance": {"licence": "Apache-2.0", "steps": 20000}})
@@ -179,6 +181,8 @@ def _example(config: Mapping[str, Any], title: str, call: str | None = None) -> 
 
 
 def _training(facts: Mapping[str, Any], title: str) -> list[str]:
+    size = trained_at({"provenance": facts})
+    facts = {**facts, "size": f"{size[1]} x {size[0]} pixels" if size else None}
     rows = [f"| {label} | {_cell(facts[key])} |" for key, label in TRAINING_FACTS.items() if _there(facts.get(key))]
     recipe = facts.get("recipe")
     if not rows and not recipe:

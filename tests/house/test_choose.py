@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from i2izoo.contracts.registry import registry
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -30,3 +32,15 @@ def test_what_it_names_is_there() -> None:
     names = [name.partition(" ")[0] for place, name in LINKS if "/methods/" in place or "/generate/" in place]
     assert [name for name in names if name not in methods and name != "a"] == []
     assert set(re.findall(r"`(\w+)`", PAGE)) & set(methods.names()) >= {"pix2pix", "cut", "cyclegan", "ddim"}
+
+
+def test_every_method_of_the_table_has_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS.parent / "tools")
+    import choosing
+
+    chosen = [name for name in registry("methods").names() if not choosing.TOOLS.search(name)]
+    pages = {name: DOCS / "methods" / f"{choosing.PAGES.get(name, name)}.md" for name in chosen}
+    assert [name for name, page in pages.items() if not page.is_file()] == []
+    measured = choosing.costs((DOCS / "performance.md").read_text(encoding="utf-8"))
+    assert all(len(cells) == 5 for cells in measured.values())
+    assert len(measured.keys() & pages.keys()) > 15

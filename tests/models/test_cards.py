@@ -19,6 +19,7 @@ FULL = {
         "steps": 20000,
         "epochs": 50,
         "batch_size": 1,
+        "crop_size": 128,
         "hardware": "4 CPU cores",
         "seed": 0,
         "recipe": "cyclegan-facades",
@@ -55,6 +56,7 @@ def test_the_body_states_the_facts():
     assert 'model = i2izoo.load("cyclegan-facades")' in text
     assert 'model("image.png", to="photo")' in text
     assert "trained on [cmp-facades](https://example.org/facades)" in text
+    assert "| Size | 128 x 128 pixels |" in text
     assert "| Seed | 0 |" in text  # zero is a fact, not a gap
     assert "```bash\ni2izoo train --recipe cyclegan-facades --data PATH --out runs/cyclegan-facades\n```" in text
     assert "| Metric | Value | Measured on | Images | mean photo | nearest label |" in text
