@@ -21,7 +21,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.utils import validate_repo_id
 
-from i2izoo.errors import HubError, listing, printable
+from i2izoo.errors import HubError, I2IZooWarning, listing, printable
 from i2izoo.files.download import WrongContentError, download, file_sha256
 from i2izoo.files.formats import OWN, components, foreign, foreign_index, needed_files
 from i2izoo.files.hub_api import COMMIT, SHA256, RemoteFile, RemoteFiles, ask_hub, list_files
@@ -110,6 +110,7 @@ def snapshot(
             if not isinstance(error, OfflineModeIsEnabled):  # who sets offline mode knows
                 warnings.warn(
                     f"the Hub cannot be reached; using commit {kept.name[:12]} of {repo_id} from the cache",
+                    I2IZooWarning,
                     stacklevel=2,
                 )
             return kept
