@@ -24,7 +24,7 @@ from huggingface_hub.utils import validate_repo_id
 from i2izoo.errors import HubError, I2IZooWarning, listing, printable
 from i2izoo.files.download import WrongContentError, download, file_sha256
 from i2izoo.files.formats import OWN, components, foreign, foreign_index, needed_files
-from i2izoo.files.hub_api import COMMIT, SHA256, RemoteFile, RemoteFiles, ask_hub, list_files
+from i2izoo.files.hub_api import COMMIT, SHA256, RemoteFile, RemoteFiles, ask_hub, impatient, list_files
 from i2izoo.files.hub_cache import CachedRepo
 from i2izoo.files.hub_errors import clear_errors, explained, is_away, repo_name
 from i2izoo.files.progress import download_bar
@@ -165,7 +165,7 @@ def push_folder(
     index = foreign_index(f.relative_to(folder).as_posix() for f in files)
     if index is None and (missing := [name for name in REQUIRED if folder / name not in files]):
         raise HubError(f"{str(folder)!r} lacks {listing(missing)}: save the model before pushing it to {repo_id}.")
-    with clear_errors(repo_id, revision, token, writing=True):
+    with clear_errors(repo_id, revision, token, writing=True), impatient():
         api = HfApi(token=token)
         api.create_repo(repo_id, private=private, exist_ok=True)
         if revision and not revision.startswith("refs/"):

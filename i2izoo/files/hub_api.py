@@ -11,14 +11,14 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 from huggingface_hub import constants, get_session, hf_hub_url
 from huggingface_hub.errors import HTTPError, OfflineModeIsEnabled
-from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, logging
 
 from i2izoo.errors import HubError, printable
 from i2izoo.files.download import Refused
@@ -115,6 +115,31 @@ def _refusal(response: Any) -> BaseException:
     except Exception as error:
         return error
     return Refused(f"the Hub answers {response.status_code}")
+
+
+@contextlib.contextmanager
+def impatient() -> Iterator[None]:
+    """The client's own calls, of a push, do not sleep for as long as a server says, nor tell what they try again."""
+    session, verbosity = get_session(), logging.get_verbosity()
+    hooks = session.event_hooks
+    session.event_hooks = {**hooks, "response": [*hooks["response"], _refuse_to_wait]}
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
+    finally:
+        session.event_hooks = hooks
+        logging.set_verbosity(verbosity)
+
+
+def _refuse_to_wait(response: Any) -> None:
+    """Raise where the client would sleep for longer than an answer may take."""
+    said = [
+        response.headers.get("Retry-After", ""),
+        *re.findall(r"\bt\s*=\s*(\d+)", response.headers.get("RateLimit", "")),
+    ]
+    longest = time_limit(INFO_TIMEOUT)
+    if response.status_code >= 400 and any(s.isdecimal() and (len(s) > 9 or int(s) > longest) for s in said):
+        raise _refusal(response)
 
 
 def list_files(repo_id: str, revision: str | None, token: str | bool | None) -> RemoteFiles:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from hub_faults import Fail, Fault, Hang, Headers, Reply
 from hub_server import HubServer, connected
 
 from i2izoo.errors import HubError
-from i2izoo.files.hub import snapshot
+from i2izoo.files.hub import push_folder, snapshot
 
 REPO = "alice/model"
 FILES = {"README.md": b"# T\n", "config.json": b'{"method": "tiny"}', "model.safetensors": bytes(range(256)) * 40}
@@ -253,6 +254,30 @@ def test_nobody_waits_for_years(hub: HubServer, cache: Path, where: str, status:
 def test_a_wait_that_can_be_meant_is_said(hub: HubServer, cache: Path) -> None:
     hub.faults[LISTED] = Reply(b"", 429, {"Retry-After": "120"})
     refused(cache, "too many requests (429)", "wait 120 s")
+
+
+@pytest.mark.parametrize("where", ["/lfs/", "/preupload/", "/commit/", "/api/repos/create"])
+@pytest.mark.parametrize("headers", [{"Retry-After": "99999999"}, {"RateLimit": '"api";r=0;t=99999999'}])
+def test_nor_does_a_push(
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, headers: dict[str, str]
+) -> None:
+    no_sleep = SimpleNamespace(sleep=lambda seconds: pytest.fail(f"slept {seconds} s"))
+    monkeypatch.setattr("huggingface_hub.utils._http.time", no_sleep)
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content + b" ")
+    hub.faults[where] = Reply(b"", 429, headers)
+    with quiet(), pytest.raises(HubError, match=r"too many requests \(429\)") as caught:
+        push_folder(tmp_path, REPO, method="tiny")
+    one_sentence(str(caught.value))
+
+
+def test_a_push_that_fails_says_one_thing(hub: HubServer, tmp_path: Path) -> None:
+    """The client logs each of its five tries."""
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content + b" ")
+    hub.faults["/lfs/"] = Fail(503)
+    with quiet(), pytest.raises(HubError, match=r"a fault \(503\)"):
+        push_folder(tmp_path, REPO, method="tiny")
 
 
 @pytest.mark.parametrize("where", [LISTED, "config.json", "model.safetensors"])
