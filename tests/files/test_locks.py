@@ -39,8 +39,8 @@ def test_the_second_is_told_who_is_first(tmp_path, kind):
         with pytest.raises(WriteError, match=who):
             refuse_if_locked(tmp_path)
         with locked(tmp_path / "other"):
-            pass
-    assert [p.name for p in tmp_path.iterdir()] == ["other"]
+            (tmp_path / "other" / "file").touch()
+    assert [p.name for p in tmp_path.rglob("*")] == ["other", "file"]
     refuse_if_locked(tmp_path)
     with locked(tmp_path):
         pass
