@@ -18,6 +18,8 @@ from i2izoo.data.loader import Loader
 from i2izoo.errors import ConfigError, TrainingError, listing
 from i2izoo.files.locks import refuse_if_locked
 from i2izoo.files.writing import write_text
+from i2izoo.images.types import sides
+from i2izoo.models.config_file import read_config
 from i2izoo.models.translator import Translator
 from i2izoo.nn.random import derive_seed
 from i2izoo.training.checkpoint import checkpoints, load_checkpoint, read_facts, save_checkpoint
@@ -169,7 +171,7 @@ class Trainer:
             with Interrupt(patient=self.world > 1) as interrupt:
                 last = self.schedule.done(self.step)
                 if self.validation and self.step and self.validation.due(self.step, last):  # it was stopped on the way
-                    self._evaluate(log)
+                    self._evaluate(log, last)
                 while not last:
                     losses = self.train_step()
                     last = self.schedule.done(self.step)
@@ -200,7 +202,7 @@ class Trainer:
                     if writes and saving:
                         self.save()
                     if evaluating:
-                        self._evaluate(log)
+                        self._evaluate(log, last)
                     if self.world == 1 and interrupt.asked and not asked and not last:
                         asked = interrupt.asked  # it came after the step, while it was evaluating
                         if writes and not saving:
@@ -209,8 +211,7 @@ class Trainer:
                     if asked and not last:
                         self.processes.wait_for_everyone()  # a launcher ends all when the first one goes
                         interrupt.stop(asked)
-            if self.validation is None:  # which draws after each evaluation
-                self._draw(log)
+            self._draw(log)  # also where a run was killed after its last step
         finally:
             log.close()
             self.loader.close()
@@ -311,13 +312,14 @@ class Trainer:
             return 0
         return of_any_process(interrupt.asked)
 
-    def _evaluate(self, log: TrainingLog) -> None:
+    def _evaluate(self, log: TrainingLog, last: bool) -> None:
         """Metrics of what would be saved now."""
         assert self.validation is not None  # for the type checker
         with self._averaged():
             values = self.validation.run(self.step, self.provenance(), say=log.say, warn=self._warn)
         log.scalars({f"metric/{name}": value for name, value in values.items()}, self.step)
-        self._draw(log)
+        if not last:
+            self._draw(log)
 
     def _draw(self, log: TrainingLog) -> None:
         if self.out is not None and self.main:
@@ -353,6 +355,8 @@ class Trainer:
                 f"{place} has done {facts['step']} steps and the run is to have {self.schedule.total}; give a longer "
                 "one."
             )
+        before = read_config(place, to_build=False).get("provenance") or {}
+        self._trained_at = sides(before["image_size"]) if "image_size" in before else None  # where no step is left
         self.step = load_checkpoint(place, method=self.method, stepper=self.stepper, ema=self.ema)
         last = read_facts(checkpoints(place.parent)[-1]) if checkpoints(place.parent) else facts
         same = last["run"]["training"].get("minutes") == self.options.minutes

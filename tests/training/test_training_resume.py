@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -173,6 +174,20 @@ def test_resume_from_a_named_checkpoint(run, tmp_path):
         trainer("regression", tmp_path / "d", resume=damaged.parent)
     with pytest.raises(ConfigError, match="give out="):
         trainer("regression", resume="auto")
+
+
+@pytest.mark.parametrize("watched", [{}, {"metrics": ["psnr"], "evaluate_every": 1}])
+def test_killed_after_its_last_step(watched, tmp_path):
+    """Nothing is left to train: the model and the curves are still those of the run that was not killed."""
+    options = {"steps": 2, "checkpoint_every": 1, "log_every": 1, **watched}
+    trainer("regression", tmp_path, **options).fit()
+    files = [tmp_path / "curves.png", *sorted((tmp_path / "model").iterdir())]
+    before = [file.read_bytes() for file in files]
+    shutil.rmtree(tmp_path / "model")
+    (tmp_path / "curves.png").replace(tmp_path / ".curves.png.tmp")
+    trainer("regression", tmp_path, resume="auto", **options).fit()
+    assert [file.read_bytes() for file in files] == before
+    assert list(tmp_path.glob(".*")) == []
 
 
 def test_auto_begins_where_nothing_is_and_ends_where_all_is_done(tmp_path):
