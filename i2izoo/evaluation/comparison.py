@@ -91,6 +91,6 @@ def per_image_csv(comparison: Comparison) -> str:
     labels = list(dict.fromkeys(label for result in comparison.results for label in result.values))
     rows: list[list[Any]] = [["name", "model", *labels]]
     for result in comparison.results:
-        columns = [result.values.get(label) or [None] * len(result.names) for label in labels]
+        columns: list[list[Any]] = [result.values.get(label) or [None] * len(result.names) for label in labels]
         rows += [[name, result.model, *row] for name, *row in zip(result.names, *columns, strict=True)]
     return csv_text(rows)

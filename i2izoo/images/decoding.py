@@ -104,7 +104,7 @@ def of_pil(image: Image.Image) -> Decoded:
     load(image)  # before the orientation is asked for: Pillow turns TIFF by itself and then forgets the tag
     turned, mode = orientation(image), image.mode
     key = image.info.get("transparency")  # of what is no file, anything
-    keyed = {"P": (int, bytes), "RGB": tuple, "L": int}
+    keyed: dict[str, tuple[type, ...]] = {"P": (int, bytes), "RGB": (tuple,), "L": (int,)}
     if mode == "1":
         image = image.convert("L")
     elif mode in ("PA", "La", "RGBa") or (mode in keyed and isinstance(key, keyed[mode])):
