@@ -81,7 +81,9 @@ def take_half(image: Tensor, half: Half, resized: bool = True, path: Path | None
     if half is None:
         return image
     if width == 0:
-        raise ImageError(f"image {str(path or '')!r} is 1 pixel wide and has no two halves; remove it, or leave sides= out.")
+        raise ImageError(
+            f"image {str(path or '')!r} is 1 pixel wide and has no halves; remove it, or leave sides= out."
+        )
     if half == "left":
         return image[..., :width]
     return image[..., width:] if resized else image[..., image.shape[-1] - width :]

@@ -207,7 +207,7 @@ def test_an_image_of_one_column_has_no_halves(tmp_path):
     Image.new("RGB", (1, 8)).save(tmp_path / "2.png")
     for options in ({}, {"crop_size": 4}, {"load_size": 8, "crop_size": 4}):
         data = open_dataset(tmp_path, sides=("a", "b"), **options)
-        with pytest.raises(ImageError, match=r"2\.png' is 1 pixel wide and has no two halves"):
+        with pytest.raises(ImageError, match=r"2\.png' is 1 pixel wide and has no halves"):
             data.sample(1, 0)
     report = check_dataset(tmp_path, sides=("a", "b"))
     assert [problem for problem in report.problems if "2.png' is 1 pixel wide" in problem] == report.problems
