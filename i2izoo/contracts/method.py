@@ -8,7 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -111,6 +111,8 @@ class Method(Configurable, nn.Module, ABC):
         dataset: the dataset that makes what it learns from out of a user's images, which it takes as `root`, as
             `{"name": ..., option: value}`; None: the images are what it learns from.
         classes: names of the class labels in the order of their numbers, where an option of a translation is a `Label`.
+        resampling: filter by which a translation at another `size=` is scaled back; "nearest" where a mixture of two
+            colours means nothing, as of label maps.
         required_options: what a translation cannot do without, as the example on a card has it: `mask="mask.png"`.
     """
 
@@ -120,6 +122,7 @@ class Method(Configurable, nn.Module, ABC):
     samples: ClassVar[bool] = False
     dataset: dict[str, Any] | None = None
     classes: Sequence[str] = ()
+    resampling: ClassVar[Literal["bicubic", "nearest"]] = "bicubic"
     required_options: ClassVar[str] = ""
 
     def part(self, option: str, spec: PartSpec | None = None, /, **context: Any) -> Any:

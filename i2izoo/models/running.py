@@ -104,17 +104,17 @@ def run(method: Method, rows: list[Row], to: str, seed: int, options: Mapping[st
             f"{device}; use a smaller batch_size or image, or another device."
         ) from error
     output = output.float().cpu()  # and cloned: what leaves inference mode must serve in autograd, too
-    return [_give_back(row.clone(), p) for row, (p, _) in zip(output, rows, strict=True)]
+    return [_give_back(row.clone(), p, method.resampling) for row, (p, _) in zip(output, rows, strict=True)]
 
 
 def _name(item: Item) -> str:
     return repr(str(item.source)) if isinstance(item.source, (str, os.PathLike)) else f"image {item.index}"
 
 
-def _give_back(image: Tensor, item: Item) -> Any:
+def _give_back(image: Tensor, item: Item, resampling: str) -> Any:
     if item.scaled is not None:  # back by what it was scaled by: a method may make larger images of its own
         height, width = (max(1, round(n / by)) for n, by in zip(image.shape[-2:], item.scaled, strict=True))
-        image = resize(image, (height, width))
+        image = resize(image, (height, width), resampling)
     try:
         return give_back(image, item.form)  # type: ignore[arg-type]
     except ImageError as error:

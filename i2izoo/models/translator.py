@@ -245,8 +245,8 @@ class Translator(Generating):
         self._said_larger = True
         warnings.warn(
             f"{self.name!r} has learned from images of {learned[1]} x {learned[0]} pixels, and this one has {width} x "
-            f"{height}, which may take long and look unlike them: size={max(learned)} (--size {max(learned)}) "
-            "translates at that size and scales the result back.",
+            f"{height}, which may take long and look unlike them; size={max(learned)} (--size {max(learned)}) "
+            "translates at that size.",
             I2IZooWarning,
             stacklevel=2,
         )

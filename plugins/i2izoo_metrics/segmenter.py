@@ -61,6 +61,8 @@ class Segmenter(OneWayMethod):
         "tolerance": 500.0,
     }
 
+    resampling = "nearest"
+
     def __init__(
         self,
         *,

@@ -93,6 +93,13 @@ def test_a_mask_keeps_its_two_values(model: Translator) -> None:
     assert set(seen.unique().tolist()) == {-1.0, 1.0}
 
 
+def test_a_label_map_keeps_its_colours() -> None:
+    model = i2izoo.create("segmenter", **registry("methods").get("segmenter").tiny_options)
+    palette = {tuple(colour) for colour in model.config["options"]["palette"]}
+    found = np.array(model(picture(40, 30), size=16)).reshape(-1, 3)
+    assert {tuple(map(int, colour)) for colour in found} <= palette
+
+
 @pytest.mark.parametrize("size", [0, -4, (3,), "64", 2.5, True])
 def test_what_is_no_size_is_refused(model: Translator, size: object) -> None:
     with pytest.raises(OptionTypeError, match="size is a side, or height and width"):
