@@ -20,7 +20,7 @@ from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import BITSPERSAMPLE, EXTRASAMPLES, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 from PIL.TiffTags import TAGS_V2_GROUPS
 
-from i2izoo.errors import I2IZooWarning, ImageError
+from i2izoo.errors import I2IZooWarning, ImageError, escaped
 from i2izoo.images import tiff
 
 OF_DECODERS = (
@@ -80,7 +80,7 @@ def decode(path: Path, channels: int | None) -> Decoded:
         if isinstance(image, TiffImageFile) and _has_more(image, channels):
             return Decoded(*tiff.read(path, channels))
         layout, mode = _layout(image), image.mode
-        if mode in ("RGB", "RGBA", "LA") and (";16" in layout or _is_deep_ppm(image)):
+        if _is_cut(image) or _is_deep_ppm(image):
             return _deep_colour(path, layout)
         found = of_pil(image)
         if isinstance(image, TiffImageFile) and mode == "I;16" and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == 0:
@@ -121,6 +121,14 @@ def of_pil(image: Image.Image) -> Decoded:
     return Decoded(array, image.mode in ("LA", "RGBA"), turned)
 
 
+def of_given(image: Image.Image) -> Decoded:
+    """The pixels of a PIL image of a user's; of one that Pillow is about to cut to 8 bits, that is said once."""
+    if isinstance(image, ImageFile.ImageFile) and _is_cut(image):
+        name = f"image {file!r}" if (file := getattr(image, "filename", "")) else "a PIL image"
+        _say_once("cut", f"{name} has 16 bits, of which Pillow keeps 8 in colour; give the path to keep them all.")
+    return of_pil(image)
+
+
 def load(image: Image.Image) -> None:
     """Decode a PIL image, which may have done no more than open its file."""
     if isinstance(image, TiffImageFile) and image.tile:
@@ -159,9 +167,20 @@ def _layout(image: ImageFile.ImageFile) -> str:
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
 
 
+def _is_cut(image: ImageFile.ImageFile) -> bool:
+    """Has the file 16 bits in several channels, of which Pillow keeps 8? Nothing tells once it is decoded."""
+    return image.mode in ("RGB", "RGBA", "LA") and ";16" in _layout(image)
+
+
 def _is_deep_ppm(image: ImageFile.ImageFile) -> bool:
     arguments = image.tile[0].args if image.tile else None
-    return image.format == "PPM" and isinstance(arguments, tuple) and len(arguments) > 1 and arguments[1] != 255
+    return (
+        image.format == "PPM"
+        and image.mode == "RGB"
+        and isinstance(arguments, tuple)
+        and len(arguments) > 1
+        and arguments[1] != 255
+    )
 
 
 def _has_more(image: TiffImageFile, channels: int | None) -> bool:
@@ -206,11 +225,16 @@ def _decoded(path: Path, layout: str) -> Decoded:
 def _say_if_animated(image: ImageFile.ImageFile, path: Path) -> None:
     if image.format not in ANIMATED or "animated" in _said:
         return
+    animated = False
     with contextlib.suppress(*OF_DECODERS):  # the frame that is read was whole
-        if getattr(image, "is_animated", False):
-            _said.add("animated")
-            warnings.warn(
-                f"image {str(path)!r} is an animation; one frame of it is used, the first, and so of others.",
-                I2IZooWarning,
-                stacklevel=2,
-            )
+        animated = getattr(image, "is_animated", False)
+    if animated:
+        _say_once(
+            "animated", f"image {str(path)!r} is an animation; one frame of it is used, the first, and so of others."
+        )
+
+
+def _say_once(what: str, sentence: str) -> None:
+    if what not in _said:
+        _said.add(what)
+        warnings.warn(escaped(sentence), I2IZooWarning, stacklevel=2)

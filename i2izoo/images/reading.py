@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from i2izoo.errors import ImageError
-from i2izoo.images.decoding import OF_DECODERS, Decoded, decode, of_pil
+from i2izoo.images.decoding import OF_DECODERS, Decoded, decode, of_given
 from i2izoo.images.types import Form, ImageSource
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -48,7 +48,7 @@ def read(source: ImageSource, channels: int | None = None, name: str = "the imag
         if isinstance(source, (str, os.PathLike)):
             image, form, alpha = _as_pil(decode(Path(source), channels))
         elif isinstance(source, Image.Image):
-            image, form, alpha = _as_pil(of_pil(source))
+            image, form, alpha = _as_pil(of_given(source))
         elif isinstance(source, np.ndarray):
             image, form, alpha = *_read_array(source), _may_hold_alpha(source.shape[2:], channels)
         elif isinstance(source, Tensor):

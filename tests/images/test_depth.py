@@ -6,7 +6,8 @@ import tifffile
 import torch
 from PIL import Image
 
-from i2izoo.errors import ImageError, OptionTypeError
+from i2izoo.errors import I2IZooWarning, ImageError, OptionTypeError
+from i2izoo.images import decoding
 from i2izoo.images.reading import read, to_tensor
 from i2izoo.images.types import Form, check_depth
 from i2izoo.images.writing import give_back, save, to_array
@@ -206,3 +207,18 @@ def test_a_depth_can_be_asked_for():
     assert give_back(image, Form("tensor", torch.float32).with_depth(16)).dtype == torch.uint16
     with pytest.raises(OptionTypeError, match="found 12"):
         check_depth(12)
+
+
+def test_what_pillow_cuts_is_said_once(tmp_path, monkeypatch, recwarn):
+    monkeypatch.setattr(decoding, "_said", set())
+    values = noise(5, 3, 3)
+    for path in (save(values, tmp_path / "a.png"), save(values, tmp_path / "a.tif")):
+        assert np.array_equal(np.array(give_back(*read(Image.open(path)))), values >> 8)  # Pillow's
+        opened = Image.open(path)
+        opened.load()
+        assert np.array_equal(np.array(give_back(*read(opened))), values >> 8)
+    read(Image.open(save(values[..., 0], tmp_path / "grey.png")))
+    read(Image.open(save(values, tmp_path / "flat.png", depth=8)))
+    (said,) = recwarn
+    assert said.category is I2IZooWarning
+    assert "a.png' has 16 bits, of which Pillow keeps 8 in colour" in str(said.message)
