@@ -55,17 +55,29 @@ def test_the_script_of_a_shell(shell: str, tmp_path: Path, capsys: pytest.Captur
     assert subprocess.run([shell, "-n", str(tmp_path / "script")], capture_output=True).returncode == 0
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash here")
-def test_bash_completes(tmp_path: Path) -> None:
-    (tmp_path / "i2izoo").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m i2izoo "$@"\n', encoding="utf-8")
-    (tmp_path / "i2izoo").chmod(0o755)
-    line = "i2izoo translate bicy"
-    session = f"""
+LINE = "i2izoo translate bicy"
+SESSIONS = {  # zsh completes only where somebody types
+    "bash": f"""
         eval "$(i2izoo completion bash)"
-        COMP_LINE="{line}" COMP_POINT={len(line)} COMP_TYPE=9
+        COMP_LINE="{LINE}" COMP_POINT={len(LINE)} COMP_TYPE=9
         _python_argcomplete i2izoo
         printf '%s' "${{COMPREPLY[*]}}"
-    """
+    """,
+    "fish": f"""
+        i2izoo completion fish | source
+        complete -C "{LINE}"
+    """,
+}
+
+
+@pytest.mark.parametrize("shell", list(SESSIONS))
+def test_a_shell_completes(shell: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell} here")
+    (tmp_path / "i2izoo").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m i2izoo "$@"\n', encoding="utf-8")
+    (tmp_path / "i2izoo").chmod(0o755)
     path = os.pathsep.join([str(tmp_path), os.environ["PATH"]])
-    done = subprocess.run(["bash", "-c", session], env={**os.environ, "PATH": path}, capture_output=True, text=True)
+    done = subprocess.run(
+        [shell, "-c", SESSIONS[shell]], env={**os.environ, "PATH": path}, capture_output=True, text=True
+    )
     assert done.stdout.strip() == "bicyclegan-facades"
