@@ -1,7 +1,10 @@
 """Reading, writing and scaling images. Expected values are closed forms, Pillow's own, or hand-made files."""
 
+import logging
 import struct
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -463,3 +466,33 @@ def test_find_images_in_natural_order(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match="holds no images"):
         find_images(tmp_path / "empty")
+
+
+# ------------------------------------------------------------------------------------------------------------ silence
+
+
+def odd_exif():
+    """EXIF data that Pillow warns of: a tag whose text lies beyond the end."""
+    return b"Exif\0\0II*\0\x08\0\0\0\x01\0" + struct.pack("<HHII", 0x010E, 2, 9999, 26) + bytes(4)
+
+
+def test_decoders_say_nothing_also_in_threads_and_leave_the_filters_alone(tmp_path, recwarn, capfd):
+    Image.fromarray(noise(8, 8, 3)).save(tmp_path / "odd.jpg", exif=odd_exif())
+    with pytest.warns(UserWarning, match="larger than file"):
+        Image.open(tmp_path / "odd.jpg").close()
+    Image.fromarray(noise(64, 64, 3)).save(tmp_path / "damaged.tif", compression="tiff_deflate")
+    data = bytearray((tmp_path / "damaged.tif").read_bytes())
+    data[200:260] = bytes(60)
+    (tmp_path / "damaged.tif").write_bytes(data)
+    before = list(warnings.filters), logging.getLogger("PIL").level
+
+    def read_both(_):
+        with pytest.raises(ImageError, match=r"damaged\.tif"):
+            to_tensor(tmp_path / "damaged.tif")
+        return to_tensor(tmp_path / "odd.jpg").shape
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(read_both, range(40))) == {(3, 8, 8)}
+    assert (list(warnings.filters), logging.getLogger("PIL").level) == before
+    assert not recwarn.list
+    assert capfd.readouterr().err == ""
