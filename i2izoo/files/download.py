@@ -55,6 +55,11 @@ def fetching_nothing() -> Iterator[None]:
         _may_fetch.reset(token)
 
 
+def may_fetch() -> bool:
+    """Is this outside of `fetching_nothing`?"""
+    return _may_fetch.get()
+
+
 def cache_folder() -> Path:
     """Where downloads are kept: the environment variable I2IZOO_CACHE, or ~/.cache/i2izoo."""
     return Path(os.environ.get("I2IZOO_CACHE") or "~/.cache/i2izoo").expanduser()
@@ -121,7 +126,7 @@ def download(
     part.parent.mkdir(parents=True, exist_ok=True)
     if place.is_file():
         place.replace(part)  # put there by the user: to be checked, not fetched
-    elif not _may_fetch.get():
+    elif not may_fetch():
         raise DownloadError(f"{place} is not there, and {url} is not asked for it now.", "nothing is fetched now")
     else:
         _Download(url, part, place, size, time_limit(timeout), progress, ask).run(attempts)

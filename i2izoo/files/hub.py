@@ -22,7 +22,7 @@ from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.utils import validate_repo_id
 
 from i2izoo.errors import HubError, I2IZooWarning, listing, printable
-from i2izoo.files.download import WrongContentError, download, file_sha256
+from i2izoo.files.download import WrongContentError, download, file_sha256, may_fetch
 from i2izoo.files.formats import OWN, components, foreign, foreign_index, needed_files
 from i2izoo.files.hub_api import COMMIT, SHA256, RemoteFile, RemoteFiles, ask_hub, impatient, list_files
 from i2izoo.files.hub_cache import CachedRepo
@@ -95,6 +95,7 @@ def snapshot(
     revision = _checked_revision(repo_id, revision or inline)
     cache = Path(cache_dir or constants.HF_HUB_CACHE).expanduser()
     repo, name = CachedRepo(cache, repo_id), repo_name(repo_id, revision)
+    local_files_only = local_files_only or not may_fetch()
     kept = _cached(repo, revision, files)
     pinned = bool(COMMIT.fullmatch(revision or ""))
     if kept and (pinned or local_files_only):  # a commit never changes

@@ -28,6 +28,9 @@ from i2izoo.files.waiting import Ask, Head, answer, time_limit
 INFO_TIMEOUT = 10.0
 """Seconds to wait for the list: whoever has the model in the cache should not wait long for a Hub that is away."""
 
+PUSH_WAIT = 60.0
+"""Seconds that a push waits where the Hub asks to come again later."""
+
 REDIRECTS = 10
 LONGEST_LIST = 64 << 20
 
@@ -132,12 +135,12 @@ def impatient() -> Iterator[None]:
 
 
 def _refuse_to_wait(response: Any) -> None:
-    """Raise where the client would sleep for longer than an answer may take."""
+    """Raise where the client would sleep for too long."""
     said = [
         response.headers.get("Retry-After", ""),
         *re.findall(r"\bt\s*=\s*(\d+)", response.headers.get("RateLimit", "")),
     ]
-    longest = time_limit(INFO_TIMEOUT)
+    longest = time_limit(PUSH_WAIT)
     if response.status_code >= 400 and any(s.isdecimal() and (len(s) > 9 or int(s) > longest) for s in said):
         raise _refusal(response)
 

@@ -12,6 +12,7 @@ import i2izoo
 from i2izoo.cli.main import main
 from i2izoo.errors import HubError, StorageError
 from i2izoo.files import hub as client
+from i2izoo.files.download import fetching_nothing
 from i2izoo.files.hub import parse_repo, snapshot
 from i2izoo.models.storage import load_folder, save_folder
 
@@ -412,6 +413,14 @@ def test_local_files_only(hub, small, cache):
     folder = snapshot(REPO, cache_dir=cache)
     hub.requests.clear()
     assert snapshot(REPO, cache_dir=cache, local_files_only=True) == folder
+    assert hub.requests == []
+
+
+def test_nothing_is_fetched_where_nothing_may_be(hub, small, cache):
+    push_folder(small, REPO)
+    hub.requests.clear()
+    with fetching_nothing(), pytest.raises(HubError, match="not in the cache"):
+        snapshot(REPO, cache_dir=cache)
     assert hub.requests == []
 
 
