@@ -21,6 +21,12 @@ from huggingface_hub.errors import (
 from i2izoo.errors import HubError, I2IZooError, printable
 from i2izoo.files.download import DownloadError, Refused
 
+NOT_WRITTEN = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM, errno.EROFS,
+    errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG,
+}  # fmt: skip
+"""What the system says of a place that cannot be written."""
+
 
 def repo_name(repo_id: str, revision: str | None) -> str:
     return f"{repo_id}@{revision}" if revision else repo_id
@@ -85,7 +91,7 @@ def explained(
         text = f"the Hub has a fault ({status}) and cannot {verb} {name}: try again later."
     elif status:
         text = f"the Hub would not {verb} {name} ({status}): {first_line}"
-    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+    elif isinstance(error, OSError) and error.errno in NOT_WRITTEN:
         text = f"{name} cannot be stored in the cache ({error.strerror}): free the place or pass cache_dir=..."
     elif reason or isinstance(error, (HTTPError, ConnectionError, TimeoutError)):
         text = (

@@ -119,6 +119,18 @@ def test_a_model_of_the_hub_killed_within_a_file(hub: HubServer, tmp_path: Path,
         assert {headers["Range"] for headers in hub.sent} == {None, *([f"bytes={len(kept)}-"] if kept else [])}
 
 
+def test_a_full_disk_is_one_sentence_and_what_came_is_kept(hub: HubServer, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    ended = kills.run(from_hub, hub.url, cache, below=cache, largest=200_000)
+    *_, sentence = ended.said.strip().splitlines()
+    assert ended.code == 1
+    assert sentence.startswith(f"i2izoo.errors.HubError: {REPO} cannot be stored in the cache (File too large): free ")
+    nothing_torn(cache)
+    hub.sent.clear()
+    goes_on(hub, cache)
+    assert "bytes=200000-" in {headers["Range"] for headers in hub.sent}
+
+
 @pytest.mark.parametrize("count", [3, pytest.param(25, marks=pytest.mark.slow)])
 def test_a_file_of_the_web_killed_within(hub: HubServer, tmp_path: Path, count: int) -> None:
     for after in some(len(WEIGHTS), count):
