@@ -186,7 +186,7 @@ class CUT(OneWayMethod):
     @classmethod
     def read_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], options: Mapping[str, Any]) -> Checkpoints:
         """What the authors' `latest_net_G.pth` and, if given, `..._F.pth` (the MLPs) and `..._D.pth` say."""
-        return cut_from_original(files, options.get("layers"))
+        return cut_from_original(files, options)
 
 
 class FastCUT(CUT):

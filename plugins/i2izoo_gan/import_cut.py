@@ -19,12 +19,13 @@ ORIGINAL_LAYERS = (0, 4, 8, 12, 16)
 shorter and the same numbers mean other layers, which the MLPs of such a checkpoint were trained on."""
 
 
-def cut_from_original(files: Mapping[str, Mapping[str, Tensor]], layers: Sequence[str] | None = None) -> Checkpoints:
+def cut_from_original(files: Mapping[str, Mapping[str, Tensor]], options: Mapping[str, Any]) -> Checkpoints:
     """Read `..._net_G.pth` and, where given, `..._net_F.pth` and `..._net_D.pth`.
 
     Args:
         files: file name -> its tensors.
-        layers: names of the tapped layers, where it was trained with others than the original's default.
+        options: what the user says of the method: `layers`, the names of the tapped ones where it was trained with
+            others than the original's default, and of the generator what its tensors do not tell, such as norm "none".
 
     Raises:
         ConfigError: files are missing or surplus, or hold something else.
@@ -34,7 +35,9 @@ def cut_from_original(files: Mapping[str, Mapping[str, Tensor]], layers: Sequenc
     if before != after:
         raise ConfigError(f"CUT has a generator of equal channels; found {before} and {after}.")
     read: dict[str, Any] = {"generator": spec, "channels": before}
-    read["layers"] = list(layers or _layer_names(spec, ORIGINAL_LAYERS))
+    said = options.get("generator")
+    told = {**spec, **(said if isinstance(said, Mapping) else {})}
+    read["layers"] = list(options.get("layers") or _layer_names(told, ORIGINAL_LAYERS))
     weights = {"generator": generator}
     if "F" in found:
         weights["sampler"], read["projection"] = _sampler(*found["F"], count=len(read["layers"]))

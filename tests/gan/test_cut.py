@@ -478,6 +478,19 @@ def test_what_the_original_compares_without_antialiasing(places, monkeypatch):
         assert_equal(found[name], feature)
 
 
+@pytest.mark.parametrize(
+    ("golden", "prefix", "layers"),
+    [
+        ("generator_resnet_9blocks_instance", "state.", ["pad_in", "down1_relu", "down2_relu", "block3", "block7"]),
+        ("cut_resnet_9blocks_patchnce", "state.generator.", ["pad_in", "down1_relu", "down2_relu", "block1", "block5"]),
+    ],
+)
+def test_without_norm_a_convolution_is_what_its_relu_leaves(golden, prefix, layers):
+    """The original's Identity gives back the tensor that it is given, on which the ReLU then works in place."""
+    files = {"latest_net_G.pth": Golden(golden, prefix).state}
+    assert CUT.import_checkpoints(files, generator={"norm": "none"}).layers == layers
+
+
 def test_features_are_those_of_the_layer_that_is_named():
     """What a ReLU that works in place does to it afterwards does not show."""
     for norm in ("instance", "none"):
