@@ -198,10 +198,11 @@ def shown(value: Any) -> str:
     """
     if isinstance(value, int) and value.bit_length() > 1000:
         return f"a number of {value.bit_length()} bits"
-    return _short.repr(value)
+    text = _short.repr(value)
+    return text if len(text) <= 160 else f"{text[:100]}...{text[-57:]}"
 
 
 _short = reprlib.Repr()
-_short.maxstring = _short.maxother = 200
+_short.maxstring = _short.maxother = 160
 _short.maxlong, _short.maxlevel = 60, 4
 _short.maxlist = _short.maxtuple = _short.maxdict = 12

@@ -66,6 +66,28 @@ def sort_options(
     return [_with_defaults(own, known, where, whole) for own, known in zip(found, schemas, strict=True)]
 
 
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Where two sets of options differ: dotted key and both values, None for one that is not there.
+
+    Of a part that is another one only that is said, not what follows from it.
+
+    >>> unet = {"name": "unet_256", "width": 8}
+    >>> list(differences({"generator": unet, "seed": 1}, {"generator": {**unet, "width": 4}, "seed": 1}))
+    [('generator.width', 8, 4)]
+    >>> list(differences({"generator": unet}, {"generator": {"name": "resnet_9blocks"}}))
+    [('generator', 'unet_256', 'resnet_9blocks')]
+    """
+    for key in dict.fromkeys([*after, *before]):
+        old, new = before.get(key), after.get(key)
+        if not (isinstance(old, Mapping) and isinstance(new, Mapping)):
+            if old != new:
+                yield key, old, new
+        elif old.get("name") != new.get("name"):
+            yield key, old.get("name"), new.get("name")
+        else:
+            yield from ((f"{key}.{inner}", a, b) for inner, a, b in differences(old, new))
+
+
 def _with_defaults(options: dict[str, Any], known: Schema, where: str, whole: Iterable[str] = ()) -> dict[str, Any]:
     """Options of a part without its name are those of the default part; of a method inside a method, too."""
     complete = {}

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from i2izoo.contracts.annotations import shown
 from i2izoo.contracts.method import Method
+from i2izoo.contracts.options import differences
 from i2izoo.contracts.plain import parse_json
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, StorageError, UnknownNameError, listing
@@ -184,13 +185,11 @@ def _disagreement(config: Mapping[str, Any], written: str) -> str:
     """Where config.json and the copy in the weights' metadata build different methods; empty if nowhere."""
     try:
         other = dict(parse_json(written))
-        pairs = {"method": (config["method"], other["method"])}
-        ours, theirs = config.get("options", {}), dict(other.get("options", {}))
-        pairs |= {f"options.{k}": (ours.get(k), theirs.get(k)) for k in [*ours, *theirs]}
+        both = ({"method": one["method"], "options": dict(one.get("options", {}))} for one in (other, config))
+        found = list(differences(*both))
     except (ValueError, KeyError, TypeError):
         return "its copy of the config is damaged"
-    differ = [f"{k}: {shown(b)} in the weights, {shown(a)} in {CONFIG}" for k, (a, b) in pairs.items() if a != b]
-    return listing(differ, 3) if differ else ""
+    return listing((f"{k}: {shown(a)} in the weights, {shown(b)} in {CONFIG}" for k, a, b in found), 3) if found else ""
 
 
 def training_weights(method: Method, places: Collection[str] | None = None) -> dict[str, Tensor]:

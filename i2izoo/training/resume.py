@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from i2izoo.contracts.annotations import shown
+from i2izoo.contracts.options import differences
 from i2izoo.errors import StorageError, TrainingError, WriteError, listing
 from i2izoo.files.locks import locked
 from i2izoo.models.config_file import CONFIG
@@ -78,19 +81,14 @@ def check_same_run(place: Path, saved: Mapping[str, Any], now: Mapping[str, Any]
 
 def changed_options(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between two runs in more than `FREE`, in words."""
-    before, after = _flat(saved), _flat(now)
-    return [
-        f"{key[-1]} was {before.get(key)!r}, is {after.get(key)!r}"
-        for key in dict.fromkeys([*after, *before])
-        if after.get(key) != before.get(key)
-    ]
+    found = differences(_lasting(saved), _lasting(now))
+    return [f"{re.sub('^(options|training)[.]', '', key)} was {shown(a)}, is {shown(b)}" for key, a, b in found]
 
 
-def _flat(run: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
-    flat: dict[tuple[str, ...], Any] = {}
-    for section, value in run.items():
-        flat |= {(section, k): v for k, v in value.items()} if isinstance(value, Mapping) else {(section,): value}
-    return {key: value for key, value in flat.items() if key[0] != "training" or key[1] not in FREE}
+def _lasting(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a run less what it may change."""
+    training = {name: value for name, value in run.get("training", {}).items() if name not in FREE}
+    return {**run, "training": training}
 
 
 @contextlib.contextmanager

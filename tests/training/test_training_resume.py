@@ -137,6 +137,11 @@ def test_the_last_checkpoints_are_kept_and_each_is_a_model(run):
         ({"resume": None}, TrainingError, "already holds a run with 3 checkpoints.*resume='auto'"),
         ({"resume": "auto", "batch_size": 2}, TrainingError, "batch_size was 1, is 2"),
         ({"resume": "auto", "method": {"learning_rate": 1.0}}, TrainingError, r"learning_rate was 0\.0002, is 1\.0"),
+        (
+            {"resume": "auto", "method": {"generator": {"name": "resnet_6blocks", "width": 8, "blocks": 1}}},
+            TrainingError,
+            r"other options: generator\.width was 2, is 8\. Give",
+        ),
         ({"resume": "auto", "data": {**training_run.DATA, "count": 5}}, TrainingError, "images was 6, is 5"),
         ({"resume": "auto", "steps": 3}, TrainingError, "has done 4 steps and the run is to have 3"),
         ({"resume": "lately"}, StorageError, "no complete checkpoint 'lately'"),
