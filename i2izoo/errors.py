@@ -89,8 +89,12 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
 
     >>> suggest("cyclgan", ["cyclegan", "pix2pix"])
     "; did you mean 'cyclegan'?"
+    >>> suggest("lr", ["learning_rate", "latent"])
+    "; did you mean 'learning_rate'?"
     """
-    close = difflib.get_close_matches(str(name), list(allowed), n=3, cutoff=0.6)
+    allowed = list(allowed)
+    initials = [one for one in allowed if "_" in one and "".join(word[:1] for word in one.split("_")) == name]
+    close = initials or difflib.get_close_matches(str(name), allowed, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 

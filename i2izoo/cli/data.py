@@ -9,7 +9,7 @@ from typing import Any
 from i2izoo.cli.completion import offers
 from i2izoo.cli.printing import print_help
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import ConfigError, DataError
+from i2izoo.errors import DataError
 
 
 def add_to(commands: Any) -> None:
@@ -39,15 +39,13 @@ def run_make(args: argparse.Namespace) -> int:
     """Write OUT/<domain>/<item>.png, which `open_dataset(OUT)` reads as pairs."""
     from i2izoo.images.writing import save
 
-    if args.count < 1 or args.size < 1:
-        raise ConfigError(f"--count and --size are at least 1; found {args.count} and {args.size}.")
     if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())) and not args.force:
         raise DataError(f"{args.out} exists and is not empty; use --force, or another folder.")
     data = registry("datasets").build({"name": args.name, "count": args.count, "size": args.size, "seed": args.seed})
     for index in range(args.count):
         for domain, image in data.sample(index, None).items():
             save(image, args.out / domain / f"{data.name(index)}.png")
-    print(f"wrote {args.count} pairs of {' and '.join(data.domains)} to {args.out}")
+    print(f"wrote {args.count} pair{'s' * (args.count != 1)} of {' and '.join(data.domains)} to {args.out}")
     return 0
 
 

@@ -86,7 +86,10 @@ def run(args: argparse.Namespace) -> int:
             failed.append(str(error))
     done = len(inputs) - len(failed)
     if done:
-        print(f"translated {done} image{'s' * (done > 1)} to {escaped(args.out)}")
+        places = next(iter(outputs.values()))
+        several = len(inputs) == 1 and len(places) > 1  # beside the file that was named, which is none of them
+        where = listing((str(place) for place in places), 3) if several else args.out
+        print(f"translated {done} image{'s' * (done > 1)} to {escaped(where)}")
     for message in failed:
         print(f"i2izoo: {message}", file=sys.stderr)
     return 2 if failed else 0

@@ -12,7 +12,7 @@ from abc import ABCMeta
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
-from i2izoo.contracts.annotations import check_value, describe_type, matches
+from i2izoo.contracts.annotations import check_value, describe_type, matches, shown
 from i2izoo.contracts.plain import check_plain
 from i2izoo.errors import ConfigError, OptionTypeError, listing, suggest
 
@@ -156,7 +156,8 @@ def check_options(cls: type, options: dict[str, Any], *, complete: bool = True) 
     for name in options:
         if name not in allowed:
             raise ConfigError(
-                f"{cls.__name__} has no option {name!r}{suggest(name, allowed) or ';'} Allowed: {listing(allowed)}."
+                f"{cls.__name__} has no option {shown(name)}{suggest(name, allowed) or ';'} "
+                f"Allowed: {listing(allowed)}."
             )
     checked: dict[str, Any] = {}
     for name, parameter in allowed.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from inspect import Parameter
 from typing import Any, TypeAlias
 
-from i2izoo.contracts.annotations import matches
+from i2izoo.contracts.annotations import matches, shown
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import part_kind, registry
 from i2izoo.errors import ConfigError, listing, suggest
@@ -55,7 +55,9 @@ def sort_options(
         owner = next((i for i, known in enumerate(schemas) if name in known), None)
         if owner is None:
             names = [n for known in schemas for n in known]
-            raise ConfigError(f"{where} has no option {name!r}{suggest(name, names) or '.'} Options: {listing(names)}.")
+            raise ConfigError(
+                f"{where} has no option {shown(name)}{suggest(name, names) or '.'} Options: {listing(names)}."
+            )
         if not path:
             whole.add(name)
         for step in reversed(path):

@@ -60,7 +60,7 @@ class ImageDataset(JitteredDataset):
             raise DataError(
                 f"{root!r} has {len(layout.problems)} mismatches: {listing(layout.problems, 3)}. "
                 f"`i2izoo data check {root}` names all; mend them"
-                + (", or use kind='unpaired'." if layout.form == "folders" else ".")
+                + (", or use kind='unpaired'." if layout.form == "folders" and kind is None else ".")
             )
         self.images = {d: found[:limit] for d, found in layout.images.items()}
         if not all(self.images.values()):

@@ -71,8 +71,8 @@ class Loader(Iterator[Batch]):
         total = batch_size * world_size
         if drop_last and len(dataset) < total:
             raise DataError(
-                f"the data has {len(dataset)} items, fewer than a batch of {total} ({batch_size} x {world_size} "
-                "processes); use a smaller batch, more data, or drop_last=False."
+                f"the data has {len(dataset)} items, fewer than a batch of {total} (batch_size {batch_size} x "
+                f"{world_size} process{'es' * (world_size > 1)}); use a smaller batch_size, or more data."
             )
         steps_per_epoch = len(dataset) // total if drop_last else -(-len(dataset) // total)
         self._epochs = _Epochs(dataset, batch_size, seed, rank, world_size, steps_per_epoch, progress)

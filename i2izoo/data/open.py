@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
+from i2izoo.contracts.annotations import check_value, shown
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import GIVEN, Dataset
 from i2izoo.contracts.registry import registry
 from i2izoo.data.renamed import RenamedDataset, check_names, in_other_names
-from i2izoo.errors import ConfigError, DataError, listing, suggest
+from i2izoo.errors import ConfigError, DataError, OptionTypeError, listing, suggest
 
 
 def open_dataset(
@@ -79,6 +80,10 @@ def open_dataset(
             raise DataError(f"the options {listing([*asked, *renamed])} cannot change a dataset that is already open.")
         return source
     spec, names = _renamed(_spec(source), rename)
+    declared = schema(_class(spec))
+    for name in ("domains", "channels", "sides"):
+        if name in declared and name in spec:
+            check_value(spec[name], declared[name].annotation, f"option {name!r} of {_class(spec).__name__}")
     back = {name: own for own, name in names.items()}
     options = _completed(*(in_other_names(said, back) for said in (spec, asked, defaults or {})))
     opened, root = _class(options), options.get("root")
@@ -124,9 +129,11 @@ def spec_of(data: Dataset) -> dict[str, Any]:
 def _spec(source: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
     """A source as a mapping: of a data set's name and options, or without a name of the `root` of files."""
     if isinstance(source, Mapping):
-        if "root" not in source and not isinstance(source.get("name"), str):
-            raise ConfigError(f"a dataset needs a 'name', or the 'root' of its files; found {dict(source)!r}.")
+        if not isinstance(source.get("name", None if "root" not in source else ""), str):
+            raise ConfigError(f"a dataset needs a 'name', or the 'root' of its files; found {shown(dict(source))}.")
         return dict(source)
+    if not isinstance(source, (str, os.PathLike)):
+        raise OptionTypeError(f"data is a path, the name of a dataset or its options; found {shown(source)}.")
     names = registry("datasets")
     is_name, path = isinstance(source, str) and source in names, Path(source).expanduser()
     if is_name and path.exists():

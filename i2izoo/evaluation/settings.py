@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from i2izoo.contracts.annotations import PartSpec
+from i2izoo.contracts.annotations import PartSpec, shown
 from i2izoo.errors import EvaluationError, OptionTypeError
 from i2izoo.evaluation.protocol import Protocol
 from i2izoo.images.types import sides
@@ -72,7 +72,9 @@ class EvaluationSettings:
         for name, least in (("samples", 1), ("limit", 1), ("seed", 0)):
             value = getattr(self, name)
             if not (value is None and name == "limit") and (type(value) is not int or value < least):
-                raise OptionTypeError(f"{name} is a whole number from {least}; found {value!r}.")
+                raise OptionTypeError(f"{name} is a whole number from {least}; found {shown(value)}.")
+        if self.metrics is not None and not isinstance(self.metrics, Iterable):
+            raise OptionTypeError(f"metrics is a list of names, or of names with options; found {shown(self.metrics)}.")
         object.__setattr__(self, "size", size)
         object.__setattr__(self, "options", dict(self.options))
         for name in ("sides", "metrics"):  # an iterator would be used up by the first model of a comparison

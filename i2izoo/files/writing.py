@@ -216,5 +216,5 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (SafetensorError, OSError, RuntimeError, ValueError, KeyError) as error:
         raise StorageError(
-            f"{path} is damaged or incomplete ({' '.join(str(error).split())}); fetch or save it again."
+            f"{path} is damaged or incomplete ({' '.join(str(error).split())[:200]}); fetch or save it again."
         ) from error

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.annotations import shown
 from i2izoo.errors import OptionTypeError
 
 if TYPE_CHECKING:
@@ -70,5 +71,5 @@ def sides(size: Any) -> tuple[int, int]:
     """
     both = [size, size] if isinstance(size, int) else list(size) if isinstance(size, (list, tuple)) else [size]
     if len(both) != 2 or not all(type(side) is int and side > 0 for side in both):
-        raise OptionTypeError(f"size is a side, or height and width, in whole pixels from 1; found {size!r}.")
+        raise OptionTypeError(f"size is a side, or height and width, in whole pixels from 1; found {shown(size)}.")
     return both[0], both[1]

@@ -48,7 +48,7 @@ def check_own_options(
     for option, value in given.items():
         if option not in allowed:
             known = ["to", *([] if from_nothing else ["samples"]), "size", "seed", "batch_size", "depth", "progress"]
-            known += allowed
+            known = list(dict.fromkeys([*known, *allowed]))  # some have a progress bar of their own
             raise ConfigError(
                 f"{'generating' if from_nothing else 'translating'} with {name!r} has no option {option!r}"
                 f"{suggest(option, known) or ';'} Allowed: {listing(known)}."

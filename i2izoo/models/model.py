@@ -216,5 +216,5 @@ class Model(ModuleLike):
         if card is None:
             card = cards.render_card({**base, **facts}, name=name)
         return storage.save_folder(
-            self.method, folder, name=self.name, card=card, dtype=dtype, training=training, **facts
+            self.method, folder, name=self.name, card=card, dtype=dtype, training=training, facts=facts
         )

@@ -63,7 +63,7 @@ def save_folder(
     dtype: torch.dtype | None = None,
     state: Mapping[str, Tensor] | None = None,
     training: Mapping[str, Tensor] | None = None,
-    **facts: Any,
+    facts: Mapping[str, Any] = {},
 ) -> Path:
     """Write a pretrained folder.
 
@@ -92,7 +92,7 @@ def save_folder(
     if name in formats.foreign().values():
         with _saving(folder):
             return _save_foreign(method, folder, card, dtype)
-    content = method_config(method, name, **facts)
+    content = {**method_config(method, name), **facts}
     check_safe(content, f"the config of {name!r}")
     config = json.dumps(content, indent=2)
     tensors = dict(method.inference_state() if state is None else state)

@@ -88,7 +88,7 @@ def save_checkpoint(
         "ema_updates": ema.updates if ema else None,
     }
     with replacing_folder(place) as temporary:
-        save_folder(method, temporary, name=name, state=None if ema is None else ema.state, **facts)
+        save_folder(method, temporary, name=name, state=None if ema is None else ema.state, facts=facts)
         write_tensors(temporary / TRAINING, tensors | optimizer_tensors)
         write_text(temporary / FACTS, json.dumps(state, indent=1) + "\n")
     for old in checkpoints(folder)[:-keep]:  # hidden first, so that a half-deleted one is never taken for a whole one

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from i2izoo.contracts.config import Configurable, merge
+from i2izoo.contracts.config import Configurable, check_options, merge
 from i2izoo.contracts.ranges import Count, Number, Range, Seed, Share, Side
 from i2izoo.errors import ConfigError
 
@@ -133,7 +133,7 @@ def lay_over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     the fall keeps its share of it; steps for a recipe in epochs, or the other way round, have none.
 
     Raises:
-        ConfigError: the given ones say in two units how long to train.
+        ConfigError: a given one is not allowed, or they say in two units how long to train.
 
     >>> lay_over({"epochs": 100, "load_size": 286, "crop_size": 256}, {"crop_size": 128})
     {'epochs': 100, 'load_size': 143, 'crop_size': 128}
@@ -143,6 +143,7 @@ def lay_over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     {'steps': 8, 'decay_steps': 2}
     """
     recipe, given = dict(recipe), dict(given)
+    check_options(TrainingOptions, given)
     asked = {
         unit: found for unit, names in LENGTHS.items() if (found := [n for n in names if given.get(n) is not None])
     }
@@ -161,7 +162,7 @@ def lay_over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
         if asked and unit not in asked:
             recipe = {name: value for name, value in recipe.items() if name not in names}
     crop = given.get("crop_size", recipe.get("crop_size"))
-    if "load_size" not in given and "crop_size" in given and recipe.get("load_size"):
+    if "load_size" not in given and "crop_size" in given and recipe.get("load_size") and recipe.get("crop_size"):
         # 286 to 256, as they are; the whole image at its own size where nothing is cropped
         recipe["load_size"] = round(crop * recipe["load_size"] / recipe["crop_size"]) if crop else None
     return merge(recipe, given)

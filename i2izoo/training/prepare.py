@@ -16,6 +16,7 @@ from i2izoo.contracts.registry import registry
 from i2izoo.data.domains import choose_domains
 from i2izoo.data.open import open_dataset, with_task_dataset
 from i2izoo.errors import ConfigError, listing
+from i2izoo.models.building import build_without_memory
 from i2izoo.models.translator import Translator, create
 from i2izoo.nn.random import derive_seed, seeded
 from i2izoo.training.config import TrainingOptions
@@ -44,12 +45,15 @@ def prepare(
     if isinstance(model, Translator):
         if to is not None:
             raise ConfigError(f"this model has its domains, {listing(model.domains)}, already; leave to= out.")
-    else:
-        spec, data = with_domains(model, data, given, to)
-        with seeded(derive_seed(given.get("seed") or 0, "weights")):
-            model = create(spec.pop("name"), **spec)
-    options = TrainingOptions.of(model.method.recipe, given)
-    return model, fitted(model.method, model.name, data, given, options, opened), options
+        options = TrainingOptions.of(model.method.recipe, given)
+        return model, fitted(model.method, model.name, data, given, options, opened), options
+    spec, data = with_domains(model, data, given, to)
+    name = str(spec.pop("name"))
+    planned = build_without_memory({**spec, "name": name})  # what does not fit is found before weights are drawn
+    options = TrainingOptions.of(planned.recipe, given)
+    found = fitted(planned, name, data, given, options, opened)
+    with seeded(derive_seed(options.seed, "weights")):
+        return create(name, **spec), found, options
 
 
 def with_domains(method: PartSpec, data: Any, given: Mapping[str, Any], to: str | None) -> tuple[dict[str, Any], Any]:
@@ -109,7 +113,10 @@ def fitted(
             f"{listing(sorted(lacking))} is missing; create the model with domains named as the data's."
         )
     if method.data == "paired" and data.kind != "paired":
-        raise ConfigError(f"{name} learns from pairs, the data is {data.kind}; open it with kind='paired'.")
+        raise ConfigError(
+            f"{name} learns from pairs, and the data is {data.kind}; give images whose names match (`i2izoo data check "
+            "PATH --kind paired` says which do not), or train a method that learns without pairs."
+        )
     check_images(method, name, {domain: image[None] for domain, image in data.sample(0, 0).items()})
     return data
 

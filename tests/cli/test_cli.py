@@ -313,7 +313,9 @@ def test_data_make_writes_pairs(paired: Path, capsys: Capture) -> None:
         assert sizes == [(32, 32)] * 3
     assert {p.name for p in (paired / "label").iterdir()} == {p.name for p in (paired / "photo").iterdir()}
     assert "not empty" in fails(capsys, "data", "make", "synthetic-facades", str(paired))
-    assert "at least 1" in fails(capsys, "data", "make", "synthetic-facades", str(paired / "x"), "--count", "0")
+    assert "from 1 to 1e9, found 0" in fails(
+        capsys, "data", "make", "synthetic-facades", str(paired / "x"), "--count", "0"
+    )
 
 
 def test_data_check(paired: Path, capsys: Capture) -> None:

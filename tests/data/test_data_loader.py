@@ -91,7 +91,7 @@ def test_what_does_not_fill_a_batch_is_left_out_or_filled_up():
 
 
 def test_too_few_items_for_one_batch():
-    with pytest.raises(DataError, match=r"3 items, fewer than a batch of 4 \(2 x 2 processes\)"):
+    with pytest.raises(DataError, match=r"3 items, fewer than a batch of 4 \(batch_size 2 x 2 processes\)"):
         Loader(Numbers(count=3), 2, seed=0, world_size=2)
 
 

@@ -28,7 +28,7 @@ def odd_value(draw: random.Random) -> Any:
         lambda: draw.choice([None, True, False]),
         lambda: copy.deepcopy(draw.choice(CONTAINERS)),
         lambda: nested(draw, draw.choice([2, 40, 70, 900])),
-        lambda: [odd_value(draw) for _ in range(draw.choice([1, 2, 3, 100]))],
+        lambda: [draw.choice([*INTEGERS, *FLOATS, *TEXTS, None])] * draw.choice([1, 2, 3, 100]),
     ]
     return draw.choices(kinds, [5, 5, 3, 2, 3, 1, 1])[0]()
 

@@ -275,7 +275,7 @@ def test_a_config_that_leaves_its_folder_is_refused(folder, path):
 
 def test_provenance_is_text_and_may_name_any_place(tmp_path):
     facts = {"command": "i2izoo train tiny-method --data ../facades", "notes": "see /home/me/notes", "name": "a.b:c"}
-    save_folder(tiny_method(), tmp_path, name="tiny-method", provenance=facts)
+    save_folder(tiny_method(), tmp_path, name="tiny-method", facts={"provenance": facts})
     assert load_folder(tmp_path)[1]["provenance"] == facts
 
 
@@ -289,5 +289,5 @@ def test_a_qualified_name_that_a_plugin_registered_is_allowed(folder):
 
 def test_what_load_would_refuse_is_not_saved(tmp_path):
     with pytest.raises(StorageError, match="'place': '/tmp/x'"):
-        save_folder(tiny_method(), tmp_path / "model", name="tiny-method", place="/tmp/x")
+        save_folder(tiny_method(), tmp_path / "model", name="tiny-method", facts={"place": "/tmp/x"})
     assert not (tmp_path / "model" / "config.json").exists()
