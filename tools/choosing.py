@@ -22,7 +22,7 @@ def table() -> str:
     heads = ["Method", "Learns from", "Ways", "Answers", "Network runs", "Step", "Memory", "Parameters", "Multiple of"]
     rows = [line(name, measured) for name in registry("methods").names() if not TOOLS.search(name)]
     rows.sort(key=lambda row: [*LEARNS.values(), "images alone"].index(row[1]))
-    return "\n".join(f"| {' | '.join(row)} |" for row in [heads, ["---"] * len(heads), *rows])
+    return "\n".join(f"| {' | '.join(row)} |" for row in [heads, ["---"] * 4 + ["---:"] * 5, *rows])
 
 
 def line(name: str, measured: dict[str, list[str]]) -> list[str]:
@@ -48,7 +48,7 @@ def line(name: str, measured: dict[str, list[str]]) -> list[str]:
 
 
 PAGES = {
-    "fastcut": "cut", "clr_gan": "bicyclegan", "cvae_gan": "bicyclegan", "ddpm": "ddim", "uncropping": "restoration",
+    "fastcut": "cut", "unit_public": "unit", "clr_gan": "bicyclegan", "cvae_gan": "bicyclegan", "ddpm": "ddim", "uncropping": "restoration",
     "inpainting": "restoration", "jpeg_restoration": "restoration",
 }  # fmt: skip
 """Methods that stand on the page of another one."""

@@ -28,6 +28,7 @@ def _arranged(match: re.Match[str]) -> str:
         return f'<div class="wide"><table class="facts">{head}</thead>{body}</table></div>'
     if re.search(r"<th\b[^>]*(text-)?align[:=] ?\"?right", head):
         box = f'<div class="wide" tabindex="0" role="group" aria-label="{html.escape("Table: " + labels[-1])}">'
+        body = re.sub(r"(?<=<tr>)\s*<td[^>]*>[^<]*", lambda name: name[0].replace("_", "_<wbr>"), body)
         return f'{box}<table class="figures">{head}</thead>{body}</table></div>'
     rows = re.sub(r"<tr>(.*?)</tr>", lambda row: _labelled(row, labels), body, flags=re.DOTALL)
     return f'<div class="wide"><table class="words">{head}</thead>{rows}</table></div>'
