@@ -67,8 +67,9 @@ def test_the_plugin_is_recorded_and_named(saved: Path) -> None:
     ids=str,
 )
 def test_what_is_no_name_is_not_shown(saved: Path, plugin: Any) -> None:
-    name = plugin.get("distribution") if isinstance(plugin, dict) else None
-    said = refusal(saved, plugin=plugin, plugins={name: "1"} if isinstance(name, str) else [plugin])
+    own = plugin if isinstance(plugin, dict) else {}  # anything else is refused before
+    name = own.get("distribution")
+    said = refusal(saved, plugin=own, plugins={name: "1"} if isinstance(name, str) else [plugin])
     assert said.startswith("there is no method named 'my_method'")
     assert "pip" not in said
     assert "evil" not in said
