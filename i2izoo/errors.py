@@ -136,6 +136,15 @@ BLANK = "\n\u00a0\u3000"
 """What is not printable to Python, but does no harm."""
 
 
+def is_text(name: str) -> bool:
+    r"""Are all characters of a name characters, and not bytes that are no UTF-8?
+
+    >>> is_text("ü"), is_text("a\udcff")
+    (True, False)
+    """
+    return not any("\ud800" <= c <= "\udfff" for c in name)
+
+
 def printable(text: str, limit: int = 300) -> str:
     r"""Foreign text for a message: on one line, escape sequences and half characters shown as such, cut after `limit`.
 

@@ -11,7 +11,7 @@ from i2izoo.data.file_layout import FileLayout, Kind
 from i2izoo.data.folders import images_in, in_folder, lettered, splits_in, subfolders
 from i2izoo.data.labels import find_metadata, read_metadata
 from i2izoo.data.tables import annotate, from_csv, from_metadata
-from i2izoo.errors import DataError, listing, suggest
+from i2izoo.errors import DataError, escaped, listing, suggest
 
 
 def find_layout(
@@ -25,9 +25,25 @@ def find_layout(
     """Find out how the images under `root` are laid out.
 
     Raises:
-        DataError: nothing usable is there, or it could be read in two ways. Single mismatches do not raise; they
-            are in `FileLayout.problems`.
+        DataError: nothing usable is there, it could be read in two ways, or a domain or class has a name that cannot be
+            written into a model. Single mismatches do not raise; they are in `FileLayout.problems`.
     """
+    layout = _find(root, domains, split, kind, sides)
+    for name in (*layout.images, *layout.classes):
+        if "\n" in name or escaped(name) != name:
+            raise DataError(
+                f"{name!r} in {str(root)!r} is no name for a domain or class: it holds what cannot be shown; rename it."
+            )
+    return layout
+
+
+def _find(
+    root: str | os.PathLike[str],
+    domains: Sequence[str] | None,
+    split: str | None,
+    kind: Kind | None,
+    sides: Sequence[str] | None,
+) -> FileLayout:
     root = Path(root).expanduser()
     if root.is_file() and root.suffix.lower() in (".csv", ".jsonl"):
         _flat_split(root, split)

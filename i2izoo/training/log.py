@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from i2izoo.errors import TrainingError, is_text
 from i2izoo.files.refusal import naming
 from i2izoo.files.writing import append_text, write_text
 
@@ -33,6 +34,11 @@ class TrainingLog:
     def __init__(
         self, folder: Path | None, total: int | None, start: int, *, tensorboard: bool, progress: bool
     ) -> None:
+        if folder and not is_text(str(folder)):
+            raise TrainingError(
+                f"{str(folder)!r} has a name that is not UTF-8, which safetensors and TensorBoard do not open; name "
+                "another folder."
+            )
         self.table = Table(folder / "log.csv" if folder else None, start)
         self.sums: dict[str, tuple[Tensor | float, int]] = {}
         self.images, self.steps, self.total = 0, start, total

@@ -96,6 +96,27 @@ def test_problems_with_them(pairs: Path, tmp_path: Path, capsys: pytest.CaptureF
     clean(str(error.value))
 
 
+@pytest.mark.parametrize("name", [b"half\xff", b"\x1b[31mred", b"two\nlines"])
+def test_domains_and_classes_have_names_that_can_be_shown(pairs: Path, tmp_path: Path, name: bytes) -> None:
+    strange = Path(os.fsdecode(os.fsencode(tmp_path / "domains") + b"/" + name))
+    shutil.copytree(pairs / "label", strange)
+    shutil.copytree(pairs / "photo", tmp_path / "domains" / "photo")
+    for options in ({}, {"kind": "single"}):
+        with pytest.raises(DataError, match="is no name for a domain or class") as error:
+            i2izoo.open_dataset(tmp_path / "domains", **options)
+        clean(str(error.value))
+
+
+def test_a_folder_that_safetensors_cannot_open_is_refused_at_the_start(
+    pairs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = os.fsdecode(b"run \xff")
+    words = ["--data", str(pairs), "--out", out, "generator=TinyGenerator", "batch_size=2", "steps=1"]
+    assert main(["train", "TinyMethod", *words]) == 2
+    assert "'run \\udcff' has a name that is not UTF-8" in clean(capsys.readouterr().err)
+    assert not list(Path(out).glob("checkpoints/*"))
+
+
 @pytest.mark.parametrize(
     ("cell", "written"),
     [
