@@ -11,7 +11,7 @@ from i2izoo.cli.printing import columns
 from i2izoo.contracts.entrypoints import Entry
 from i2izoo.contracts.registry import KINDS, registry
 from i2izoo.contracts.summary import summary
-from i2izoo.errors import listing
+from i2izoo.errors import listing, suggest
 
 
 def add_to(commands: Any) -> None:
@@ -42,9 +42,10 @@ def run(args: argparse.Namespace) -> int:
     names = [name for entries in found.values() for name in entries]
     if not names:
         what = listing(kinds) if kind else "name or description"
+        near = suggest(word or "", (name for kind in kinds for name in registry(kind).names())) or ";"
         print(
-            f"i2izoo: no {what} matches {word or '*'!r}; `i2izoo list` names pretrained entries and methods, `i2izoo "
-            f"list --kind KIND` the parts: {listing(KINDS)}.",
+            f"i2izoo: no {what} matches {word or '*'!r}{near} `i2izoo list` names pretrained entries and methods, "
+            f"`i2izoo list --kind KIND` the parts: {listing(KINDS)}.",
             file=sys.stderr,
         )
     if args.names:

@@ -54,6 +54,8 @@ def test_nothing_found_says_where_to_look(capsys: Capture) -> None:
     assert out == ""
     assert "'zzz'" in err
     assert "--kind KIND" in err
+    assert main(["list", "cyclgan"]) == 0
+    assert "did you mean 'cyclegan'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
