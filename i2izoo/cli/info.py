@@ -96,8 +96,8 @@ def _folder(folder: Path, licence: str | None = None, recipe: str | None = None,
 
         model, weights = load(folder), list(folder.glob("*/*.safetensors"))
         config, count = model.config, model.num_parameters
-    facts, size = _mapping(config.get("provenance")), trained_at(config)
-    metrics, made_by = facts.pop("metrics", None), " ".join(map(str, _mapping(config.get("plugin")).values()))
+    facts, size = dict(config.get("provenance") or {}), trained_at(config)
+    metrics, made_by = facts.pop("metrics", None), " ".join(map(str, config.get("plugin", {}).values()))
     said = {"licence": licence, "recipe": recipe and facts.get("recipe"), "crop_size": size and facts.get("crop_size")}
     shown = ("i2izoo_format", "method", "directions", "options", "plugin", "provenance")
     _table(
@@ -119,14 +119,9 @@ def _folder(folder: Path, licence: str | None = None, recipe: str | None = None,
     _table({"options": config.get("options")})
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    """A mapping of a foreign config.json; what is none says nothing."""
-    return dict(value) if isinstance(value, Mapping) else {}
-
-
 def _method(config: Mapping[str, Any]) -> str:
     """The method's name; of a task with that of the method that learns it."""
-    base = _mapping(config.get("options")).get("base")
+    base = (config.get("options") or {}).get("base")
     inside = base.get("name") if isinstance(base, Mapping) else base if isinstance(base, str) else None
     return f"{config['method']}, by {inside}" if inside else str(config["method"])
 

@@ -64,6 +64,3 @@ def test_scores_of_a_folder_by_anyone(tmp_path: Path, capsys: Capture) -> None:
     assert "trained at" not in text
     assert "    notes: one\n      two\n" in text
     assert "\\x1b[2J" in text
-    config |= {"provenance": [1]}
-    (folder / "config.json").write_text(json.dumps(config))
-    assert "method: pix2pix" in said(capsys, str(folder))
