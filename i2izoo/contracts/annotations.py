@@ -72,7 +72,8 @@ def ends(annotation: Any) -> list[Any]:
         kind = float if inside == (float,) else int
         return [kind(end) for end in (span.low, span.high) if end in span]
     if get_origin(annotation) is Annotated:
-        return [v * one.least if isinstance(v, list) else v for one in found for v in ends(inside[0])]
+        least = next((one.least for one in found if isinstance(one, Items)), 1)
+        return [v * least if isinstance(v, list) else v for v in ends(inside[0])]
     if get_origin(annotation) in (list, tuple, Sequence):
         return [[end] for end in ends(inside[0])] if len(inside) == 1 else []
     if get_origin(annotation) in (Union, types.UnionType):

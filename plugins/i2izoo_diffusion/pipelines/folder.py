@@ -113,7 +113,7 @@ def load_pipeline(folder: Path, dtype: str) -> Any:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without the progress bars of reading and writing files, which the two libraries otherwise show."""
+    """Without the progress bars and words of the two libraries about files; what they raise says it in a sentence."""
     from diffusers.utils import is_transformers_available, logging
 
     libraries: list[Any] = [logging]
@@ -122,13 +122,18 @@ def quiet() -> Iterator[None]:
 
         libraries.append(other)
     shown = [library for library in libraries if library.is_progress_bar_enabled()]
+    spoke = [(library, library.get_verbosity()) for library in libraries]
     for library in shown:
         library.disable_progress_bar()
+    for library in libraries:
+        library.set_verbosity(library.CRITICAL)
     try:
         yield
     finally:
         for library in shown:
             library.enable_progress_bar()
+        for library, level in spoke:
+            library.set_verbosity(level)
 
 
 def inpainting_of(pipeline: Any) -> Any:
