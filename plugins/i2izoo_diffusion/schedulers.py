@@ -80,9 +80,7 @@ def explained(what: str) -> Iterator[None]:
     except I2IZooError:
         raise
     except (NotImplementedError, ValueError) as error:
-        if "meta tensor" in str(
-            error
-        ):  # of a plan, for which some of diffusers' classes look at numbers: not its fault
+        if "meta tensor" in str(error):  # of a plan without numbers, at which some classes look
             raise
         raise ConfigError(f"{what}: {error}") from error
 
