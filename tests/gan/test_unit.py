@@ -163,6 +163,7 @@ class Residual(nn.Module):
 @pytest.mark.parametrize("contrast", [1.0, 1e-5])  # the second, where it matters that eps is added to the deviation
 def test_the_generator_of_the_later_code_in_plain_torch(contrast):
     """VAEGen of master: ContentEncoder and Decoder."""
+    torch.manual_seed(0)
     network = UNITPublic(width=4, blocks=2).double()
 
     def block(pad, convolution, norm, activation):
@@ -180,8 +181,8 @@ def test_the_generator_of_the_later_code_in_plain_torch(contrast):
     decoder = with_weights_of(nn.Sequential(Residual(16), Residual(16), *up).double(), network.decoder)
     image = torch.rand(2, 3, 16, 24, dtype=torch.float64) * 2 - 1
     code = network.encode(image)
-    torch.testing.assert_close(code, encoder(image), rtol=0, atol=1e-12)
-    torch.testing.assert_close(network.decode(contrast * code), decoder(contrast * code), rtol=0, atol=1e-12)
+    torch.testing.assert_close(code, encoder(image), rtol=0, atol=1e-9)
+    torch.testing.assert_close(network.decode(contrast * code), decoder(contrast * code), rtol=0, atol=1e-9)
 
 
 def layers_of(*modules):
