@@ -148,6 +148,19 @@ def test_without_scripts_the_table_of_models_is_whole(site):
     assert "<button" not in table[0]
 
 
+def test_tables_are_made_for_narrow_screens(site):
+    """Words become a list with labels, figures scroll under a first column; no table is left as it was."""
+    assert '<td data-label="What it is for">' in text(site / "methods" / "index.html")
+    assert '<table class="figures">' in text(site / "study" / "index.html")
+    assert [path for path in site.rglob("index.html") if "<table>" in text(path)] == []
+
+
+def test_intervals_are_shown_on_demand(site):
+    results = text(site / "results" / "index.html")
+    assert results.count('class="intervals"') == results.count('class="sortable"') > 5
+    assert 'class="intervals" autocomplete="off" checked' not in results
+
+
 def test_every_method_of_the_package_is_on_the_overview():
     overview = text(ROOT / "docs" / "methods" / "index.md")
     methods = [e.name for e in registry("methods").entries() if e.distribution == "i2izoo"]
