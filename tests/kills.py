@@ -93,6 +93,7 @@ def run(
     """
     scratch = scratch or below.parent
     said, count = scratch / "child.txt", CONTEXT.Value("l", 0, lock=False)
+    said.write_bytes(b"")  # a child that is killed at once does not come to it
     plan = {"kill": kill_at, "full": full_at, "signal": signal_at, "largest": largest}
     child = CONTEXT.Process(target=_child, args=(call, arguments, str(below), plan, str(said), count))
     child.start()
@@ -200,7 +201,8 @@ def assert_whole(folder: Path) -> None:
                 with Image.open(path) as image:
                     image.load()
             else:
-                assert path.read_text(encoding="utf-8").endswith("\n")
+                end = "</html>" if path.suffix == ".html" else "\n"
+                assert path.read_text(encoding="utf-8").endswith(end)
 
 
 @contextlib.contextmanager

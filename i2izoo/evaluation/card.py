@@ -13,6 +13,7 @@ from typing import Any
 from i2izoo.errors import EvaluationError
 from i2izoo.evaluation.protocol import PROTOCOL
 from i2izoo.evaluation.result import SCORES, Result
+from i2izoo.files.locks import WAIT, locked
 from i2izoo.files.writing import write_text
 from i2izoo.models.cards import read_card, render_card
 from i2izoo.models.config_file import CARD, CONFIG, read_config
@@ -32,6 +33,7 @@ def write_to_card(folder: str | os.PathLike[str], result: Result) -> None:
 
     Raises:
         StorageError: `folder` is no pretrained folder.
+        WriteError: the disk is full, say, or another process is writing there.
         EvaluationError: the result is of a part of the images only, or has no score.
     """
     folder = Path(folder).expanduser()
@@ -54,10 +56,11 @@ def write_to_card(folder: str | os.PathLike[str], result: Result) -> None:
     changed = {**config, "provenance": {**facts, "metrics": metrics}}
     card = _card(folder, config, changed, name)
     content = replace(result, model=name).to_dict()
-    write_text(place / PROTOCOL, result.protocol.to_json())
-    write_text(place / SCORES, json.dumps(content, indent=2, allow_nan=False) + "\n")
-    write_text(folder / CARD, card)
-    write_text(folder / CONFIG, json.dumps(changed, indent=2) + "\n")
+    with locked(folder, wait=WAIT):
+        write_text(place / PROTOCOL, result.protocol.to_json())
+        write_text(place / SCORES, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        write_text(folder / CARD, card)
+        write_text(folder / CONFIG, json.dumps(changed, indent=2) + "\n")
 
 
 OWN = ("value", "on", "n", "unit", "95 % interval", "true images", "note")

@@ -168,7 +168,7 @@ def test_a_folder_in_use_is_refused_with_who_uses_it(name, place, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(RANDOM))
 def test_killed_at_a_random_moment_and_gone_on(seed, place, undisturbed, tmp_path, record_property):
-    """`--junitxml FILE` says how many were killed and how many were done before; a second kill follows the first."""
+    """Twice. `-o junit_family=xunit1 --junitxml FILE` says how many were killed, and how many were done before."""
     name = COMMANDS[seed % len(COMMANDS)]
     _, seconds, expected = undisturbed(name)
     out = tmp_path / name
