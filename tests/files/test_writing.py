@@ -172,7 +172,7 @@ def test_a_training_on_a_full_disk_keeps_its_last_checkpoint_and_goes_on(disk, t
 
     run.train_step = filling
     last = out / "checkpoints/step-00000002"
-    said = rf"^'{out}/checkpoints/step-00000003.*' cannot be written: no space left on .*checkpoint is {last}\.$"
+    said = rf"^'{out}/.*' cannot be written: no space left on .*checkpoint is {last}\.$"
     with pytest.raises(WriteError, match=said):
         run.fit()
     assert checkpoints(out / "checkpoints")[-1] == last
