@@ -20,9 +20,14 @@ def table() -> str:
     """A line for each method that learns a translation, those that are learned from the same data together."""
     measured = costs((stored.DOCS / "performance.md").read_text(encoding="utf-8"))
     heads = ["Method", "Learns from", "Ways", "Answers", "Network runs", "Step", "Memory", "Parameters", "Multiple of"]
-    rows = [line(name, measured) for name in registry("methods").names() if not TOOLS.search(name)]
+    rows = [line(name, measured) for name in names()]
     rows.sort(key=lambda row: [*LEARNS.values(), "images alone"].index(row[1]))
     return "\n".join(f"| {' | '.join(row)} |" for row in [heads, ["---"] * 4 + ["---:"] * 5, *rows])
+
+
+def names() -> list[str]:
+    """The methods that come along; what is installed beside them, or registered by a test, is no part of the site."""
+    return [e.name for e in registry("methods").entries() if e.distribution == "i2izoo" and not TOOLS.search(e.name)]
 
 
 def line(name: str, measured: dict[str, list[str]]) -> list[str]:

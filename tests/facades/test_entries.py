@@ -2,7 +2,7 @@
 
 `entries.safetensors` holds what version 0.1.0 made of the upper left 32 x 32 pixels of an example image with seed 0, in
 8 bits. Since then the noise of DDIM is derived from the clipped image, which moves the two models that sample by less
-than the bound.
+than the bound; `cyclegan-facades` was trained again in November 2026 and is stored as it is now.
 """
 
 from pathlib import Path

@@ -38,8 +38,7 @@ def test_every_method_of_the_table_has_a_page(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.syspath_prepend(DOCS.parent / "tools")
     import choosing
 
-    chosen = [name for name in registry("methods").names() if not choosing.TOOLS.search(name)]
-    pages = {name: DOCS / "methods" / f"{choosing.PAGES.get(name, name)}.md" for name in chosen}
+    pages = {name: DOCS / "methods" / f"{choosing.PAGES.get(name, name)}.md" for name in choosing.names()}
     assert [name for name, page in pages.items() if not page.is_file()] == []
     measured = choosing.costs((DOCS / "performance.md").read_text(encoding="utf-8"))
     assert all(len(cells) == 5 for cells in measured.values())

@@ -192,7 +192,7 @@ def test_a_segmenter_is_needed():
         prepared("segmenter-facade")
     with pytest.raises(MetricError, match="needs a model of the method 'segmenter'; 'pix2pix-facades' is another"):
         prepared("pix2pix-facades")
-    with pytest.raises(ConfigError, match="resamples is at least 1"):
+    with pytest.raises(ConfigError, match="'resamples' of FCNScore wants int from 1 to"):
         FCNScore(resamples=0)
     with pytest.raises(MetricError, match="no image was added"):
         FCNScore().compute()

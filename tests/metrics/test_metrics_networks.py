@@ -390,7 +390,7 @@ def test_ppl_wants_a_latent_and_precision() -> None:
     named.prepare(CPU)
     with pytest.raises(MetricError, match="no target 'foto'; did you mean 'photo'"):
         named.update(source=source, model=toy())
-    with pytest.raises(ConfigError, match="pairs from 1, found 0"):
+    with pytest.raises(ConfigError, match="'pairs' of PerceptualPathLength wants int from 1 to"):
         PerceptualPathLength(pairs=0)
 
 

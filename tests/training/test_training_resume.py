@@ -140,7 +140,7 @@ def test_the_last_checkpoints_are_kept_and_each_is_a_model(run):
         (
             {"resume": "auto", "method": {"generator": {"name": "resnet_6blocks", "width": 8, "blocks": 1}}},
             TrainingError,
-            r"other options: generator\.width was 2, is 8\. Give",
+            r"other options: generator\.width was 2, is 8, generator\.norm was 'none', is 'instance'\. Give",
         ),
         ({"resume": "auto", "data": {**training_run.DATA, "count": 5}}, TrainingError, "images was 6, is 5"),
         ({"resume": "auto", "steps": 3}, TrainingError, "has done 4 steps and the run is to have 3"),
