@@ -60,6 +60,6 @@ def browse(address: str, *options: str) -> str:
             *options,
             address,
         ]
-        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=1200)
+        done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
