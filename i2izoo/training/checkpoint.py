@@ -91,9 +91,14 @@ def save_checkpoint(
         save_folder(method, temporary, name=name, state=None if ema is None else ema.state, facts=facts)
         write_tensors(temporary / TRAINING, tensors | optimizer_tensors)
         write_text(temporary / FACTS, json.dumps(state, indent=1) + "\n")
+    keep_last(folder, keep)
+    return place
+
+
+def keep_last(folder: Path, keep: int) -> None:
+    """Delete all checkpoints but the last `keep`, also those that a killed run was about to delete."""
     for old in checkpoints(folder)[:-keep]:  # hidden first, so that a half-deleted one is never taken for a whole one
         shutil.rmtree(old.replace(hidden(old, "old")))
-    return place
 
 
 def load_checkpoint(place: Path, *, method: Method, stepper: Stepper, ema: EMA | None) -> int:

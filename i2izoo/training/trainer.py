@@ -22,7 +22,7 @@ from i2izoo.images.types import sides
 from i2izoo.models.config_file import read_config
 from i2izoo.models.translator import Translator
 from i2izoo.nn.random import derive_seed
-from i2izoo.training.checkpoint import checkpoints, load_checkpoint, read_facts, save_checkpoint
+from i2izoo.training.checkpoint import checkpoints, keep_last, load_checkpoint, read_facts, save_checkpoint
 from i2izoo.training.curves import draw_curves
 from i2izoo.training.device import choose_device, choose_layout, networks
 from i2izoo.training.ema import EMA
@@ -163,6 +163,7 @@ class Trainer:
         o = self.options
         if writes:
             self._write_run()
+            keep_last(writes / "checkpoints", o.keep_last)
         log = TrainingLog(
             writes, self.schedule.total, self.step, tensorboard=o.tensorboard, progress=self.progress and self.main
         )

@@ -204,3 +204,12 @@ def test_auto_begins_where_nothing_is_and_ends_where_all_is_done(tmp_path):
     assert longer.step == 2
     longer.fit()
     assert json.loads((tmp_path / "model/config.json").read_text())["provenance"]["steps"] == 3
+
+
+def test_what_a_kill_left_to_delete_goes(tmp_path):
+    """Killed between the last checkpoint and the end of the one before it, a run has one too many."""
+    trainer("regression", tmp_path, steps=3, checkpoint_every=1, keep_last=2).fit()
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(folder / "step-00000002", folder / "step-00000001")
+    trainer("regression", tmp_path, steps=3, checkpoint_every=1, keep_last=2, resume="auto").fit()
+    assert [place.name for place in checkpoints(folder)] == ["step-00000002", "step-00000003"]
