@@ -19,10 +19,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import pytest
 from hub_faults import Cut, Fail, Fault, Hang, Headers, Reply, Truncate, hang_up
 
 
@@ -418,3 +420,20 @@ def connected(monkeypatch: Any) -> Iterator[HubServer]:
         monkeypatch.setattr("huggingface_hub.utils._http.time", no_wait)
         yield server
     huggingface_hub.close_session()
+
+
+@contextmanager
+def never_slept(monkeypatch: Any) -> Iterator[HubServer]:
+    """A connected server, asked with a token by who never sleeps."""
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))
+    with connected(monkeypatch) as server:
+        monkeypatch.setenv("HF_TOKEN", "hf_alice")
+        yield server
+
+
+@contextmanager
+def nothing_beside(folder: Path) -> Iterator[Path]:
+    """A cache deep in an empty folder, to which nothing else is written."""
+    cache = folder / "a" / "b" / "c" / "cache"
+    yield cache
+    assert [p for p in folder.rglob("*") if cache not in (p, *p.parents) and p not in cache.parents] == []

@@ -62,6 +62,28 @@ class TinyMethod(Method):
         return {"generator": torch.optim.Adam(self.generator.parameters(), lr=self.learning_rate)}
 
 
+class Negative(Method):
+    """`positive` -> `negative`, RGB, without training: what comes out is known without any network."""
+
+    inference_parts = ("sign",)
+    directions: ClassVar = {"negative": "positive"}
+    channels: ClassVar = {"positive": 3, "negative": 3}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sign = nn.Conv2d(1, 1, 1, bias=False)
+        nn.init.constant_(self.sign.weight, -1)
+
+    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
+        return image * self.sign.weight.flatten()[0]
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        yield from ()
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {}
+
+
 def tiny_method(ballast: int = 0, seed: int = 0) -> TinyMethod:
     """A tiny method with weights that are a function of the seed."""
     with torch.random.fork_rng():

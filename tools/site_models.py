@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import json
 import logging
-import math
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +23,7 @@ from i2izoo.errors import I2IZooError
 from i2izoo.evaluation.protocol import Protocol
 from i2izoo.evaluation.result import SCORES, Comparison, Result
 from i2izoo.models.cards import read_card
+from i2izoo.models.config_file import count_parameters
 
 DOCS = stored.DOCS
 GRIDS = DOCS / "assets" / "gallery"
@@ -93,9 +93,7 @@ class Model:
             return measured[0]
         if self.folder is None:
             return 0
-        with (self.folder / "model.safetensors").open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-        return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+        return count_parameters(self.folder)
 
     @property
     def megabytes(self) -> float | None:

@@ -15,6 +15,7 @@ from i2izoo.contracts.config import check_options, fixed_options
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.registry import registry
 from i2izoo.data.open import open_dataset, spec_of
+from i2izoo.data.renamed import own_name
 from i2izoo.errors import DataError, listing
 from i2izoo.nn.random import derive_seed
 
@@ -145,7 +146,7 @@ def _has(
 ) -> bool:
     """Has the data in files images of a domain?"""
     root = Path(root)
-    domain = next((own for own, name in (rename or {}).items() if name == domain), domain)
+    domain = own_name(rename or {}, domain)
     if sides is not None:
         return domain in sides
     return root.suffix.lower() == ".csv" or any((place / domain).is_dir() for place in (root, root / (split or "")))

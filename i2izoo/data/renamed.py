@@ -48,7 +48,7 @@ class RenamedDataset(Dataset):
 
     def own_name(self, domain: str) -> str:
         """What the data itself calls a domain."""
-        return next((own for own, name in self.names.items() if name == domain), domain)
+        return own_name(self.names, domain)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -82,6 +82,11 @@ class RenamedDataset(Dataset):
     def with_options(self, **changes: Any) -> Self:
         back = {name: own for own, name in self.names.items()}
         return self.of(self.data.with_options(**in_other_names(changes, back)), self.names)
+
+
+def own_name(names: Mapping[str, str], domain: str) -> str:
+    """What data calls a domain that goes by another name: `names` has own name -> other name."""
+    return next((own for own, name in names.items() if name == domain), domain)
 
 
 def in_other_names(options: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

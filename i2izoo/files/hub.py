@@ -8,7 +8,6 @@ is used as a path before it was checked, and no answer may keep us waiting for e
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -21,6 +20,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, constants
 from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.utils import validate_repo_id
 
+from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import HubError, I2IZooWarning, listing, printable
 from i2izoo.files.download import WrongContentError, download, file_sha256, may_fetch
 from i2izoo.files.formats import OWN, components, foreign, foreign_index, needed_files
@@ -277,9 +277,9 @@ def _hash_like(wanted: str, path: Path) -> str:
 def _foreign_files(path: Path, index: str, names: list[str], where: str) -> list[str]:
     """What is needed of a repository of another library, by what its index says; the card first."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
         components(content)
-    except (ValueError, AttributeError, RecursionError) as error:
+    except (ValueError, AttributeError) as error:
         raise HubError(f"{index} of {where} is not JSON of the kind that i2izoo reads ({error}).") from error
     return [*(card for card in ("README.md",) if card in names), *needed_files(content, names, where)]
 

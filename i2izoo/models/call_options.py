@@ -23,10 +23,6 @@ def check_numbers(seed: Any, **counts: Any) -> None:
         raise OptionTypeError(f"seed wants a whole number, found {seed!r}.")
 
 
-OF_A_CALL = ("to", "samples", "size", "seed", "batch_size", "depth", "on_error", "count", "places", "output", "image")
-"""Arguments of `Translator` itself: a method's own option of such a name would never be given a value."""
-
-
 def check_own_options(
     given: Mapping[str, Any], method: Method, name: str, *, from_nothing: bool
 ) -> tuple[dict[str, Any], dict[str, PerImage]]:

@@ -30,9 +30,9 @@ class ModuleLike:
 
     method: Method
 
-    def to(self, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None) -> Self:
-        """Move the method; see `Model.to`."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # `Model` has it
+
+        def to(self, device: str | torch.device | None = None, dtype: str | torch.dtype | None = None) -> Self: ...
 
     def eval(self) -> Self:
         """Nothing changes, for a model always translates as it was meant to; returns itself."""

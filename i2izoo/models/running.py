@@ -44,7 +44,7 @@ def read_items(
         channels: that the method sees the images with.
         size: height and width that images are resized to, and with them the options of their size.
         depth: bits of each channel of what comes back; None: those of the image.
-        check: is shown each image at its own size.
+        check: is shown each image that is translated at its own size.
         tolerant: an image that cannot be read is an item with its error, and does not end the others.
     """
     alone = isinstance(sources, list) and len(sources) == 1
@@ -53,7 +53,8 @@ def read_items(
             image, form = read(source, channels, name="the image" if alone else f"image {index}")
             own = {k: option.at(index) for k, option in options.items()}
             item = Item(index, source, image, form.with_depth(depth), options=own)
-            check(image)
+            if size is None:
+                check(image)
             yield item if size is None else resized(item, size)
         except ImageError as error:
             if not tolerant:

@@ -21,65 +21,73 @@ from i2izoo.models.storage import OF_METHOD, TRAINING
 from i2izoo.nn.state import misfit
 
 
-def start_options(start: str | os.PathLike[str], method: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a model that a training of the same method starts with, with others laid over them.
+class Start:
+    """A model that a training of the same method starts with. It is looked for once, however often it is read.
 
     Args:
-        start: folder, pretrained entry or repository, as `i2izoo.load` takes it.
-        method: name of the method that is to be trained.
-        given: the options that the user gave, nested.
+        model: folder, pretrained entry or repository, as `i2izoo.load` takes it.
 
     Raises:
-        ConfigError: the model is of another method.
-        StorageError: it cannot be read.
+        ConfigError: it is a folder of another library.
+        StorageError, HubError, UnknownNameError: it is not there.
     """
-    config = read_config(_folder(start))
-    if config["method"] != method:
-        raise ConfigError(
-            f"{os.fspath(start)!r} is a model of {config['method']!r}, so a training of {method!r} cannot start with "
-            f"it; train {config['method']!r}."
-        )
-    options: dict[str, Any] = laid_over(config.get("options", {}), dict(given), f"options of {method!r}")
-    return options
 
+    def __init__(self, model: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(model)
+        self.folder = locate(self.name)
+        if formats.index_in(self.folder):
+            raise ConfigError(
+                f"{self.name!r} is a folder of another library, whose weights its own method loads; give the folder of "
+                f"a model of i2izoo, with its {CONFIG}."
+            )
 
-def start_with(method: Method, start: str | os.PathLike[str]) -> list[str]:
-    """Load all weights that the folder of a model has into a method.
+    def options(self, method: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Its options, with others laid over them.
 
-    Args:
-        method: of the same kind; its options may differ where no tensor depends on them.
-        start: see `start_options`. Its weights are what `load` gives; `training/` has those that only training needs.
+        Args:
+            method: name of the method that is to be trained.
+            given: the options that the user gave, nested.
 
-    Returns:
-        The sub-modules of which the folder has nothing: they stay as they are, untrained.
+        Raises:
+            ConfigError: the model is of another method.
+            StorageError: it cannot be read.
+        """
+        config = read_config(self.folder)
+        if config["method"] != method:
+            raise ConfigError(
+                f"{self.name!r} is a model of {config['method']!r}, so a training of {method!r} cannot start with it; "
+                f"train {config['method']!r}."
+            )
+        options: dict[str, Any] = laid_over(config.get("options", {}), dict(given), f"options of {method!r}")
+        return options
 
-    Raises:
-        StorageError: a file is missing or damaged, or tensors do not fit the method.
-    """
-    folder = _folder(start)
-    own, places = method.state_dict(), list(_places(method))
-    needed = read_tensors(folder / WEIGHTS)
-    # whose sub-module the method has: with other options it may train without a discriminator
-    kept = {name: value for name, value in _kept(folder).items() if name in own or _place(name, places) != name}
-    tensors = {**kept, **needed}
-    there = {_place(name, places) for name in tensors}
-    wanted = {name: value for name, value in own.items() if _place(name, places) in there}
-    if wrong := misfit(wanted, tensors):
-        raise StorageError(f"the weights in {os.fspath(start)!r} do not fit the method with these options: {wrong}.")
-    with torch.no_grad():
-        for name, target in wanted.items():
-            target.copy_(tensors[name])
-    return [place for place in dict.fromkeys(_place(name, places) for name in own) if place not in there]
+    def load_into(self, method: Method) -> list[str]:
+        """Load all weights that its folder has into a method.
 
+        They are what `load` gives; those that only training needs are in `training/`.
 
-def _folder(start: str | os.PathLike[str]) -> Path:
-    folder = locate(os.fspath(start))
-    if formats.index_in(folder):
-        raise ConfigError(
-            f"{os.fspath(start)!r} is a folder of another library, whose weights its own method loads; give the "
-            f"folder of a model of i2izoo, with its {CONFIG}."
-        )
-    return folder
+        Args:
+            method: of the same kind; its options may differ where no tensor depends on them.
+
+        Returns:
+            The sub-modules of which the folder has nothing: they stay as they are, untrained.
+
+        Raises:
+            StorageError: a file is missing or damaged, or tensors do not fit the method.
+        """
+        own, places = method.state_dict(), list(_places(method))
+        needed = read_tensors(self.folder / WEIGHTS)
+        # whose sub-module the method has: with other options it may train without a discriminator
+        kept = {n: value for n, value in _kept(self.folder).items() if n in own or _place(n, places) != n}
+        tensors = {**kept, **needed}
+        there = {_place(name, places) for name in tensors}
+        wanted = {name: value for name, value in own.items() if _place(name, places) in there}
+        if wrong := misfit(wanted, tensors):
+            raise StorageError(f"the weights in {self.name!r} do not fit the method with these options: {wrong}.")
+        with torch.no_grad():
+            for name, target in wanted.items():
+                target.copy_(tensors[name])
+        return [place for place in dict.fromkeys(_place(name, places) for name in own) if place not in there]
 
 
 def _kept(folder: Path) -> dict[str, Tensor]:

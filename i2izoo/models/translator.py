@@ -24,7 +24,7 @@ from i2izoo.models.call_options import check_numbers, check_own_options
 from i2izoo.models.generating import Generating
 from i2izoo.models.locate import locate
 from i2izoo.models.running import read_items, run, tracked
-from i2izoo.models.starting import start_options, start_with
+from i2izoo.models.starting import Start
 from i2izoo.nn.device import find_device, find_dtype
 
 FAR_LARGER = 8
@@ -95,11 +95,10 @@ def create(method: str, *, pretrained: str | os.PathLike[str] | None = None, **o
     methods = registry("methods")
     if method not in methods and method in registry("pretrained"):
         raise UnknownNameError(f"{method!r} is a pretrained entry: i2izoo.load({method!r}) gives it, trained.")
-    if pretrained is not None:
-        options = start_options(pretrained, method, options)
-    built = build({"name": method, **options})
-    if pretrained is not None:
-        start_with(built, pretrained)
+    start = None if pretrained is None else Start(pretrained)
+    built = build({"name": method, **(options if start is None else start.options(method, options))})
+    if start is not None:
+        start.load_into(built)
     return Translator(built.eval(), storage.method_config(built, method))
 
 
@@ -227,10 +226,9 @@ class Translator(Generating):
             raise ConfigError(f"method {self.name!r} has one answer for each image; leave samples out.")
         check_depth(depth)
         channels = self.method.channels[str(self.directions[target])]
-        wanted = None if size is None else sides(size)
         items = read_items(
-            sources, channels, each, tolerant=on_error == "give", size=wanted, depth=depth,
-            check=self._say_if_far_larger if wanted is None else lambda image: None,
+            sources, channels, each, tolerant=on_error == "give", size=None if size is None else sides(size),
+            depth=depth, check=self._say_if_far_larger,
         )  # fmt: skip
         done = in_batches(items, samples or 1, batch_size, lambda rows: run(self.method, rows, target, seed, plain))
         results = tracked(done, sources) if progress else done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from inspect import signature
 
 import torch
 from torch import Tensor
@@ -10,7 +11,6 @@ from torch import Tensor
 from i2izoo.contracts.config import check_options, schema
 from i2izoo.contracts.method import Method
 from i2izoo.errors import listing
-from i2izoo.models.call_options import OF_A_CALL
 from i2izoo.models.storage import method_config
 from i2izoo.nn.padding import valid_side
 from i2izoo.nn.random import seeded
@@ -71,8 +71,12 @@ def options_of_translate_have_defaults(subject: Subject) -> None:
 
 def options_of_translate_are_not_the_calls(subject: Subject) -> None:
     """No option of `translate` or `generate` has the name of an argument of the translator, which would take it."""
+    from i2izoo.models.translator import Translator
+
     method: Method = subject.build()
-    taken = [name for name in {**method.translate_options(), **method.generate_options()} if name in OF_A_CALL]
+    calls = (Translator.__call__, Translator.stream, Translator.generate, Translator.generate_stream)
+    own = {name for call in calls for name in signature(call).parameters} - {"progress"}  # a bar of its own may be
+    taken = [name for name in {**method.translate_options(), **method.generate_options()} if name in own]
     require(not taken, f"{listing(taken)} are arguments of the translator's own")
 
 

@@ -16,7 +16,7 @@ from i2izoo.data.open import open_dataset
 from i2izoo.errors import DataError, I2IZooError, listing
 from i2izoo.files.download import DownloadError, fetching_nothing
 from i2izoo.files.writing import write_text
-from i2izoo.models.starting import start_with
+from i2izoo.models.starting import Start
 from i2izoo.models.translator import Translator, create
 from i2izoo.nn.random import derive_seed, seeded
 from i2izoo.training.checkpoint import checkpoints
@@ -106,7 +106,7 @@ def train(
         if trainer.main:
             print(f"training {ways(trainer.model.directions)}, in {trainer.out}")
             if lacking := trainer.facts.get("start_lacks"):
-                print(f"{recipe.start} has no weights of {listing(lacking)}, which start untrained")
+                print(f"{trainer.facts['start']} has no weights of {listing(lacking)}, which start untrained")
         trainer.fit()
     if trainer.main:
         write_text(Path(out) / "model" / FILE, recipe.text())
@@ -142,7 +142,7 @@ def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[st
         trainer.loader.close()
 
 
-def _started(stage: Stage, start: str, to: str | None) -> tuple[Translator, dict[str, Any]]:
+def _started(stage: Stage, start: Start, to: str | None) -> tuple[Translator, dict[str, Any]]:
     """The model of a stage with the weights that it starts with, and what the card says of them.
 
     Raises:
@@ -152,8 +152,8 @@ def _started(stage: Stage, start: str, to: str | None) -> tuple[Translator, dict
     with seeded(derive_seed(stage.training.get("seed") or 0, "weights")):
         model = create(name, **options)
     model.target(to)
-    lacking = start_with(model.method, start)
-    return model, {"start": start} | ({"start_lacks": lacking} if lacking else {})
+    lacking = start.load_into(model.method)
+    return model, {"start": start.name} | ({"start_lacks": lacking} if lacking else {})
 
 
 def _at_hand(recipe: Recipe) -> bool:

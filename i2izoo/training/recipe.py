@@ -16,7 +16,7 @@ from i2izoo.contracts.options import flat, sort_options
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError, UnknownNameError, listing, suggest
 from i2izoo.files.yaml import read_yaml, to_yaml
-from i2izoo.models.starting import start_options
+from i2izoo.models.starting import Start
 from i2izoo.training.config import LENGTHS, TrainingOptions, lay_over
 
 FILE = "recipe.yaml"
@@ -78,13 +78,13 @@ class Recipe(Configurable):
         notes: str = "",
     ) -> None:
         self.method, self.to, self.data, self.val, self.notes = method, to, data, val, notes
-        self.start = start
+        self.start = None if start is None else Start(start)
         self.source = FILE
         """How the card calls it: an entry's name, or the file that lies beside the model."""
         self.kind = registry("methods").get(method)
         self._own, _ = self._split(options or {}, "options", self.kind)
-        if start is not None:
-            self._own = dict(flat(start_options(start, method, {}), "options")) | self._own
+        if self.start is not None:
+            self._own = dict(flat(self.start.options(method, {}), "options")) | self._own
         _, self.training = self._split(training or {}, "training", TrainingOptions)
         self.stages = [
             self._split(stage, f"stages[{number}]", self.kind, TrainingOptions)

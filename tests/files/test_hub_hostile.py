@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from fuzz.fuzzing import one_sentence, quiet
 from hub_faults import Fail, Fault, Hang, Headers, Reply
-from hub_server import HubServer, connected
+from hub_server import HubServer, never_slept, nothing_beside
 
 from i2izoo.errors import HubError
 from i2izoo.files.hub import push_folder, snapshot
@@ -24,19 +23,15 @@ LISTED, OUT = "/api/models/", "../../../x"
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))
-    with connected(monkeypatch) as server:
-        monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    with never_slept(monkeypatch) as server:
         server.add(REPO, FILES)
         yield server
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[Path]:
-    """A cache deep in a folder that nothing else is written to."""
-    folder = tmp_path / "a" / "b" / "c" / "cache"
-    yield folder
-    assert [p for p in tmp_path.rglob("*") if folder not in (p, *p.parents) and p not in folder.parents] == []
+    with nothing_beside(tmp_path) as folder:
+        yield folder
 
 
 def refused(cache: Path, *words: str, **options: Any) -> str:

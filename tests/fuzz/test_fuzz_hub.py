@@ -11,7 +11,6 @@ import copy
 import hashlib
 import json
 import random
-import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 from fuzz.fuzzing import cases, sensible
 from hub_faults import Cut, Fail, Fault, Hang, Headers, Reply, Truncate
-from hub_server import HubServer, connected
+from hub_server import HubServer, never_slept, nothing_beside
 
 from i2izoo.errors import HubError, I2IZooError
 from i2izoo.files.download import download
@@ -155,18 +154,14 @@ def tell_lies(rng: random.Random, hub: HubServer, repo_id: str) -> None:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
-    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))
-    with connected(monkeypatch) as server:
-        monkeypatch.setenv("HF_TOKEN", "hf_alice")
+    with never_slept(monkeypatch) as server:
         yield server
 
 
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[Path]:
-    """A cache deep in a folder that nothing else is written to."""
-    folder = tmp_path / "a" / "b" / "c" / "cache"
-    yield folder
-    assert [p for p in tmp_path.rglob("*") if folder not in (p, *p.parents) and p not in folder.parents] == []
+    with nothing_beside(tmp_path) as folder:
+        yield folder
 
 
 def shown(cache: Path) -> dict[str, bytes]:

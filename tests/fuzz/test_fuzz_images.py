@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +23,8 @@ import tifffile
 import torch
 from fuzzing import cases, one_sentence, sensible, sensible_command
 from PIL import Image
-from torch import Tensor, nn
+from tiny import Negative
+from torch import Tensor
 
 import i2izoo
 from i2izoo.contracts.registry import registry
@@ -31,32 +32,9 @@ from i2izoo.data.check import check_dataset
 from i2izoo.data.open import open_dataset
 from i2izoo.errors import I2IZooError
 from i2izoo.images.reading import to_tensor
-from i2izoo.interfaces import Method
 
 LIMIT = 1 << 16
 """Pixels that Pillow takes for a bomb here, to keep the cases small."""
-
-
-class Negative(Method):
-    """Turns an image into its negative."""
-
-    inference_parts = ("sign",)
-    directions: ClassVar = {"negative": "positive"}
-    channels: ClassVar = {"positive": 3, "negative": 3}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sign = nn.Conv2d(1, 1, 1, bias=False)
-        nn.init.constant_(self.sign.weight, -1)
-
-    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
-        return image * self.sign.weight.flatten()[0]
-
-    def training_step(self, batch: Any) -> Iterator[Any]:
-        yield from ()
-
-    def optimizers(self) -> dict[str, Any]:
-        return {}
 
 
 @pytest.fixture(scope="module")

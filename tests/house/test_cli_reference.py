@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from types import ModuleType
 
 import markdown
 import pytest
+from scripts import script
 
 from i2izoo.cli.main import build_parser
 
@@ -34,12 +34,7 @@ COMMANDS = dict(leaves(build_parser()))
 
 @pytest.fixture(scope="module")
 def reference() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("cli_reference", ROOT / "tools" / "cli_reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script("tools/cli_reference.py")
 
 
 def test_the_page_has_every_command() -> None:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scripts import script
 
 import i2izoo
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "compare_facades.py"
+EXAMPLE = "examples/compare_facades.py"
 STUDY = {  # as the study reports them: PSNR in dB, SSIM
     "Pix2Pix L2 + L1": ("23.725", "0.588"),
     "CVAE": ("14.387", "0.300"),
@@ -27,19 +27,10 @@ STUDY = {  # as the study reports them: PSNR in dB, SSIM
 }
 
 
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("compare_facades", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def run(monkeypatch: pytest.MonkeyPatch, out: Path, *words: str) -> dict[str, list[str]]:
     """Model -> cells of the first table."""
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--out", str(out), *words])
-    script().main()
+    script(EXAMPLE).main()
     first, _, _ = (out / "study.md").read_text(encoding="utf-8").partition("\n\n")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in first.splitlines()[2:]]
     return {row[0]: row[1:] for row in rows}
@@ -115,7 +106,7 @@ def test_a_run_that_was_stopped_keeps_its_budget(tmp_path: Path, monkeypatch: py
 
 
 def test_six_fixed_crops_of_each_image() -> None:
-    data = script().SixCrops(data={"name": "synthetic-facades", "count": 3}, kind="paired", size=64)
+    data = script(EXAMPLE).SixCrops(data={"name": "synthetic-facades", "count": 3}, kind="paired", size=64)
     assert len(data) == 18
     assert data.images.load_size == 75  # 300 / 256 of 64
     first = [data.sample(index, seed=1)["photo"] for index in range(0, 18, 3)]
@@ -137,5 +128,5 @@ def test_a_metric_that_cannot_be_computed_is_said_so(tmp_path: Path, monkeypatch
 
 def test_an_unknown_model_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
-        script().parse(["--models", "CVAE,StarGAN"])
+        script(EXAMPLE).parse(["--models", "CVAE,StarGAN"])
     assert "no model 'StarGAN'" in capsys.readouterr().err

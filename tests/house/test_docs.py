@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import doctest
-import importlib.util
 import io
 import json
 import os
@@ -33,6 +32,7 @@ from typing import Any
 
 import pytest
 import yaml
+from scripts import script
 from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
@@ -138,12 +138,7 @@ PREPARED: dict[str, Callable[[Path], None]] = {"methods/diffusers.md": tiny_pipe
 
 def site_text(markdown: str) -> str:
     """The Markdown of a page as the site has it, with what tools/site_hooks.py fills in."""
-    spec = importlib.util.spec_from_file_location("docs_hooks", ROOT / "tools" / "site_hooks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    hooks = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(hooks)
-    return hooks.fill(markdown)
+    return script("tools/site_hooks.py").fill(markdown)
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from scripts import script
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,11 +34,7 @@ def test_workers_keep_to_their_share_of_the_cores(request: pytest.FixtureRequest
 
 def test_room_is_what_is_left_to_the_bound() -> None:
     """Errors of 0.2 and 0.3, 0.4 allowed, 0.9 without learning: a fifth. Shares of 0.7 and 0.9, above 0.6: a sixth."""
-    spec = importlib.util.spec_from_file_location("learning_table", ROOT / "tools" / "learning_table.py")
-    assert spec is not None
-    assert spec.loader is not None
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = script("tools/learning_table.py")
     runs = {
         ("gan::test", "error"): [{"value": v, "below": 0.4, "above": None, "untrained": 0.9} for v in (0.2, 0.3)],
         ("vae::test", "share"): [{"value": v, "below": None, "above": 0.6, "untrained": 0.0} for v in (0.7, 0.9)],

@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from torch import Tensor
+from tiny import Negative
 
 import i2izoo
 from i2izoo.cli.main import main
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import I2IZooWarning, ImageError
 from i2izoo.images import decoding
-from i2izoo.interfaces import Method
 from i2izoo.models.translator import Translator
-
-
-class Negative(Method):
-    """Turns an image into its negative."""
-
-    inference_parts = ("sign",)
-    directions: ClassVar = {"negative": "positive"}
-    channels: ClassVar = {"positive": 3, "negative": 3}
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sign = torch.nn.Conv2d(1, 1, 1, bias=False)
-        torch.nn.init.constant_(self.sign.weight, -1)
-
-    def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
-        return image * self.sign.weight.flatten()[0]
-
-    def training_step(self, batch):
-        yield from ()
-
-    def optimizers(self):
-        return {}
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, StorageError
 from i2izoo.files import formats
 from i2izoo.interfaces import Generator, Part
-from i2izoo.models.starting import start_with
+from i2izoo.models.starting import Start
 from i2izoo.models.storage import method_config, save_folder, training_weights
 from i2izoo.models.translator import Translator
 from i2izoo.testing.subject import NotApplicable, Subject
@@ -79,7 +79,7 @@ def test_what_the_folder_lacks_is_said_and_stays(tmp_path):
     saved.save_pretrained(tmp_path, training=["discriminator.of_zebra"])
     fresh = cyclegan().method
     before = {k: v.clone() for k, v in fresh.state_dict().items()}
-    assert start_with(fresh, tmp_path) == ["discriminator.of_horse"]
+    assert Start(tmp_path).load_into(fresh) == ["discriminator.of_horse"]
     for name, tensor in fresh.state_dict().items():
         lacks = name.startswith("discriminator.of_horse.")
         assert torch.equal(tensor, (before if lacks else saved.method.state_dict())[name])
@@ -88,9 +88,9 @@ def test_what_the_folder_lacks_is_said_and_stays(tmp_path):
 def test_another_direction_may_be_added(tmp_path):
     cyclegan(only_to="zebra").save_pretrained(tmp_path, training=True)
     both = cyclegan().method
-    assert start_with(both, tmp_path) == []  # F is what only training needs
+    assert Start(tmp_path).load_into(both) == []  # F is what only training needs
     cyclegan(only_to="zebra").save_pretrained(tmp_path, training=[])
-    assert start_with(both, tmp_path) == ["generator.to_horse", "discriminator.of_zebra", "discriminator.of_horse"]
+    assert Start(tmp_path).load_into(both) == ["generator.to_horse", "discriminator.of_zebra", "discriminator.of_horse"]
 
 
 def test_a_checkpoint_is_such_a_folder(tmp_path):
@@ -173,11 +173,11 @@ class Scaled(TinyMethod):
 def test_tensors_of_the_method_itself(tmp_path):
     save_folder(tiny_method(seed=1), tmp_path, name="tiny-method")
     scaled = Scaled()
-    assert start_with(scaled, tmp_path) == ["scale"]
+    assert Start(tmp_path).load_into(scaled) == ["scale"]
     with torch.no_grad():
         scaled.scale.fill_(3)
     save_folder(scaled, tmp_path, name="tiny-method", training=training_weights(scaled))
     other = Scaled()
-    assert start_with(other, tmp_path) == []
+    assert Start(tmp_path).load_into(other) == []
     assert other.scale == 3
-    assert start_with(tiny_method(seed=2), tmp_path) == []  # which has no use for it
+    assert Start(tmp_path).load_into(tiny_method(seed=2)) == []  # which has no use for it
