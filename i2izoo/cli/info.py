@@ -204,7 +204,8 @@ def _weights(needed: Sequence[Weights]) -> None:
     for weights in needed:
         try:
             path = locate(weights)
-            state = f"here: {path}" if path else f"not here: it is fetched when first needed; or {advice(weights)}"
+            fetched = "" if weights.package else "it is fetched when first needed; or "
+            state = f"here: {path}" if path else f"not here: {fetched}{advice(weights)}"
         except MetricError as error:
             state = f"not usable: {error}"
         print(f"    {weights}")

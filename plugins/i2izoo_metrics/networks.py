@@ -14,7 +14,7 @@ from i2izoo.contracts.ranges import Side
 from i2izoo.errors import MetricError
 from i2izoo.files.weights import find, locate
 from i2izoo.interfaces import FeatureExtractor, Weights
-from i2izoo_metrics.resizing import Resize, describe, resize, to_bytes
+from i2izoo_metrics.resizing import Resize, describe, resize, to_bytes, to_levels
 
 INCEPTION = Weights(
     "weights-inception-2015-12-05-6726825d.pth",
@@ -113,17 +113,28 @@ class VGG16(FeatureExtractor):
         """N x 1000 classes of ImageNet."""
         return self.classifier(features)
 
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """relu1_2, relu2_2, relu3_3, relu4_3 and relu5_3: what each max pooling is given."""
+        x, maps = normalised(resize(to_levels(image), self.size, self.how), *IMAGENET), []
+        for layer in self.trunk[0].children():
+            if isinstance(layer, nn.MaxPool2d):
+                maps.append(x)
+            x = layer(x)
+        return maps
+
 
 class Timm(FeatureExtractor):
     """Any network of timm without its classifier, at the size, mean and standard deviation of its own config.
 
-    `features="resnet18"` of a metric is this one; it is not registered under a name. The weights are those that timm
-    takes; a file NAME.safetensors or NAME.pth in a folder of weights goes first.
+    `features="resnet18"` of a metric is this one with `model="resnet18"`. The weights are those that timm takes; a file
+    NAME.safetensors or NAME.pth in a folder of weights goes first.
 
     Args:
         model: a name of `timm.list_models(pretrained=True)`, with or without a tag: `resnet18.a1_in1k`.
         resize: to the network's size, see `Inception`.
     """
+
+    tiny_options = None
 
     def __init__(self, *, model: str, resize: Resize = "clean") -> None:
         super().__init__()
@@ -167,6 +178,13 @@ class Timm(FeatureExtractor):
 
     def forward(self, image: Tensor) -> Tensor:
         return self.trunk(normalised(resize(to_bytes(image), self.size, self.how), self.mean, self.std)).float()
+
+    def maps(self, image: Tensor) -> list[Tensor]:
+        """What timm calls intermediates: the end of each stage, or of each block of a transformer."""
+        if not hasattr(self.trunk, "forward_intermediates"):
+            return super().maps(image)
+        x = normalised(resize(to_levels(image), self.size, self.how), self.mean, self.std)
+        return list(self.trunk.forward_intermediates(x, intermediates_only=True))
 
 
 class Pixels(FeatureExtractor):

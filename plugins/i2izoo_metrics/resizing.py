@@ -30,7 +30,12 @@ def to_bytes(image: Tensor) -> Tensor:
     >>> to_bytes(torch.tensor([-1.0, 0.0039, 1.0])).tolist()
     [0.0, 128.0, 255.0]
     """
-    return ((image.float() + 1) * 127.5).round().clamp(0, 255)
+    return to_levels(image).round().clamp(0, 255)
+
+
+def to_levels(image: Tensor) -> Tensor:
+    """Values in [-1, 1] to those from 0 to 255, float32, not rounded: rounding has no gradient."""
+    return (image.float() + 1) * 127.5
 
 
 def resize(image: Tensor, size: tuple[int, int], how: Resize) -> Tensor:
