@@ -90,6 +90,29 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
             yield from ((f"{key}.{inner}", a, b) for inner, a, b in differences(old, new))
 
 
+def with_defaults(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a class as an earlier release wrote them, with the defaults of those that it has got since.
+
+    Parts among them are completed, too, also by what follows from the method's own options; what is not known here
+    stays as it is.
+
+    >>> from i2izoo.contracts.config import Configurable
+    >>> class Blur(Configurable):
+    ...     def __init__(self, *, radius: int = 2, edges: str = "reflect") -> None: ...
+    >>> with_defaults(Blur, {"radius": 3})
+    {'radius': 3, 'edges': 'reflect'}
+    """
+    known = schema(cls)
+    complete = dict(options)
+    for name, option in known.items():
+        value, kind = complete.get(name), part_kind(option.annotation)
+        if name not in complete and option.default is not Parameter.empty:
+            complete[name] = option.default
+        elif kind and isinstance(value, Mapping) and value.get("name", "") in registry(kind):
+            complete[name] = with_defaults(registry(kind).get(value["name"]), value)
+    return complete
+
+
 def _with_defaults(options: dict[str, Any], known: Schema, where: str, whole: Iterable[str] = ()) -> dict[str, Any]:
     """Options of a part without its name are those of the default part; of a method inside a method, too."""
     complete = {}

@@ -27,7 +27,7 @@ from i2izoo.report.tables import terminal
 from i2izoo.sweeps.plan import Run, plan
 from i2izoo.sweeps.spec import Sweep, read
 from i2izoo.sweeps.table import Row, files, make_rows, table
-from i2izoo.training.resume import changed_options
+from i2izoo.training.resume import changed_options, completed
 from i2izoo.training.trainer import Trainer
 
 SWEEP = "sweep.json"
@@ -143,7 +143,8 @@ def _facts(place: Path) -> dict[str, Any] | None:
 def _train(run: Run, data: Any, val: Any, place: Path, progress: bool, title: str) -> str | None:
     """Train one run to its end; what stopped it, or None."""
     model = place / "model"
-    if (model / "config.json").is_file() and _facts(place) == run.facts:
+    before = _facts(place) if (model / "config.json").is_file() else None
+    if before is not None and completed(before) == completed(run.facts):
         _say(progress, f"{title}: finished before")
         return None
     _say(progress, f"{title}: training")

@@ -138,7 +138,7 @@ def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[st
         yield f"  length: {_length(o, trainer)}"
         trained = sum(parameter.numel() for parameter in method.parameters())
         yield f"  parameters: {trainer.model.num_parameters:,} of the model, {trained:,} in training"
-        yield f"  on {trainer.device} in {o.precision}, seed {o.seed}, average of the weights {o.ema or 'none'}"
+        yield f"  on {trainer.device} in {o.precision}, seed {o.seed}, average of the weights {o.average}"
         trainer.loader.close()
 
 

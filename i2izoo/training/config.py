@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from i2izoo.contracts.config import Configurable, check_options, merge
 from i2izoo.contracts.ranges import Count, Number, Range, Seed, Share, Side
 from i2izoo.errors import ConfigError
+from i2izoo.training.ema import by_half_life
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -34,6 +35,10 @@ class TrainingOptions(Configurable):
         channels_last: memory format of networks and images; None: where it is faster, on GPUs and on CPUs with AVX-512.
         compile: `torch.compile` the networks; the first steps take long.
         ema: decay of the exponential moving average of the weights that are saved, for each step; 0 switches it off.
+        ema_half_life: the same average by its half-life in thousands of images, in place of `ema`: it then does not
+            depend on the size of the batch. None: none.
+        ema_ramp_up: largest half-life as a share of the images seen so far, so that the random start is forgotten;
+            None: no limit. It means nothing without `ema_half_life`.
         max_grad_norm: largest gradient norm of each update; None does not clip.
         seed: all randomness is a function of it, the step and the process.
         load_size: side that images are resized to before the crop, in pixels; None keeps their size.
@@ -70,6 +75,8 @@ class TrainingOptions(Configurable):
     channels_last: bool | None = None
     compile: bool = False
     ema: Annotated[float, Range(0, 1, without="high")] = 0.0
+    ema_half_life: Annotated[float, Range(0, 1e9, without="low")] | None = None
+    ema_ramp_up: Annotated[float, Range(0, 1, without="low")] | None = 0.05
     max_grad_norm: Annotated[float, Range(0, 1e12, without="low")] | None = None
     seed: Seed = 0
     load_size: Side | None = None
@@ -97,6 +104,8 @@ class TrainingOptions(Configurable):
             raise ConfigError("training option 'decay_share' goes with 'minutes'; with steps it is 'decay_steps'.")
         if self.minutes is not None and self.steps is not None:
             raise ConfigError("'minutes' and 'steps' both say how long to train; give one of them.")
+        if self.ema and self.ema_half_life is not None:
+            raise ConfigError("'ema' and 'ema_half_life' both say how weights are averaged; give one of them.")
         if (self.epochs + self.decay_epochs if self.steps is None else self.steps + self.decay_steps) < 1:
             raise ConfigError("there is nothing to train: give 'epochs', 'steps' or 'minutes' above 0.")
         if self.load_size and self.crop_size and self.load_size < self.crop_size:
@@ -111,6 +120,18 @@ class TrainingOptions(Configurable):
             return 1 - self.decay_share if self.decay_share else None
         constant, decay = (self.epochs, self.decay_epochs) if self.steps is None else (self.steps, self.decay_steps)
         return constant / (constant + decay) if decay else None
+
+    def ema_decay(self, batch: int) -> float | Callable[[int], float] | None:
+        """What `EMA` takes, with so many images in each step; None: nothing is averaged."""
+        if self.ema_half_life is not None:
+            return by_half_life(1000 * self.ema_half_life, batch, self.ema_ramp_up)
+        return self.ema or None
+
+    @property
+    def average(self) -> str:
+        """How the weights are averaged, in words."""
+        half_life = self.ema_half_life
+        return f"{self.ema or 'none'}" if half_life is None else f"of half-life {half_life:g} thousand images"
 
     @classmethod
     def of(cls, recipe: Mapping[str, Any], given: Mapping[str, Any]) -> TrainingOptions:
@@ -130,7 +151,8 @@ def lay_over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     """Training options of a recipe with others laid over them, less what those make meaningless.
 
     `epochs`, `steps` or `minutes` without its fall is the length of the whole. In a recipe's own unit, and in minutes,
-    the fall keeps its share of it; steps for a recipe in epochs, or the other way round, have none.
+    the fall keeps its share of it; steps for a recipe in epochs, or the other way round, have none. Of `ema` and
+    `ema_half_life` the one that is given stands for a recipe's other one, too.
 
     Raises:
         ConfigError: a given one is not allowed, or they say in two units how long to train.
@@ -161,6 +183,9 @@ def lay_over(recipe: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, A
     for unit, names in LENGTHS.items():
         if asked and unit not in asked:
             recipe = {name: value for name, value in recipe.items() if name not in names}
+    for one, other in (("ema", "ema_half_life"), ("ema_half_life", "ema")):
+        if given.get(one) is not None:
+            recipe.pop(other, None)
     crop = given.get("crop_size", recipe.get("crop_size"))
     if "load_size" not in given and "crop_size" in given and recipe.get("load_size") and recipe.get("crop_size"):
         # 286 to 256, as they are; the whole image at its own size where nothing is cropped

@@ -16,7 +16,7 @@ from i2izoo.errors import TrainingError, is_text
 from i2izoo.files.refusal import naming
 from i2izoo.files.writing import append_text, write_text
 
-CLOCKWORK = ("step", "epoch", "learning_rate_factor", "images_per_second", "data_wait_share", "seconds")
+CLOCKWORK = ("step", "epoch", "learning_rate_factor", "images_per_second", "data_wait_share", "seconds", "ema_decay")
 """Columns of log.csv that are no loss."""
 
 
@@ -86,6 +86,7 @@ class TrainingLog:
         rate: float,
         waited: float,
         seconds: float | None = None,
+        ema_decay: float | None = None,
     ) -> None:
         """Close the interval at `step` with one line of CSV.
 
@@ -96,6 +97,7 @@ class TrainingLog:
             rate: factor on the learning rate.
             waited: seconds of the interval that went into waiting for data.
             seconds: what is used of a budget of time; None: there is none.
+            ema_decay: of the average of the weights in this step; None: it is not logged.
         """
         interval = max(time.perf_counter() - self.clock, 1e-9)
         speed = self.images / interval
@@ -103,6 +105,7 @@ class TrainingLog:
             "step": step, "epoch": round(epoch, 3), "learning_rate_factor": round(rate, 6),
             "images_per_second": round(speed, 3), "data_wait_share": round(waited / interval, 4),
             **({} if seconds is None else {"seconds": seconds}),
+            **({} if ema_decay is None else {"ema_decay": round(ema_decay, 6)}),
         } | {name: float(f"{value:.6g}") for name, value in means.items()}  # fmt: skip
         self.table.add(row)
         self.scalars({f"loss/{k}" if k in means else k: v for k, v in row.items() if k != "step"}, step)

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.contracts.annotations import shown
-from i2izoo.contracts.options import differences
+from i2izoo.contracts.options import differences, with_defaults
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import StorageError, TrainingError, WriteError, listing
 from i2izoo.files.locks import locked
 from i2izoo.models.config_file import CONFIG
 from i2izoo.training.checkpoint import FACTS, checkpoints
+from i2izoo.training.config import TrainingOptions
 
 FREE = {
     "epochs", "decay_epochs", "decay_ahead", "steps", "decay_steps", "minutes", "decay_share",
@@ -81,8 +83,16 @@ def check_same_run(place: Path, saved: Mapping[str, Any], now: Mapping[str, Any]
 
 def changed_options(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """What differs between two runs in more than `FREE`, in words."""
-    found = differences(_lasting(saved), _lasting(now))
+    found = differences(_lasting(completed(saved)), _lasting(completed(now)))
     return [f"{re.sub('^(options|training)[.]', '', key)} was {shown(a)}, is {shown(b)}" for key, a, b in found]
+
+
+def completed(run: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a run with all options: one that an earlier release wrote goes on with the defaults of new ones."""
+    classes: dict[str, Any] = {"training": TrainingOptions}
+    if isinstance(name := run.get("method"), str) and name in registry("methods"):
+        classes["options"] = registry("methods").get(name)
+    return {**run, **{key: with_defaults(cls, run[key]) for key, cls in classes.items() if key in run}}
 
 
 def _lasting(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -120,7 +120,9 @@ class Trainer:
         self.method.to(memory_format=self.layout)  # type: ignore[call-overload]
         scaler = torch.amp.GradScaler(self.device.type, enabled=o.precision == "fp16")
         self.stepper = Stepper(self.method, self._autocast, scaler, o.max_grad_norm)
-        self.ema = EMA(self.method, o.ema) if o.ema else None
+        decay = o.ema_decay(self.images_per_step)
+        self.ema = EMA(self.method, decay) if decay is not None else None
+        self.ema_decay: float | None = None
 
         if self.out is not None and self.main:
             refuse_if_locked(self.out)
@@ -134,6 +136,11 @@ class Trainer:
         if o.compile:
             for network in networks(self.method):
                 network.compile()
+
+    @property
+    def images_per_step(self) -> int:
+        """Images, or pairs, that one step of all processes sees."""
+        return self.options.batch_size * self.options.gradient_accumulation * self.world
 
     @property
     def main(self) -> bool:
@@ -176,9 +183,7 @@ class Trainer:
                 while not last:
                     losses = self.train_step()
                     last = self.schedule.done(self.step)
-                    log.add(
-                        losses, o.batch_size * o.gradient_accumulation * self.world, self.schedule.progress(self.step)
-                    )
+                    log.add(losses, self.images_per_step, self.schedule.progress(self.step))
                     asked = self._asked(interrupt)
                     saving = last or asked or self.step % o.checkpoint_every == 0
                     sampling = o.sample_every and (last or self.step % o.sample_every == 0)
@@ -192,6 +197,7 @@ class Trainer:
                             rate=self.rate,
                             waited=self.loader.wait_seconds - waited,
                             seconds=self.schedule.facts().get("seconds"),
+                            ema_decay=self.ema_decay if o.ema_half_life else None,
                         )
                         waited = self.loader.wait_seconds
                         losses = {name: torch.tensor(mean) for name, mean in means.items()}
@@ -240,7 +246,7 @@ class Trainer:
             batches, lambda micro: torch.manual_seed(derive_seed(o.seed, "step", self.rank, self.step, micro))
         )
         if self.ema is not None:
-            self.ema.update(self.method)
+            self.ema_decay = self.ema.update(self.method)
         self.step += 1
         return losses
 
@@ -274,12 +280,13 @@ class Trainer:
             "images": len(self.data),
             "steps": self.step,
             **({} if seconds is None else {"minutes": round(seconds / 60, 1)}),
-            "images_seen": self.step * o.batch_size * o.gradient_accumulation * self.world,
-            "batch_size": o.batch_size * o.gradient_accumulation * self.world,
+            "images_seen": self.step * self.images_per_step,
+            "batch_size": self.images_per_step,
             "crop_size": self.data.option("crop_size"),
             **({"image_size": list(self._trained_at)} if self._trained_at else {}),
             "seed": o.seed,
             "precision": o.precision,
+            **({"ema_half_life": o.ema_half_life} if o.ema_half_life else {}),
             "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else self.device.type.upper(),
             "torch": torch.__version__,
             **self.facts,

@@ -34,6 +34,21 @@ def rows(out):
 # ------------------------------------------------------------------------------------------------ what a run leaves
 
 
+def test_a_half_life_is_logged_and_on_the_card(tmp_path):
+    run = trainer(
+        "regression", tmp_path, ema_half_life=0.008, ema_ramp_up=1.0, batch_size=2, log_every=1, gradient_accumulation=2
+    )
+    run.fit()
+    decays = [float(row["ema_decay"]) for row in rows(tmp_path)]
+    assert decays == pytest.approx([0.0, 0.5 ** (4 / 4), 0.5 ** (4 / 8), 0.5 ** (4 / 8)], abs=1e-6)
+    for name, value in weights(i2izoo.load(tmp_path / "model")).items():
+        assert torch.equal(value, run.ema.state[name]), name
+    training = json.loads((tmp_path / "run.json").read_text())["training"]
+    assert (training["ema"], training["ema_half_life"], training["ema_ramp_up"]) == (0.0, 0.008, 1.0)
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "| Half-life of the average of the weights, in thousands of images | 0.008 |" in card
+
+
 def test_a_run_and_its_files(tmp_path):
     run = trainer(
         "pix2pix", tmp_path, ema=0.9, sample_every=3, log_every=2, tensorboard=True, samples=2,

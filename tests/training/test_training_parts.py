@@ -13,7 +13,7 @@ from torch import nn
 
 from i2izoo.errors import ConfigError, TrainingError, WriteError
 from i2izoo.interfaces import Batch, Method, Update
-from i2izoo.training.config import TrainingOptions
+from i2izoo.training.config import TrainingOptions, lay_over
 from i2izoo.training.ema import EMA
 from i2izoo.training.interrupt import Interrupt
 from i2izoo.training.log import TrainingLog
@@ -175,6 +175,9 @@ def test_a_schedule_counts_epochs_or_steps():
         ({"decay_share": 0.5}, "'decay_share' goes with 'minutes'"),
         ({"steps": 0}, "nothing to train"),
         ({"load_size": 8, "crop_size": 9}, "must not be smaller"),
+        ({"ema": 0.9, "ema_half_life": 10}, "'ema' and 'ema_half_life' both say how weights are averaged"),
+        ({"ema_half_life": 0}, "'ema_half_life' .* above 0 to 1e9 or None, found 0"),
+        ({"ema_half_life": 1, "ema_ramp_up": 0}, "'ema_ramp_up' .* above 0 to 1 or None, found 0"),
         ({"precision": "fp8"}, "'fp32', 'bf16', 'fp16'"),
     ],
 )
@@ -205,6 +208,38 @@ def test_ema_in_closed_form():
     with ema.applied(method):
         assert method.a[0].item() == pytest.approx(average)
     assert method.a[0].item() == 5.0
+
+
+def test_a_weight_counts_half_after_the_half_life_whatever_the_batch():
+    """Weights are 1 at first and 0 from then on: after 6,000 images of a half-life of 3,000 a quarter is left."""
+    for batch in (1, 3, 250, 4000):
+        method = Toy()
+        with torch.no_grad():
+            method.a[0].fill_(1.0)
+        ema = EMA(method, TrainingOptions(ema_half_life=3, ema_ramp_up=None).ema_decay(batch))
+        with torch.no_grad():
+            method.a[0].zero_()
+        steps = 6000 // batch
+        for _ in range(steps):
+            ema.update(method)
+        assert ema.state["a.0"].item() == pytest.approx(0.5 ** (steps * batch / 3000), abs=1e-3)
+
+
+def test_the_half_life_grows_with_the_images_seen():
+    """The rule of EDM's public training loop: at first the average is the weights; beyond 20 half-lives nothing holds
+    it."""
+    decay = TrainingOptions(ema_half_life=2).ema_decay(50)
+    for steps in (0, 1, 7, 400, 799, 800, 10_000):
+        half_life = min(2 * 1000, steps * 50 * 0.05)
+        assert decay(steps) == pytest.approx(0.5 ** (50 / max(half_life, 1e-8)), abs=1e-15), steps
+
+
+def test_of_two_averages_the_one_that_is_asked_for():
+    assert lay_over({"ema": 0.9999}, {"ema_half_life": 10.0}) == {"ema_half_life": 10.0}
+    assert lay_over({"ema_half_life": 10.0}, {"ema": 0.9}) == {"ema": 0.9}
+    assert lay_over({"ema": 0.9}, {"ema_half_life": None}) == {"ema": 0.9, "ema_half_life": None}
+    with pytest.raises(ConfigError, match="give one of them"):
+        TrainingOptions.of({"ema": 0.9}, {"ema": 0.9, "ema_half_life": 10.0})
 
 
 # ------------------------------------------------------------------------------------------------------------ pool

@@ -47,7 +47,7 @@ def assert_same_run(out, other):
     ("kind", "options"),
     [
         ("pix2pix", {"ema": 0.9, "channels_last": True, "batch_size": 2, "gradient_accumulation": 2}),
-        ("cyclegan", {"channels_last": True}),
+        ("cyclegan", {"channels_last": True, "ema_half_life": 0.004, "ema_ramp_up": 0.5}),
     ],
 )
 def test_killed_and_resumed(kind, options, tmp_path):
@@ -152,6 +152,25 @@ def test_what_cannot_go_on_says_why(run, arguments, error, words):
     with pytest.raises(error, match=words):
         trainer("regression", run, **{"steps": 8, **arguments})
     assert sorted(run.rglob("*")) == before
+
+
+def test_a_run_of_a_release_with_fewer_options_goes_on(tmp_path):
+    """What was written before there was an option goes on at its default, and at no other value."""
+    options = {"checkpoint_every": 2, "keep_last": 1}
+    trainer("regression", tmp_path, steps=2, **options).fit()
+    facts = tmp_path / "checkpoints" / "step-00000002" / FACTS
+    state = json.loads(facts.read_text())
+    del state["run"]["training"]["ema_ramp_up"], state["run"]["options"]["generator"]["antialias"]
+    del state["run"]["options"]["inference"]
+    facts.write_text(json.dumps(state))
+    with pytest.raises(TrainingError, match=r"ema_ramp_up was 0\.05, is 0\.5"):
+        trainer("regression", tmp_path, resume="auto", steps=4, ema_ramp_up=0.5, **options)
+    other = {**training_run.METHODS["regression"]["generator"], "antialias": True}
+    with pytest.raises(TrainingError, match=r"generator\.antialias was False, is True"):
+        trainer("regression", tmp_path, resume="auto", steps=4, method={"generator": other}, **options)
+    run = trainer("regression", tmp_path, resume="auto", steps=4, **options)
+    run.fit()
+    assert run.step == 4
 
 
 def test_one_checkpoint_is_not_several(tmp_path):
