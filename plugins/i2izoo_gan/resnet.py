@@ -16,6 +16,7 @@ from i2izoo.interfaces import Generator
 from i2izoo.nn.blur import BlurDown, BlurUp
 from i2izoo.nn.latent import LatentAt, the_latent
 from i2izoo.nn.norm import Norm, make_norm
+from i2izoo.nn.upsample import Upsample, resize_convolution
 
 Antialias: TypeAlias = bool | Literal["down", "up"]
 
@@ -33,6 +34,8 @@ class ResNetGenerator(Generator):
         norm: "batch", "instance" (no affine, no running statistics) or "none".
         dropout: probability of dropout inside the residual blocks; CycleGAN has none.
         antialias: blur before subsampling and after upsampling, as CUT does; "down" or "up": there alone.
+        upsample: "transposed" convolution as in the paper; or "nearest" or "bilinear" resizing and a 3 x 3 convolution,
+            which leaves no checkerboard. `antialias` upwards is a way of its own.
         latent: length L of the latent vector that `forward` then takes after the image, N x L; 0: none.
         latent_at: where it enters: "input" at conv_in, "bottleneck" in each residual block, "all" at conv_in, down1,
             down2 and in each residual block. A repeated latent before a convolution is an offset of each channel, which
@@ -44,6 +47,7 @@ class ResNetGenerator(Generator):
     """
 
     tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "blocks": 1}
+    tiny_variants: ClassVar[dict[str, dict[str, Any]]] = {"resized": {"upsample": "nearest"}}
     size_multiple = 4
     min_size = 8  # the residual blocks reflect one pixel of a quarter of the side
 
@@ -57,12 +61,18 @@ class ResNetGenerator(Generator):
         norm: Norm = "instance",
         dropout: Share = 0.0,
         antialias: Antialias = False,
+        upsample: Upsample = "transposed",
         latent: Annotated[int, Range(0, 65536)] = 0,
         latent_at: LatentAt = "all",
     ) -> None:
         super().__init__()
         bias = norm != "batch"
         blur_down, blur_up = antialias in (True, "down"), antialias in (True, "up")
+        if blur_up and upsample != "transposed":
+            raise ConfigError(
+                f"antialias={antialias!r} blurs upwards and upsample={upsample!r} resizes: two ways to double the "
+                "size; take antialias='down' or False, or leave upsample out."
+            )
         layers: OrderedDict[str, nn.Module] = OrderedDict()
 
         def normalised(name: str, convolution: nn.Module, channels: int) -> None:
@@ -85,7 +95,7 @@ class ResNetGenerator(Generator):
                 layers[f"up{level}_blur"] = BlurUp(wide)
                 up: nn.Module = nn.Conv2d(wide, narrow, 3, 1, 1, bias=bias)
             else:
-                up = nn.ConvTranspose2d(wide, narrow, 3, 2, 1, output_padding=1, bias=bias)
+                up = doubling(wide, narrow, upsample, bias)
             normalised(f"up{level}", up, narrow)
         layers["pad_out"] = nn.ReflectionPad2d(3)
         layers["conv_out"] = nn.Conv2d(width, out_channels, 7)
@@ -146,6 +156,13 @@ class ResNet6(ResNetGenerator):
 
 class ResNet9(ResNetGenerator):
     """Nine residual blocks, for 256 x 256 and above."""
+
+
+def doubling(before: int, after: int, upsample: Upsample, bias: bool = True) -> nn.Module:
+    """u_k of the papers, which doubles the size: N x before x h x w to N x after x 2h x 2w."""
+    if upsample == "transposed":
+        return nn.ConvTranspose2d(before, after, 3, 2, 1, output_padding=1, bias=bias)
+    return resize_convolution(before, after, upsample, bias)
 
 
 class ResidualBlock(nn.Module):

@@ -13,6 +13,7 @@ from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.interfaces import Generator
 from i2izoo.nn.latent import LatentAt, the_latent, tile
 from i2izoo.nn.norm import Norm, make_norm
+from i2izoo.nn.upsample import Upsample, resize_convolution
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -42,8 +43,8 @@ class UNet(Generator):
         latent: length L of the latent vector that `forward` then takes after the image, N x L; 0: none.
         latent_at: where it is concatenated, repeated over all pixels: "input" before e1, "all" before each of e1..en
             (BicycleGAN, section 3.4), "bottleneck" before en.
-        upsample: "transposed" convolution as in the paper, or "bilinear" with a 3 x 3 convolution behind it, which
-            leaves no checkerboard (an option of BicycleGAN's code).
+        upsample: "transposed" convolution as in the paper; or "nearest" or "bilinear" (an option of BicycleGAN's code)
+            resizing and a 3 x 3 convolution, which leaves no checkerboard.
         activation: of the decoder, "relu" as in the paper, "leaky_relu" (slope 0.2) or "elu" (options of BicycleGAN's
             code).
 
@@ -54,6 +55,7 @@ class UNet(Generator):
     """
 
     tiny_options: ClassVar[dict[str, Any]] = {"width": 4, "depth": 3}
+    tiny_variants: ClassVar[dict[str, dict[str, Any]]] = {"resized": {"upsample": "nearest"}}
 
     def __init__(
         self,
@@ -68,7 +70,7 @@ class UNet(Generator):
         dropout_levels: Literal["paper", "pytorch"] = "paper",
         latent: Annotated[int, Range(0, 65536)] = 0,
         latent_at: LatentAt = "all",
-        upsample: Literal["transposed", "bilinear"] = "transposed",
+        upsample: Upsample = "transposed",
         activation: Literal["relu", "leaky_relu", "elu"] = "relu",
     ) -> None:
         super().__init__()
@@ -147,11 +149,10 @@ class UNet(Generator):
         return (*images, torch.randn(batch, self.latent)) if self.latent else images
 
 
-def _up(before: int, after: int, kind: str, bias: bool) -> nn.Module:
+def _up(before: int, after: int, kind: Upsample, bias: bool) -> nn.Module:
     if kind == "transposed":
         return nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias)
-    resize = nn.Upsample(scale_factor=2, mode="bilinear")
-    return nn.Sequential(resize, nn.Conv2d(before, after, 3, 1, 1, bias=bias, padding_mode="reflect"))
+    return resize_convolution(before, after, kind, bias)
 
 
 class UNet128(UNet):

@@ -18,7 +18,8 @@ from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Discriminator, Generator
 from i2izoo.nn.blur import BlurDown
 from i2izoo.nn.norm import InstanceNorm
-from i2izoo_gan.resnet import ResidualBlock
+from i2izoo.nn.upsample import Upsample
+from i2izoo_gan.resnet import ResidualBlock, doubling
 
 Layers: TypeAlias = Annotated[int, Range(1, 12)]
 Scales: TypeAlias = Annotated[int, Range(1, 8)]
@@ -65,6 +66,8 @@ class UNITGenerator(CodeGenerator):
         blocks: residual blocks on each side of the code, with the shared ones.
         shared_blocks: how many of them another module holds; see `CodeGenerator`.
         dropout: probability of dropout at the end of each residual block.
+        upsample: "transposed" convolution as in the paper; or "nearest" or "bilinear" resizing and a 3 x 3 convolution,
+            which leaves no checkerboard.
 
     >>> network = UNITGenerator(width=4, blocks=1)
     >>> code = network.encode(torch.zeros(1, 3, 16, 24))
@@ -85,6 +88,7 @@ class UNITGenerator(CodeGenerator):
         blocks: Blocks = 4,
         shared_blocks: Blocks = 0,
         dropout: Share = 0.5,
+        upsample: Upsample = "transposed",
     ) -> None:
         super().__init__()
         own = _own_blocks(blocks, shared_blocks)
@@ -96,8 +100,8 @@ class UNITGenerator(CodeGenerator):
         )
         self.decoder = nn.Sequential(
             *self._blocks(own),
-            *_leaky(nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, output_padding=1)),
-            *_leaky(nn.ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1)),
+            *_leaky(doubling(4 * width, 2 * width, upsample)),
+            *_leaky(doubling(2 * width, width, upsample)),
             nn.Conv2d(width, out_channels, 1),
             nn.Tanh(),
         )
