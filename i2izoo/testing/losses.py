@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from i2izoo.contracts.parts import AdversarialLoss, ReconstructionLoss
+from i2izoo.errors import MetricError
+from i2izoo.files.weights import weights_in
 from i2izoo.nn.random import seeded
 from i2izoo.testing.subject import NotApplicable, Subject, require
 
@@ -15,7 +17,13 @@ from i2izoo.testing.subject import NotApplicable, Subject, require
 def _reconstruction(subject: Subject) -> ReconstructionLoss:
     if not issubclass(subject.part, ReconstructionLoss):
         raise NotApplicable("it is not a reconstruction loss")
-    return subject.build()
+    loss = subject.build()
+    try:
+        with weights_in(None, fetch=False):
+            loss(*_images())
+    except MetricError as error:  # its network is not on this machine
+        raise NotApplicable(str(error)) from error
+    return loss
 
 
 def _adversarial(subject: Subject) -> AdversarialLoss:

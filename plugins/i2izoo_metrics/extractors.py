@@ -14,8 +14,8 @@ from torch import Tensor
 
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import MetricError, UnknownNameError, listing, suggest
-from i2izoo.interfaces import FeatureExtractor, Weights
+from i2izoo.errors import ConfigError, MetricError, UnknownNameError, listing, suggest
+from i2izoo.interfaces import FeatureExtractor, PartSpec, Weights
 from i2izoo_metrics.networks import Timm
 
 KEPT = 4
@@ -73,16 +73,29 @@ class SharedExtractor:
             del seen[next(iter(seen))]
         return features
 
-    @torch.no_grad()
-    def _features(self, images: Tensor) -> Tensor:
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """Feature maps of N x C x H x W in [-1, 1], differentiable; the network goes to where the images are.
+
+        Raises:
+            MetricError: the images are neither grey nor RGB, or the extractor has no maps.
+        """
+        if self.device != images.device:
+            self.prepare(images.device)
+        return self.extractor.maps(self._rgb(images))
+
+    def _rgb(self, images: Tensor) -> Tensor:
         if images.ndim != 4 or images.shape[1] not in (1, 3):
             raise MetricError(
                 f"features of {self.name!r} are of grey or RGB images, N x 1 or 3 x H x W; "
                 f"found {' x '.join(map(str, images.shape))}."
             )
+        return images.to(self.device, torch.float32).expand(-1, 3, -1, -1)
+
+    @torch.no_grad()
+    def _features(self, images: Tensor) -> Tensor:
         if self.device is None:
             self.prepare(images.device)
-        features = self.extractor(images.to(self.device, torch.float32).expand(-1, 3, -1, -1))
+        features = self.extractor(self._rgb(images))
         if features.ndim != 2 or len(features) != len(images):
             raise MetricError(
                 f"extractor {self.name!r} is to give N x D features; found {tuple(features.shape)} "
@@ -138,6 +151,24 @@ def open_extractor(name: str, **options: Any) -> SharedExtractor:
     if shared is None:
         shared = _open[key] = SharedExtractor(name, part(**options))
     return shared
+
+
+def own_extractor(spec: PartSpec) -> SharedExtractor:
+    """An extractor that nobody else holds, with options: for a loss, or for what looks at maps.
+
+    Args:
+        spec: the name of a registered extractor or of a network of timm, or `{"name": ..., option: value}`.
+
+    Raises:
+        ConfigError: there is no name, or an option does not fit.
+        UnknownNameError: nobody has that name.
+    """
+    options = {"name": spec} if isinstance(spec, str) else dict(spec)
+    name = options.pop("name", None)
+    if not isinstance(name, str):
+        raise ConfigError(f"an extractor needs a 'name'; found {spec!r}.")
+    part, found = _find(name, {})
+    return SharedExtractor(name, part(**found, **options))
 
 
 def _find(name: str, options: dict[str, Any]) -> tuple[type[FeatureExtractor], dict[str, Any]]:

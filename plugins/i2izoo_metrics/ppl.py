@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -10,10 +11,12 @@ from torch import Tensor
 
 from i2izoo.contracts.ranges import Number, Seed
 from i2izoo.errors import MetricError, listing, suggest
-from i2izoo.interfaces import ImageMetric, Weights
+from i2izoo.interfaces import ImageMetric, Score, Weights
 from i2izoo.nn.latent import slerp
 from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.random import derive_seed, randn
+from i2izoo_metrics.extractors import open_extractor
+from i2izoo_metrics.map_distances import cosine_distance
 from i2izoo_metrics.perceptual_nets import LEAST_SIDE, TRUNKS, open_lpips
 from i2izoo_metrics.rgb import at_least, rgb
 
@@ -31,7 +34,8 @@ class PerceptualPathLength(ImageMetric):
     Args:
         space: "full" draws t uniformly from [0, 1]; "end" has t = 0, the only way that torchmetrics knows.
         interpolation: "slerp" keeps to the sphere that normal latents lie near; "lerp" is a straight line.
-        net: of LPIPS; the paper has "vgg".
+        net: of LPIPS; the paper has "vgg". "efficientnet_lite0" is no LPIPS: it is the cosine distance of feature maps,
+            for which the extra `perceptual` has the weights, and compares with itself only.
         pairs: paths for each source, one step on each.
         seed: of latents and t.
         to: target domain of the model; None: the first of its directions.
@@ -47,19 +51,30 @@ class PerceptualPathLength(ImageMetric):
         *,
         space: Literal["full", "end"] = "full",
         interpolation: Literal["slerp", "lerp"] = "slerp",
-        net: Literal["alex", "vgg"] = "vgg",
+        net: Literal["alex", "vgg", "efficientnet_lite0"] = "vgg",
         pairs: Number = 4,
         seed: Seed = 0,
         to: str | None = None,
     ) -> None:
         self.space, self.interpolation, self.net = space, interpolation, net
         self.pairs, self.seed, self.to = pairs, seed, to
+        self.extractor = None if net in TRUNKS else open_extractor(net)
 
     def weights(self) -> tuple[Weights, ...]:
-        return (TRUNKS[self.net],)
+        return self.extractor.weights() if self.extractor else (TRUNKS[self.net],)
 
     def prepare(self, device: torch.device) -> None:
-        self.device, self.distance = device, open_lpips(self.net, device)
+        self.device = device
+        if self.net != "efficientnet_lite0":
+            self.distance: Any = open_lpips(self.net, device)
+        elif extractor := self.extractor:
+            extractor.prepare(device)
+            self.distance = lambda here, there: cosine_distance(extractor.maps(here), extractor.maps(there))
+
+    def compute(self) -> Score:
+        score = super().compute()
+        notes = (f"the distance is of {self.net}, not LPIPS",) if self.extractor else ()
+        return replace(score, notes=(*score.notes, *notes))
 
     @torch.no_grad()
     def score(self, *, source: Tensor, model: Any) -> Tensor:
@@ -72,7 +87,7 @@ class PerceptualPathLength(ImageMetric):
                 rgb(self._translate(source, model, to, seeds, latent).to(self.device), "ppl")
                 for latent in self._step(model.method.latent_size, seeds)
             )
-            at_least(here, LEAST_SIDE[self.net], "ppl")
+            at_least(here, LEAST_SIDE.get(self.net, 1), "ppl")
             steps.append(self.distance(here, there).view(-1).double() / EPSILON**2)
         return torch.stack(steps).mean(dim=0)
 
