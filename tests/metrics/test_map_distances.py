@@ -23,12 +23,17 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 
 import i2izoo
+from i2izoo.contracts.annotations import part_interface
+from i2izoo.contracts.config import schema
 from i2izoo.contracts.method import Batch, Method, Update
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, MetricError, UnknownNameError
 from i2izoo.files import weights as module
-from i2izoo.interfaces import Latent
+from i2izoo.interfaces import Latent, ReconstructionLoss
 from i2izoo.models.translator import Translator
 from i2izoo.nn.random import seeded
+from i2izoo.testing.subject import Subject
+from i2izoo.testing.training import batches, stepper_of
 
 CPU = torch.device("cpu")
 SMALL = {"name": "efficientnet_lite0", "side": 64}
@@ -132,6 +137,28 @@ def test_the_gradient_reaches_every_weight_of_the_generator_and_none_of_the_netw
     network = method.reconstruction_loss.extractor.extractor
     assert list(network.parameters())
     assert all(p.grad is None and not p.requires_grad for p in network.parameters())
+
+
+TAKERS = [
+    (name, option)
+    for name in registry("methods").names()
+    for option, parameter in schema(registry("methods").get(name)).items()
+    if part_interface(parameter.annotation) is ReconstructionLoss
+]
+"""Method and option for each place of a reconstruction loss."""
+
+
+@pytest.mark.parametrize(("name", "option"), TAKERS)
+def test_every_method_that_takes_a_reconstruction_loss_learns_by_it(name: str, option: str) -> None:
+    """One step; those of diffusion methods compare noise, which is of three channels here, too."""
+    spec = {"name": "perceptual", "l1_weight": 1.0, "features": {"name": "efficientnet_lite0", "side": 32}}
+    method = Subject("methods", registry("methods").find(name)).build(**{option: spec})
+    assert method.config[option] == {**spec, "feature_weight": 1.0, "style_weight": 0.0}
+    [batch] = batches(method, 1)
+    with seeded(0):
+        losses = stepper_of(method).run([batch])
+    assert losses
+    assert all(torch.isfinite(value) for value in losses.values())
 
 
 def test_the_network_is_not_saved_with_the_model(cat: Image.Image) -> None:
