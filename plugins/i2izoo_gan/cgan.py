@@ -9,9 +9,19 @@ import torch
 from torch import Tensor
 
 from i2izoo.contracts.one_way import OneWayMethod
-from i2izoo.contracts.ranges import Betas, Channels, Gain, Length, Number, Rate
+from i2izoo.contracts.ranges import Betas, Channels, Gain, Length, Number, Rate, Weight
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Latent, Part, PartSpec, Update
+from i2izoo.interfaces import (
+    AdversarialLoss,
+    Batch,
+    Discriminator,
+    Generator,
+    Latent,
+    Part,
+    PartSpec,
+    ReconstructionLoss,
+    Update,
+)
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.latent import draw_latent
 from i2izoo.nn.modes import dropouts, dropping, row_by_row
@@ -28,7 +38,9 @@ class CGAN(OneWayMethod):
     min_G max_D E[log D(x, y)] + E[log(1 - D(x, G(x, z)))] (eq. 2).
 
     Nothing but the discriminator compares the translation with the target: it is as sharp as the discriminator asks,
-    right as far as that looks at the source, and its noise is often ignored.
+    right as far as that looks at the source, and its noise is often ignored. With a `reconstruction_weight` it is
+    "pix2pix + noise", the baseline of BicycleGAN (Zhu et al. 2017, arXiv 1711.11586, section 3.1): a translation with
+    any z is then drawn to the one target that the data has, and noise has nothing left to say.
 
     Args:
         domains: source x and target y, by the names that the data gives them.
@@ -40,6 +52,8 @@ class CGAN(OneWayMethod):
         generator: any generator; with an option `latent` or, for noise "dropout", with dropout.
         discriminator: any discriminator; it sees source and target concatenated.
         gan_loss: any adversarial loss; the paper's is "vanilla".
+        reconstruction_loss: of translation and target, "l1" or any reconstruction loss.
+        reconstruction_weight: of it; 0 is the plain conditional GAN.
         conditional: False hides the source from the discriminator: nothing then ties the translation to the source, and
             it tends to one output for all (pix2pix, table 1, "GAN").
         discriminator_steps: discriminator updates for each generator update.
@@ -75,6 +89,8 @@ class CGAN(OneWayMethod):
         generator: Part[Generator] = UNET,
         discriminator: Part[Discriminator] = "patchgan",
         gan_loss: Part[AdversarialLoss] = "vanilla",
+        reconstruction_loss: Part[ReconstructionLoss] = "l1",
+        reconstruction_weight: Weight = 0.0,
         conditional: bool = True,
         discriminator_steps: Number = 1,
         init: Init = "normal",
@@ -94,6 +110,7 @@ class CGAN(OneWayMethod):
         judged = seen_channels(in_channels, out_channels, conditional)
         self.discriminator = self.part("discriminator", in_channels=judged)
         self.gan_loss = self.part("gan_loss")
+        self.reconstruction_loss, self.reconstruction_weight = self.part("reconstruction_loss"), reconstruction_weight
         self.conditional, self.discriminator_steps = conditional, discriminator_steps
         self.learning_rate, self.betas = learning_rate, betas
         for network in (self.generator, self.discriminator):
@@ -109,7 +126,10 @@ class CGAN(OneWayMethod):
         yield Update("discriminator", self.gan_loss.discriminator_losses(self.discriminator, *pairs, weight=0.5))
 
         def losses() -> dict[str, Tensor]:
-            return {"gan": self.gan_loss.generator(self.discriminator(seen(x, fake, self.conditional)))}
+            terms = {"gan": self.gan_loss.generator(self.discriminator(seen(x, fake, self.conditional)))}
+            if self.reconstruction_weight:
+                terms["reconstruction"] = self.reconstruction_weight * self.reconstruction_loss(fake, y)
+            return terms
 
         yield Update("generator", losses, every=self.discriminator_steps)
 

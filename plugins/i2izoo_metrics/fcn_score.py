@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from i2izoo.contracts.ranges import Range
+from i2izoo.contracts.ranges import Range, Side
 from i2izoo.errors import I2IZooError, MetricError
 from i2izoo.interfaces import Metric, Score
 from i2izoo_metrics.confusion import confusion_matrix, measures, scores
@@ -29,6 +30,8 @@ class FCNScore(Metric):
     Args:
         segmenter: a trained model of the method `segmenter`, by any name that `i2izoo.load` takes. Its palette must be
             that of the label maps.
+        size: side in pixels that photos are resized to before they are read, as pix2pix does for its FCN; None: as they
+            are. A segmenter reads images far from the size that it learned at badly, the real ones, too.
         resamples: draws of the bootstrap behind the confidence intervals.
     """
 
@@ -38,9 +41,13 @@ class FCNScore(Metric):
     qualifier = "segmenter"
 
     def __init__(
-        self, *, segmenter: str = "segmenter-facades", resamples: Annotated[int, Range(1, 1_000_000)] = 1000
+        self,
+        *,
+        segmenter: str = "segmenter-facades",
+        size: Side | None = None,
+        resamples: Annotated[int, Range(1, 1_000_000)] = 1000,
     ) -> None:
-        self.name, self.resamples = segmenter, resamples
+        self.name, self.size, self.resamples = segmenter, size, resamples
         self.segmenter: Segmenter | None = None
         self.generated: list[Tensor] = []
         self.real: list[Tensor] = []
@@ -96,10 +103,18 @@ class FCNScore(Metric):
                 f"{tuple(truth.shape[-2:])}."
             )
         for photos, kept in ((prediction, self.generated), (target, self.real)):
-            found = method.classify(photos.to(next(method.parameters()).dtype))
+            found = self._read(photos.to(next(method.parameters()).dtype), method)
             kept.extend(confusion_matrix(truth, found, len(method.palette)).cpu())
         self.pixels += truth.numel()
         return measures(torch.stack(self.generated[-len(truth) :]))[:, 0]
+
+    def _read(self, photos: Tensor, method: Segmenter) -> Tensor:
+        """Classes of photos, at their own size."""
+        if self.size is None:
+            return method.classify(photos)
+        larger = F.interpolate(photos, (self.size, self.size), mode="bicubic", antialias=True).clamp(-1, 1)
+        found = method.classify(larger)[:, None].to(photos.dtype)
+        return F.interpolate(found, photos.shape[-2:], mode="nearest-exact")[:, 0].long()
 
     @staticmethod
     def _truth(source: Tensor, method: Segmenter) -> Tensor:
@@ -120,5 +135,6 @@ class FCNScore(Metric):
 
     def compute(self) -> dict[str, Score]:
         """`pixel_accuracy`, `class_accuracy` and `class_iou`; see `i2izoo_metrics.confusion.scores`."""
-        notes = (f"read by the segmenter {self.name!r}",)
+        read_at = "" if self.size is None else f" at {self.size} x {self.size}"
+        notes = (f"read by the segmenter {self.name!r}{read_at}",)
         return scores(self.generated, self.pixels, self.resamples, self.real, notes)

@@ -24,10 +24,10 @@ def cgan(**options):
 # --------------------------------------------------------------------------------------- against a plain implementation
 
 
-@pytest.mark.parametrize("conditional", [True, False])
-def test_two_steps_against_plain_torch(conditional):
+@pytest.mark.parametrize(("conditional", "weight"), [(True, 0.0), (False, 0.0), (False, 10.0)])
+def test_two_steps_against_plain_torch(conditional, weight):
     """In float64: a bias before an instance norm has no gradient but rounding, which Adam blows up to whole steps."""
-    method = cgan(conditional=conditional).double()
+    method = cgan(conditional=conditional, reconstruction_weight=weight).double()
     G, D = copy.deepcopy(method.generator), copy.deepcopy(method.discriminator)
     g_step = torch.optim.Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999))
     d_step = torch.optim.Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))
@@ -53,10 +53,12 @@ def test_two_steps_against_plain_torch(conditional):
         g_step.zero_grad()
         pred = judge(fake)
         g_loss = bce(pred, torch.ones_like(pred))
-        g_loss.backward()
+        l1 = (fake - y).abs().mean()
+        (g_loss + weight * l1).backward()
         g_step.step()
 
-        assert logged.keys() == {"d_gan", "gan"}  # adversarial terms only
+        assert logged.keys() == {"d_gan", "gan"} | ({"reconstruction"} if weight else set())
+        assert logged.get("reconstruction", torch.tensor(0.0)).item() == pytest.approx(weight * l1.item(), rel=1e-5)
         assert logged["d_gan"].item() == pytest.approx(d_loss.item(), rel=1e-5)
         assert logged["gan"].item() == pytest.approx(g_loss.item(), rel=1e-5)
         for mine, plain in ((method.generator, G), (method.discriminator, D)):

@@ -77,15 +77,27 @@ class Identity(Generator):
         return image
 
 
+@register("generators", "test-sees-at-24")
+class SeesAt24(Identity):
+    """Gives its input if that is 24 pixels high, and otherwise blue, which is background."""
+
+    def forward(self, image, *conditions):
+        return image if image.shape[-2] == 24 else torch.tensor([-1.0, -1, 1]).view(1, 3, 1, 1).expand_as(image)
+
+
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory):
+    return nearest_colour("test-identity", tmp_path_factory.mktemp("reader"))
+
+
+def nearest_colour(generator, folder):
     """A segmenter that finds the nearest colour of the palette: |x - c|^2 is least where 2 c x - |c|^2 is greatest."""
-    model = i2izoo.create("segmenter", generator="test-identity", features=3)
+    model = i2izoo.create("segmenter", generator=generator, features=3)
     colours = torch.tensor(CMP) / 127.5 - 1
     with torch.no_grad():
         model.method.head.weight.copy_(2 * colours[:, :, None, None])
         model.method.head.bias.copy_(-colours.square().sum(1))
-    return str(model.save_pretrained(tmp_path_factory.mktemp("reader") / "model"))
+    return str(model.save_pretrained(folder / "model"))
 
 
 def prepared(reader, **options):
@@ -127,6 +139,18 @@ def test_values_are_the_predictions_and_references_the_real_photos(reader):
     assert score.reference == pytest.approx(0.75)
     assert score.n == 4
     assert any("1 of 12 classes" in note for note in score.notes)
+
+
+def test_small_photos_are_read_at_the_size_that_the_segmenter_knows(tmp_path):
+    """Upper half door, lower half window, at 12 x 20 pixels: enlarged to twice the height, the edge stays a row's."""
+    reader = nearest_colour("test-sees-at-24", tmp_path)
+    classes = torch.full((1, 12, 20), 3)
+    classes[:, 6:] = 5
+    photo = to_colours(classes, CMP)
+    as_they_are, enlarged = prepared(reader), prepared(reader, size=24)
+    assert as_they_are.update(prediction=photo, target=photo, source=photo).item() == 0
+    assert enlarged.update(prediction=photo, target=photo, source=photo).item() > 0.8
+    assert enlarged.compute()["pixel_accuracy"].notes[0].endswith("at 24 x 24")
 
 
 def test_pixels_of_no_class_do_not_count(reader):

@@ -1,0 +1,215 @@
+"""BicycleGAN's study (Zhu et al. 2017, arXiv 1711.11586): which loss, which encoder, where z enters, how long it is.
+
+python examples/bicyclegan_study.py --data ./facades --out out/bicyclegan --steps 1000
+
+Realism is the distance of translations to real photographs and what a segmenter reads in them, diversity the distance of
+samples of one label map, and the reconstruction loss the mean absolute difference of B and G(A, E(B)). All runs have
+one budget and each seed in turn. Written are study.json, tables.md, figure.svg and samples.png. A second call goes on
+where the first was stopped; more --steps or --seeds add to what is there. Without --data all is tiny and drawn, and
+takes seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import i2izoo
+from i2izoo.contracts.registry import registry
+from i2izoo.evaluation.statistics import student_interval
+from i2izoo.files.writing import write_text
+from i2izoo.images.writing import grid
+
+BICYCLE = "BicycleGAN"
+RUNS: dict[str, dict[str, Any]] = {  # beside the common options below; the encoder is a ResNet, z has 8 numbers
+    "pix2pix + noise": {"method": "cgan", "gan_loss": "lsgan", "conditional": False, "reconstruction_weight": 10},
+    "cVAE-GAN": {"method": "cvae_gan"},
+    "cLR-GAN": {"method": "clr_gan"},
+    BICYCLE: {"method": "bicyclegan"},
+    "CNN encoder": {"method": "bicyclegan", "encoder": "cnn_encoder"},
+    "z at the input": {"method": "bicyclegan", "generator.latent_at": "input"},
+    "CNN encoder, z at the input": {
+        "method": "bicyclegan", "encoder": "cnn_encoder", "generator.latent_at": "input",
+    },
+    "z of 2": {"method": "bicyclegan", "latent": 2},
+    "z of 256": {"method": "bicyclegan", "latent": 256},
+}  # fmt: skip
+
+# title of a table: its rows as (run, figure in the paper), what the paper's figures are, and the columns' metrics
+REALISM = ("fid", "kid", "fcn_score.pixel_accuracy", "fcn_score.class_iou", "perceptual_diversity", "reconstruction")
+TABLES: dict[str, tuple[dict[str, str], str, tuple[str, ...]]] = {
+    "Methods": (
+        {"pix2pix + noise": "27.93 / 0.013", "cVAE-GAN": "24.93 / 0.095", "cLR-GAN": "29.23 / 0.090",
+         BICYCLE: "34.33 / 0.111"}, "fooled (%) / LPIPS", REALISM,
+    ),
+    "Encoders, and where z enters": (
+        {BICYCLE: "0.292 / 0.268", "z at the input": "0.292 / 0.266", "CNN encoder": "0.326 / 0.287",
+         "CNN encoder, z at the input": "0.339 / 0.272"}, "label / map", ("reconstruction", *REALISM[:-1]),
+    ),
+    "Length of z": ({"z of 2": "", BICYCLE: "", "z of 256": ""}, "", REALISM),
+}  # fmt: skip
+DIGITS = {"fid": 2, "kid": 4, "perceptual_diversity": 2}
+
+
+def spec(a: argparse.Namespace) -> dict[str, Any]:
+    """The sweep. Sides and widths are small: the paper has 256 pixels and a width of 64."""
+    halvings = a.size.bit_length() - 1
+    unet = {"name": "unet_256", "depth": halvings - 1, "width": a.width, "max_width": 4 * a.width, "norm": "instance",
+            "dropout": 0.0, "latent_at": "all", "upsample": "bilinear"}  # fmt: skip
+    encoders = {
+        "resnet_encoder": {"name": "resnet_encoder", "width": a.width, "blocks": max(1, halvings - 4)},
+        "cnn_encoder": {"name": "cnn_encoder", "width": a.width, "layers": max(2, halvings - 3)},
+    }  # both end at 8 x 8, as the paper's
+    runs = []
+    for name in a.only:
+        run = {"name": name, **RUNS[name]}
+        if run["method"] != "cgan":
+            run["encoder"] = encoders[run.get("encoder", "resnet_encoder")]
+        runs.append(run)
+    length = {"steps": a.steps} if a.minutes is None else {"minutes": a.minutes}
+    return {
+        "to": "photo", "size": a.size, "samples": a.samples, "limit": a.limit, "metrics": a.metrics,
+        "runs": runs, "seeds": list(range(a.seeds)),
+        "options": {
+            "generator": unet, "discriminator": {"name": "multiscale", "width": a.width, "layers": 2},
+            "latent": 8, "init": "xavier", "init_gain": 1.0, "learning_rate": a.learning_rate,
+            "batch_size": a.batch, "load_size": round(a.size * 286 / 256), "crop_size": a.size, "ema": 0.99,
+            "sample_every": 0, "tensorboard": False, "checkpoint_every": 200, "keep_last": 1, **length,
+        },
+    }  # fmt: skip
+
+
+def study(a: argparse.Namespace) -> dict[str, Any]:
+    """Train and measure: settings, and for each run the figures of each seed."""
+    found = i2izoo.sweep(spec(a), a.data, out=a.out, progress=True)
+    results = {result.model: result for result in found.comparison.results} if found.comparison else {}
+    images = i2izoo.open_dataset(a.data, split="val", crop_size=a.size)
+    pairs = [images.sample(index, None) for index in range(min(len(images), a.limit or len(images)))]
+    runs: dict[str, dict[str, list[float]]] = {}
+    for row in found.rows:
+        figures = runs.setdefault(row.name, {})
+        for name in row.runs:
+            for label, score in results[name].scores.items():
+                if score.value is not None:
+                    figures.setdefault(label.partition("[")[0] + label.partition("]")[2], []).append(score.value)
+            model = i2izoo.load(a.out / "runs" / name.replace(" ", "_") / "model")
+            if hasattr(model.method, "encoder"):
+                figures.setdefault("reconstruction", []).append(reconstruction(model, pairs))
+    real = {label: s.reference for label, s in next(iter(results.values())).scores.items() if s.reference is not None}
+    diversity = registry("metrics").build(next(m for m in a.metrics if "perceptual_diversity" in m))
+    real["perceptual_diversity"] = diversity.update(samples=torch.stack([p["photo"] for p in pairs])[None]).item()
+    settings = {k: getattr(a, k) for k in ("size", "width", "batch", "steps", "minutes", "seeds", "samples", "metrics")}
+    return {"settings": {**settings, "images": len(pairs)}, "real photographs": real, "runs": runs}
+
+
+@torch.inference_mode()
+def reconstruction(model: i2izoo.Translator, pairs: list[dict[str, torch.Tensor]]) -> float:
+    """Mean of |B - G(A, E(B))| over pairs (A, B), of values in [-1, 1]."""
+    return statistics.mean((model(p["label"], style=p["photo"]) - p["photo"]).abs().mean().item() for p in pairs)
+
+
+def tables(found: dict[str, Any]) -> str:
+    """Markdown: for each question a table of means over seeds, ± half of their 95 % interval."""
+    parts = []
+    for title, (rows, said, metrics) in TABLES.items():
+        shown = [m for m in metrics if any(m in found["runs"].get(run, ()) for run in rows)]
+        head = ["Run", *(f"`{m}`" for m in shown), *([f"paper: {said}"] if said else [])]
+        lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
+        for run, paper in rows.items():
+            if run in found["runs"]:
+                figures = [cell(found["runs"][run].get(m), DIGITS.get(m, 3)) for m in shown]
+                lines.append(f"| {' | '.join([run, *figures, *([paper] if said else [])])} |")
+        if title == "Methods":
+            figures = [cell([v] if (v := found["real photographs"].get(m)) else None, DIGITS.get(m, 3)) for m in shown]
+            lines.append(f"| {' | '.join(['*real photographs*', *figures, '50 / 0.265'])} |")
+        parts += [f"### {title}", "\n".join(lines)]
+    return "\n\n".join(parts)
+
+
+def cell(values: list[float] | None, digits: int) -> str:
+    if not values:
+        return "-"
+    low, high = student_interval(values)
+    return f"{statistics.mean(values):.{digits}f}" + ("" if low is None else f" ± {(high - low) / 2:.{digits}f}")
+
+
+def figure(found: dict[str, Any], path: Path) -> None:
+    """Realism against diversity: a dot for each seed, the mean of each run with its name."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(7, 4), layout="constrained")
+    axes = drawn.subplots()
+    realism = next(m for m in ("fid", "kid") if m in next(iter(found["runs"].values())))
+    for run, figures in found["runs"].items():
+        x, y = figures["perceptual_diversity"], figures[realism]
+        dots = axes.plot(x, y, ".", alpha=0.4)[0]
+        axes.plot(statistics.mean(x), statistics.mean(y), "o", color=dots.get_color())
+        axes.annotate(f" {run}", (statistics.mean(x), statistics.mean(y)), fontsize=8)
+    axes.invert_yaxis()
+    axes.set(xlabel="diversity of samples → more", ylabel=f"{realism.upper()} → better upwards")
+    drawn.savefig(path)
+
+
+def sheet(a: argparse.Namespace, columns: int = 6) -> None:
+    """Samples of one label map: a row for each run of the first seed; label map first, photograph last."""
+    images = i2izoo.open_dataset(a.data, split="val", crop_size=a.size)
+    pair = images.sample(min(4, len(images) - 1), None)
+    rows = [
+        [pair["label"], *i2izoo.load(folder / "model")(pair["label"], samples=columns, seed=1), pair["photo"]]
+        for folder in (a.out / "runs" / f"{name.replace(' ', '_')},seed=0" for name in a.only)
+    ]
+    grid(rows).save(a.out / "samples.png")
+
+
+def parse(words: list[str] | None = None) -> argparse.Namespace:
+    """The settings; `words`: of the command line, None: its own."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", help="facades in the pix2pix layout, with train/ and val/; default: drawn, all tiny")
+    parser.add_argument("--out", type=Path, help="folder of the study (out/bicyclegan)")
+    parser.add_argument("--steps", type=int, help="budget of each run (1000)")
+    parser.add_argument("--minutes", type=float, help="the same as time")
+    parser.add_argument("--seeds", type=int, help="runs of each kind (3)")
+    parser.add_argument("--size", type=int, help="side in pixels, a power of two (64)")
+    parser.add_argument("--width", type=int, help="channels of the networks at full size (16)")
+    parser.add_argument("--batch", type=int, help="pairs in a step (4)")
+    parser.add_argument("--learning-rate", type=float, help="of Adam (2e-4)")
+    parser.add_argument("--limit", type=int, help="held-out images (100)")
+    parser.add_argument("--samples", type=int, help="of each image (10)")
+    parser.add_argument("--only", help=f"runs, with commas; default: {', '.join(RUNS)}")
+    given = {name: value for name, value in vars(parser.parse_args(words)).items() if value is not None}
+    usual = {
+        "out": Path("out/bicyclegan"), "steps": 1000, "minutes": None, "seeds": 3, "size": 64, "width": 16, "batch": 4,
+        "learning_rate": 2e-4, "limit": 100, "samples": 10, "only": ";".join(RUNS),
+        "metrics": ["fid[segmenter]", "kid[segmenter]", {"name": "fcn_score", "size": 128},
+                    "perceptual_diversity[segmenter]"],
+    }  # fmt: skip
+    tiny = {
+        "out": Path("out/tiny-bicyclegan"), "steps": 1, "seeds": 2, "size": 32, "width": 2, "limit": 2, "samples": 2,
+        "metrics": ["kid[pixels]", "perceptual_diversity[pixels]"],
+    }  # fmt: skip
+    found = usual | ({} if "data" in given else tiny) | given
+    drawn = {"name": "synthetic-facades", "count": 4, "size": 64}
+    found["data"] = {"name": "facades", "root": given["data"]} if "data" in given else drawn
+    found["only"] = [name.strip() for name in found["only"].split(";")]
+    if unknown := [name for name in found["only"] if name not in RUNS]:
+        parser.error(f"there is no run {unknown[0]!r} in the study; it has {', '.join(RUNS)}")
+    return argparse.Namespace(**found)
+
+
+def main() -> None:
+    arguments = parse()
+    found = study(arguments)
+    write_text(arguments.out / "study.json", json.dumps(found, indent=1) + "\n")
+    write_text(arguments.out / "tables.md", tables(found) + "\n")
+    figure(found, arguments.out / "figure.svg")
+    sheet(arguments)
+    print(tables(found))
+
+
+if __name__ == "__main__":
+    main()
