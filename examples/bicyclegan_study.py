@@ -139,7 +139,8 @@ def cell(values: list[float] | None, digits: int) -> str:
     if not values:
         return "-"
     low, high = student_interval(values)
-    return f"{statistics.mean(values):.{digits}f}" + ("" if low is None else f" ± {(high - low) / 2:.{digits}f}")
+    spread = "" if low is None or high is None else f" ± {(high - low) / 2:.{digits}f}"
+    return f"{statistics.mean(values):.{digits}f}{spread}"
 
 
 def figure(found: dict[str, Any], path: Path) -> None:
@@ -186,12 +187,12 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--samples", type=int, help="of each image (4)")
     parser.add_argument("--only", help=f"runs, with commas; default: {', '.join(RUNS)}")
     given = {name: value for name, value in vars(parser.parse_args(words)).items() if value is not None}
-    usual = {
+    usual: dict[str, Any] = {
         "out": Path("out/bicyclegan"), "steps": 400, "minutes": None, "seeds": 3, "size": 64, "width": 16, "batch": 4,
         "learning_rate": 1e-3, "limit": 100, "samples": 4, "only": ",".join(RUNS),
         "features": "efficientnet_lite0", "metrics": ["fid", "kid", "perceptual_diversity", "fcn_score"],
     }  # fmt: skip
-    tiny = {
+    tiny: dict[str, Any] = {
         "out": Path("out/tiny-bicyclegan"), "steps": 1, "seeds": 1, "size": 32, "width": 2, "limit": 2, "samples": 2,
         "features": "pixels", "metrics": ["kid", "perceptual_diversity"],
     }  # fmt: skip

@@ -83,7 +83,7 @@ def study(a: argparse.Namespace) -> tuple[dict[str, Any], list[list[Image.Image]
                         figures.setdefault(label.partition("[")[0], []).append(score.value)
             if seed == 0:
                 shown = [comparison.results[0].names[len(comparison.results[0].names) * third // 3] for third in (1, 2)]
-                folders = [*(result.images for result in comparison.results), comparison.truths]
+                folders = [Path(f) for f in (*(r.images for r in comparison.results), comparison.truths) if f]
                 rows += [[Image.open(folder / f"{name}.png").convert("RGB") for folder in folders] for name in shown]
     names = ("size", "width", "batch", "steps", "seeds", "sampling_steps", "limit", "metrics")
     return {"settings": {name: getattr(a, name) for name in names}, "tasks": found}, rows
@@ -129,12 +129,12 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--limit", type=int, help="held-out images (100)")
     parser.add_argument("--only", help=f"tasks to compare in, with commas ({','.join(TASKS)})")
     given = {name: value for name, value in vars(parser.parse_args(words)).items() if value is not None}
-    usual = {
+    usual: dict[str, Any] = {
         "out": Path("out/palette"), "steps": 500, "seeds": 2, "size": 32, "width": 16, "batch": 8, "ema": 0.99,
         "learning_rate": 1e-3, "limit": 100, "sampling_steps": 10, "only": ",".join(TASKS),
         "metrics": ["psnr", "ssim", "fid[efficientnet_lite0]", "perceptual_distance[efficientnet_lite0]"],
     }  # fmt: skip
-    tiny = {
+    tiny: dict[str, Any] = {
         "out": Path("out/tiny-palette"), "steps": 1, "seeds": 1, "size": 16, "width": 8, "batch": 2, "limit": 3,
         "sampling_steps": 1, "metrics": ["psnr", "perceptual_distance[pixels]"],
     }  # fmt: skip
