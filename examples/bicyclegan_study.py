@@ -53,7 +53,8 @@ TABLES: dict[str, tuple[dict[str, str], str, tuple[str, ...]]] = {
     ),
     "Length of z": ({"z of 2": "", BICYCLE: "", "z of 256": ""}, "", REALISM),
 }  # fmt: skip
-DIGITS = {"fid": 2, "kid": 4, "perceptual_diversity": 2}
+DIGITS = {"fid": 1, "kid": 4}
+LITE = {"features": "efficientnet_lite0"}
 
 
 def spec(a: argparse.Namespace) -> dict[str, Any]:
@@ -71,11 +72,10 @@ def spec(a: argparse.Namespace) -> dict[str, Any]:
         if run["method"] != "cgan":
             run["encoder"] = encoders[run.get("encoder", "resnet_encoder")]
         runs.append(run)
-    options = {"fcn_score": {"size": 2 * a.size}}  # the segmenter learned at 256
     length = {"steps": a.steps} if a.minutes is None else {"minutes": a.minutes}
     return {
         "to": "photo", "size": a.size, "samples": a.samples, "limit": a.limit,
-        "metrics": [{"name": m, **options.get(m, {"features": a.features})} for m in a.metrics],
+        "metrics": [{"name": name, **options} for name, options in a.metrics.items()],
         "runs": runs, "seeds": list(range(a.seeds)),
         "options": {
             "generator": unet, "discriminator": {"name": "multiscale", "width": a.width, "layers": 2},
@@ -104,9 +104,10 @@ def study(a: argparse.Namespace) -> dict[str, Any]:
             if hasattr(model.method, "encoder"):
                 figures.setdefault("reconstruction", []).append(reconstruction(model, pairs))
     real = {label: s.reference for label, s in next(iter(results.values())).scores.items() if s.reference is not None}
-    diversity = registry("metrics").build("perceptual_diversity", features=a.features)
+    diversity = registry("metrics").build({"name": "perceptual_diversity", **a.metrics["perceptual_diversity"]})
+    diversity.prepare(torch.device("cpu"))
     real["perceptual_diversity"] = diversity.update(samples=torch.stack([p["photo"] for p in pairs])[None]).item()
-    names = ("size", "width", "batch", "steps", "minutes", "seeds", "samples", "features", "learning_rate")
+    names = ("size", "width", "batch", "steps", "minutes", "seeds", "samples", "learning_rate")
     settings = {**{name: getattr(a, name) for name in names}, "images": len(pairs)}
     return {"settings": settings, "real photographs": real, "runs": runs}
 
@@ -190,11 +191,14 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     usual: dict[str, Any] = {
         "out": Path("out/bicyclegan"), "steps": 400, "minutes": None, "seeds": 3, "size": 64, "width": 16, "batch": 4,
         "learning_rate": 1e-3, "limit": 100, "samples": 4, "only": ",".join(RUNS),
-        "features": "efficientnet_lite0", "metrics": ["fid", "kid", "perceptual_diversity", "fcn_score"],
+        "metrics": {"fid": LITE, "kid": LITE, "perceptual_diversity": LITE, "fcn_score": {"size": 128}},
     }  # fmt: skip
     tiny: dict[str, Any] = {
         "out": Path("out/tiny-bicyclegan"), "steps": 1, "seeds": 1, "size": 32, "width": 2, "limit": 2, "samples": 2,
-        "features": "pixels", "metrics": ["kid", "perceptual_diversity"],
+        "metrics": {
+            "kid": {"features": "pixels"},
+            "perceptual_diversity": {"features": {"name": "efficientnet_lite0", "side": 32}},
+        },
     }  # fmt: skip
     found = usual | ({} if "data" in given else tiny) | given
     drawn = {"name": "synthetic-facades", "count": 4, "size": 64}

@@ -213,20 +213,6 @@ def test_pixel_diversity_wants_two_samples() -> None:
         registry("metrics").build("pixel_diversity").update(samples=torch.zeros(2, 1, 3, 4, 4))
 
 
-def test_perceptual_diversity_is_of_consecutive_samples_and_of_each_image() -> None:
-    """`pixels` has 3 x 32 x 32 values, so that grey images that differ by d are sqrt(3072) d apart."""
-    levels = torch.zeros(2, 3, 3, 32, 32)
-    levels[0, 1] = 30
-    levels[1, 2] = 50
-    values = registry("metrics").build("perceptual_diversity", features="pixels").update(samples=levels / 127.5 - 1)
-    assert values.tolist() == pytest.approx([3072**0.5 * 30 / 127.5, 3072**0.5 * 25 / 127.5], rel=1e-5)
-
-
-def test_perceptual_diversity_wants_two_samples() -> None:
-    with pytest.raises(MetricError, match="found 1; ask for samples=8"):
-        registry("metrics").build("perceptual_diversity", features="pixels").update(samples=torch.zeros(2, 1, 3, 4, 4))
-
-
 @pytest.mark.parametrize("channels", [2, 4, 6])
 def test_networks_of_rgb_refuse_other_channels(channels: int) -> None:
     with pytest.raises(MetricError, match=f"lpips looks at images of 1 or 3 channels, found {channels}"):
@@ -245,7 +231,6 @@ def test_networks_of_rgb_refuse_other_channels(channels: int) -> None:
         ("pixel_diversity", True, (0, 255), "levels"),
         ("gram_distance", False, (0, math.inf), ""),
         ("perceptual_distance", False, (0, math.inf), ""),
-        ("perceptual_diversity", True, (0, math.inf), ""),
         ("ppl", False, (0, math.inf), ""),  # torchmetrics declares it the other way round
         ("clip_score", True, (0, 100), ""),
     ],
