@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import html
+import importlib
 import inspect
+import json
 import math
 import re
 import sys
@@ -23,7 +25,7 @@ from i2izoo.interfaces import Metric, SetMetric
 from i2izoo.report.layout import lay_out
 from i2izoo.report.page import ASSETS, table, write_report
 
-sys.path.append(str(Path(__file__).parent))
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "examples")]
 import choosing
 import cli_reference
 import site_model_pages
@@ -90,7 +92,7 @@ def fill(markdown: str, base: str = "") -> str:
     makers = {
         "models": site_model_pages.table, "model": site_model_pages.page, "comparison": comparison, "parts": parts,
         "metrics": metrics, "images": pairs, "samples": samples, "options": options, "help": command_help,
-        "choosing": choosing_table,
+        "choosing": choosing_table, "study": study,
     }  # fmt: skip
 
     def made(match: re.Match[str]) -> str:
@@ -187,6 +189,12 @@ def options(base: str, place: str) -> str:
         default = "required" if option.default is None else f"`{option.default}`"
         rows.append(f"| `{option.name}` | {cell(option.kind)} | {cell(default)} | {cell(option.about)} |")
     return "\n".join(rows)
+
+
+def study(base: str, name: str) -> str:
+    """The tables of a study's stored figures, as its script in examples/ lays them out."""
+    found = json.loads((DOCS / "assets" / "studies" / f"{name}.json").read_text(encoding="utf-8"))
+    return importlib.import_module(f"{name}_study").tables(found)
 
 
 def command_help(base: str, *words: str) -> str:
