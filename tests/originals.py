@@ -154,13 +154,13 @@ class LatentBlock(nn.Module):
 
 
 class LatentUnet(nn.Module):
-    def __init__(self, width=2, depth=4, latent=2, **options):
+    def __init__(self, width=2, depth=4, latent=2, channels=3, **options):
         super().__init__()
         widths = [min(width * 2**level, 8 * width) for level in range(depth)]
         block = None
         for level in range(depth - 1, 0, -1):
             block = LatentBlock(widths[level - 1], widths[level], block, latent=latent, **options)
-        self.model = LatentBlock(3, width, block, latent=latent, outermost=True, **options)
+        self.model = LatentBlock(3, width, block, latent=latent, before=channels, outermost=True, **options)
 
     def forward(self, x, z):
         return self.model(x, z)

@@ -17,6 +17,7 @@ from PIL import Image
 from stored import DOCS, save_webp
 
 import i2izoo
+from i2izoo.contracts.registry import registry
 
 EXAMPLES = DOCS.parent / "examples" / "images"
 LEAST = 128  # side in pixels of crops in training, from which on a model does well at twice the scale
@@ -25,7 +26,9 @@ STRIP = ("cyclegan-facades", "pix2pix-facades")
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    entries = i2izoo.list_models("*-facades*", pretrained=True)
+    entries = [
+        name for name in i2izoo.list_models("*-facades*", pretrained=True) if registry("pretrained").get(name).bundled
+    ]
     models = {name: i2izoo.load(name) for name in entries}
     strip: list[Image.Image] = []
     for name, model in models.items():

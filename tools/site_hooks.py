@@ -92,7 +92,7 @@ def fill(markdown: str, base: str = "") -> str:
     makers = {
         "models": site_model_pages.table, "model": site_model_pages.page, "comparison": comparison, "parts": parts,
         "metrics": metrics, "images": pairs, "samples": samples, "options": options, "help": command_help,
-        "choosing": choosing_table, "study": study,
+        "choosing": choosing_table, "study": study, "authors": site_model_pages.authors,
     }  # fmt: skip
 
     def made(match: re.Match[str]) -> str:

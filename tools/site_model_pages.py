@@ -12,7 +12,7 @@ from typing import Any
 
 from choosing import linked
 from site_images import grid, pairs
-from site_models import DOCS, Model, address, models, size
+from site_models import DOCS, Model, address, models, published, size
 
 from i2izoo.contracts.metric import Score
 from i2izoo.report.layout import lay_out_scores, title
@@ -184,6 +184,21 @@ def table(base: str) -> str:
         f'<table class="sortable"><thead><tr>{"".join(heads)}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
         f'</div>\n<script src="{base}assets/models.js" defer></script>'
     )
+
+
+def authors(base: str) -> str:
+    """All entries of checkpoints that their authors publish, as Markdown."""
+    rows = [
+        "| Name | Translates | Method | Fetches, MB | Learned from | Licence of the code |",
+        "|---|---|---|--:|---|---|",
+    ]
+    for model in published():
+        entry = model.entry
+        ways = ", ".join(_arrow(source, to) for to, source in entry.directions.items())
+        fetched = f"{entry.size / 1e6:.0f}" if entry.size else "-"
+        facts = [f"`{model.name}`", ways, linked(entry.method, base), fetched]
+        rows.append(f"| {' | '.join(map(cell, [*facts, entry.facts.get('data', ''), entry.licence]))} |")
+    return "\n".join(rows)
 
 
 def _head(text: str, kind: str, rest: str = "") -> str:

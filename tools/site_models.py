@@ -127,7 +127,17 @@ class Model:
 
 
 def models() -> list[Model]:
-    """All entries that are installed; one that is broken stands nowhere on the site."""
+    """All entries of models of i2izoo that are installed."""
+    return [model for model in _entries() if not model.entry.checkpoints]
+
+
+def published() -> list[Model]:
+    """All entries that are converted from what authors publish: nothing of them is here when the site is built."""
+    return [model for model in _entries() if model.entry.checkpoints]
+
+
+def _entries() -> list[Model]:
+    """One that is broken stands nowhere on the site."""
     found = []
     for name in registry("pretrained").names():
         try:

@@ -73,6 +73,8 @@ def _entry(name: str, entry: PretrainedEntry) -> None:
     plugin = registry("pretrained").find(name).plugin
     if entry.bundled:
         return _folder(entry.folder(), licence=entry.licence, recipe=recipe, plugin=plugin)
+    if entry.checkpoints:
+        return _published(name, entry, plugin)
     _table(  # one on the Hub is not fetched only to be described
         {
             "method": entry.method,
@@ -80,6 +82,33 @@ def _entry(name: str, entry: PretrainedEntry) -> None:
             "translates to": ", ".join(entry.domains),
             "repository": f"{entry.repo}@{entry.revision}",
             "recipe": recipe,
+        }
+    )
+
+
+def _published(name: str, entry: PretrainedEntry, plugin: str) -> None:
+    """An entry whose checkpoints lie on the web: the folder, if it has been loaded before; else what is declared."""
+    from i2izoo.files.kept import cache_folder, converted_folder, is_whole, kept
+    from i2izoo.models.config_file import trained_at
+
+    files = {r: f"{f.url} {f.member or ''}".rstrip() for r, f in (entry.checkpoints or {}).items()}
+    folder = converted_folder(name, entry, cache_folder())
+    if is_whole(folder):
+        _table({"weights": f"in the cache: {folder}", "fetched from": files})
+        return _folder(folder, licence=entry.licence, plugin=plugin)
+    found, size = kept(name, entry), trained_at({"provenance": entry.facts})
+    known = all(entry.directions.values())
+    _table(
+        {
+            "method": entry.method,
+            "directions": ways(entry.directions) if known else None,
+            "translates to": None if known else ", ".join(entry.domains),
+            "trained at": f"{size[1]} x {size[0]} pixels" if size else None,
+            "licence": entry.licence,
+            "size": f"{found}, fetched and converted when first loaded" if found.size else None,
+            "fetched from": files,
+            "options": dict(entry.options),
+            "provenance": {k: v for k, v in entry.facts.items() if k != "crop_size"},
         }
     )
 

@@ -1,9 +1,13 @@
-"""`i2izoo list`: names with a line about each, without importing any plugin."""
+"""`i2izoo list`: names with a line about each.
+
+No plugin is imported but the modules of pretrained entries, which are free of torch: they say where weights lie.
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from i2izoo.cli.completion import offers
@@ -11,7 +15,16 @@ from i2izoo.cli.printing import columns
 from i2izoo.contracts.entrypoints import Entry
 from i2izoo.contracts.registry import KINDS, registry
 from i2izoo.contracts.summary import summary
-from i2izoo.errors import listing, suggest
+from i2izoo.errors import I2IZooError, listing, suggest
+from i2izoo.files.kept import kept
+
+PLACES = {
+    "bundled": "bundled",
+    "cached": "cached",
+    "remote": "remote (fetched when first loaded)",
+    "broken": "not loadable",
+}
+"""Where weights lie -> the heading of such entries, in this order."""
 
 
 def add_to(commands: Any) -> None:
@@ -52,14 +65,36 @@ def run(args: argparse.Namespace) -> int:
         print("".join(f"{name}\n" for name in dict.fromkeys(names)), end="")
         return 0
     width, limit = max(map(len, names), default=0), columns()
-    for heading, entries in found.items():
+    for heading, lines in _sections(found):
         print(f"{heading}:")
-        for name, entry in entries.items():
-            line = f"  {name:<{width}}  {summary(entry)}"
+        for name, said in lines:
+            line = f"  {name:<{width}}  {said}"
             print(line if limit is None or len(line) <= limit else f"{line[: limit - 1]}…")
     if word is None and kind is None:
         print(f"parts, by `i2izoo list KIND`: {listing(k for k in KINDS if k not in found)}.")
     return 0
+
+
+def _sections(found: Mapping[str, Mapping[str, Entry]]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Headings, each with names and what is said of them: pretrained entries by where their weights lie, with sizes."""
+    for kind, entries in found.items():
+        if kind != "pretrained":
+            yield kind, [(name, summary(entry)) for name, entry in entries.items()]
+            continue
+        places: dict[str, list[tuple[str, str]]] = {place: [] for place in PLACES}
+        for name, entry in entries.items():
+            where, size = _kept(entry)
+            places[where].append((name, f"{size:>6}  {summary(entry)}"))
+        yield from ((f"{kind}, {PLACES[where]}", lines) for where, lines in places.items() if lines)
+
+
+def _kept(entry: Entry) -> tuple[str, str]:
+    """Where the weights of a pretrained entry are, and their size in words."""
+    try:
+        found = kept(entry.name, registry("pretrained").get(f"{entry.distribution}:{entry.name}"))
+        return found.where, str(found)
+    except I2IZooError:
+        return "broken", ""
 
 
 def _search(kind: str, word: str | None) -> dict[str, Entry]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from i2izoo.contracts.published import CheckpointFile
 from i2izoo.errors import ConfigError, StorageError
 
 
 @dataclass(frozen=True)
 class PretrainedEntry:
-    """A name bound to one folder (bundled) or one Hub repository at one revision.
+    """A name bound to one folder (bundled), one Hub repository at one revision, or checkpoints of other code.
 
     Entry points of the group `i2izoo.pretrained` point at instances in torch-free modules.
 
@@ -25,12 +28,17 @@ class PretrainedEntry:
         bundled: `"package/folder"` inside an installed package; its config.json says method and domains.
         repo: `"owner/name"` on the Hub.
         revision: 40-hex commit of `repo`; names that can move (`main`) are refused.
-        remote_method: name of the method of `repo`, which is not fetched only to be listed.
+        checkpoints: role -> file, as `i2izoo import --as ROLE=FILE` has it: what the authors of the method publish in
+            their own format. They are fetched when the entry is first loaded, converted, and kept in the cache.
+        remote_method: name of the method of `repo` or `checkpoints`, which are not fetched only to be listed.
         remote_domains: the same of its target domains.
+        options: of the method, JSON, which the tensors of `checkpoints` do not tell: domains, and so on.
+        facts: what the card of converted `checkpoints` says beside licence and address: citation, data, crop_size,
+            limitations and what else `i2izoo.models.cards.render_card` takes.
         recipe: `"package/path.yaml"` of what made it; None: `recipe.yaml` in the folder of a bundled entry.
 
     Raises:
-        ConfigError: neither or both places are given, or the revision is not a commit.
+        ConfigError: no place or more than one is given, the revision is not a commit, or checkpoints have no method.
     """
 
     licence: str
@@ -38,13 +46,19 @@ class PretrainedEntry:
     bundled: str | None = None
     repo: str | None = None
     revision: str | None = None
+    checkpoints: Mapping[str, CheckpointFile] | None = field(default=None, hash=False)
     remote_method: str = ""
     remote_domains: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
     recipe: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.bundled is None) == (self.repo is None):
-            raise ConfigError("a pretrained entry is either bundled='package/folder' or repo='owner/name'.")
+        if sum(place is not None for place in (self.bundled, self.repo, self.checkpoints)) != 1:
+            raise ConfigError(
+                "a pretrained entry is either bundled='package/folder', repo='owner/name' or "
+                "checkpoints={role: CheckpointFile(url)}."
+            )
         if self.bundled is not None and (
             not re.fullmatch(r"[\w.]+(/[\w.-]+)+", self.bundled) or ".." in self.bundled.split("/")
         ):
@@ -53,6 +67,18 @@ class PretrainedEntry:
             raise ConfigError(f"repo wants 'owner/name' on the Hub; found {self.repo!r}.")
         if self.repo is not None and not re.fullmatch(r"[0-9a-f]{40}", self.revision or ""):
             raise ConfigError(f"entry for {self.repo!r} needs a 40-hex revision; found {self.revision!r}.")
+        if self.checkpoints is not None:
+            self._check_checkpoints(self.checkpoints)
+
+    def _check_checkpoints(self, checkpoints: Mapping[str, CheckpointFile]) -> None:
+        if not checkpoints or not all(isinstance(file, CheckpointFile) for file in checkpoints.values()):
+            raise ConfigError(f"checkpoints are role -> CheckpointFile, one at least; found {checkpoints!r}.")
+        if not self.remote_method:
+            raise ConfigError("an entry of checkpoints names the method that reads them: remote_method='cyclegan'.")
+        try:
+            json.dumps([self.options, self.facts])
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"options and facts of an entry are JSON ({error}).") from error
 
     @property
     def method(self) -> str:
@@ -62,7 +88,33 @@ class PretrainedEntry:
     @property
     def domains(self) -> tuple[str, ...]:
         """Target domains, the default of `to=` first."""
-        return tuple(self._config.get("directions", ())) if self.bundled else self.remote_domains
+        return tuple(self.directions)
+
+    @property
+    def directions(self) -> dict[str, str | None]:
+        """Target -> source, as far as that is known without fetching; None where it is not, or where there is none."""
+        if self.bundled:
+            return dict(self._config.get("directions", {}))
+        both = self.options.get("domains")
+        both = both if isinstance(both, list) and len(both) == 2 else []
+        return {to: next((d for d in both if d != to), None) for to in self.remote_domains}
+
+    @property
+    def size(self) -> int | None:
+        """Bytes: of a bundled entry its weights, of checkpoints all that is fetched, roughly; None: not known."""
+        if self.bundled:
+            weights = self.folder() / "model.safetensors"
+            return weights.stat().st_size if weights.is_file() else None
+        files = {file.url: file.size or file.about for file in (self.checkpoints or {}).values()}
+        known = [size for size in files.values() if size]
+        return sum(known) if files and len(known) == len(files) else None
+
+    @property
+    def fingerprint(self) -> str:
+        """Of what decides how checkpoints are converted, in hex: another declaration is another folder in the cache."""
+        files = {role: [file.url, file.member] for role, file in (self.checkpoints or {}).items()}
+        said = json.dumps([files, self.remote_method, dict(self.options)], sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()
 
     @cached_property
     def _config(self) -> dict[str, Any]:
@@ -79,7 +131,10 @@ class PretrainedEntry:
             StorageError: the entry is not bundled, or its package or folder is not installed.
         """
         if self.bundled is None:
-            raise StorageError(f"{self.repo!r} lies on the Hub, not in an installed package.")
+            where = (
+                f"{self.repo!r} lies on the Hub" if self.repo else f"the checkpoints of {self.method} lie on the web"
+            )
+            raise StorageError(f"{where}, not in an installed package.")
         for place in _installed(self.bundled):
             if (place / "config.json").is_file():
                 return place

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from i2izoo.errors import DataError
+from i2izoo.files.kept import cache_folder as cache_folder
 from i2izoo.files.progress import Progress
 from i2izoo.files.waiting import Ask, Head, TooSlow, answer, time_limit
 
@@ -60,9 +61,10 @@ def may_fetch() -> bool:
     return _may_fetch.get()
 
 
-def cache_folder() -> Path:
-    """Where downloads are kept: the environment variable I2IZOO_CACHE, or ~/.cache/i2izoo."""
-    return Path(os.environ.get("I2IZOO_CACHE") or "~/.cache/i2izoo").expanduser()
+def offline() -> str | None:
+    """The environment variable that says that nothing may be fetched; None: none does."""
+    yes = ("1", "ON", "YES", "TRUE")  # as the Hub's client reads its own
+    return next((n for n in ("I2IZOO_OFFLINE", "HF_HUB_OFFLINE") if os.environ.get(n, "").upper() in yes), None)
 
 
 def ask_web(url: str, headers: Mapping[str, str], timeout: float) -> Generator[Head | bytes, None, None]:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from i2izoo.contracts.metric import Weights, described
 from i2izoo.errors import EvaluationError, HubError, MetricError, listing
-from i2izoo.files.download import DownloadError, download, file_sha256
+from i2izoo.files.download import DownloadError, download, file_sha256, offline
 from i2izoo.files.progress import download_bar
 
 TIMEOUT = 10.0
@@ -232,9 +232,7 @@ def _offline() -> str | None:
     evaluation = _running.get()
     if evaluation and not evaluation.fetch:
         return "nothing is fetched here"
-    yes = ("1", "ON", "YES", "TRUE")  # as the Hub's client reads its own
-    set_here = [n for n in ("I2IZOO_OFFLINE", "HF_HUB_OFFLINE") if os.environ.get(n, "").upper() in yes]
-    return f"{set_here[0]} is set" if set_here else None
+    return f"{variable} is set" if (variable := offline()) else None
 
 
 # ------------------------------------------------------------------------------------------------- fetch and check

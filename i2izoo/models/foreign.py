@@ -58,7 +58,7 @@ def _unpickle(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if code := re.search(r"Unsupported (?:global|class).*?([\w.]+\.?[\w]+) was not an allowed", str(error)):
+        if code := re.search(r"nsupported (?:global|class).*?([\w.]+\.?[\w]+) (?:was not an|whose)", str(error), re.I):
             raise StorageError(
                 f"{path} holds more than tensors ({code[1]}), and i2izoo runs no code from files; save its state dict "
                 "alone: torch.save(model.state_dict(), ...)."

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from i2izoo.contracts.pretrained import PretrainedEntry
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, UnknownNameError, listing, suggest
 from i2izoo.files.formats import index_in
@@ -19,12 +20,15 @@ def locate(name: str, revision: str | None = None, **hub_options: Any) -> Path:
     Args:
         name: as `i2izoo.load` takes it.
         revision: of a Hub repository.
-        hub_options: for `i2izoo.files.hub.snapshot`: token, cache_dir, local_files_only.
+        hub_options: for `i2izoo.files.hub.snapshot`: token, cache_dir, local_files_only; the last two of them also for
+            an entry whose checkpoints are fetched and converted.
 
     Raises:
         UnknownNameError: nothing can be meant; close matches are given.
         ConfigError: a revision for what has none, or two revisions.
         HubError: the Hub refuses or cannot be reached.
+        DataError: checkpoints of an entry cannot be fetched, or are not those of its first use.
+        StorageError: they are no checkpoints.
     """
     from_hub, path = name.startswith("hf-hub:"), Path(name).expanduser()
     entries = registry("pretrained")
@@ -32,9 +36,11 @@ def locate(name: str, revision: str | None = None, **hub_options: Any) -> Path:
         return _only_local(path, revision)
     if not from_hub and name in entries:
         entry = entries.get(name)
+        if entry.repo:
+            return _snapshot(entry.repo, revision or entry.revision, **hub_options)
         return (
-            _snapshot(entry.repo, revision or entry.revision, **hub_options)
-            if entry.repo
+            _converted(name, entry, revision, **hub_options)
+            if entry.checkpoints
             else (_only_local(entry.folder(), revision))
         )
     if not from_hub and path.is_dir():
@@ -54,6 +60,14 @@ def locate(name: str, revision: str | None = None, **hub_options: Any) -> Path:
     if revision is not None and repo[2] not in (None, revision):
         raise ConfigError(f"{name!r} names revision {repo[2]!r}, and revision={revision!r} another; give one of them.")
     return _snapshot(repo[1], revision or repo[2], **hub_options)
+
+
+def _converted(name: str, entry: PretrainedEntry, revision: str | None, **hub_options: Any) -> Path:
+    from i2izoo.models.published import fetched
+
+    if revision is not None:
+        raise ConfigError(f"revision={revision!r} is for Hub repositories, but {name!r} is converted from files.")
+    return fetched(name, entry, **{k: v for k, v in hub_options.items() if k != "token"})  # which is the Hub's alone
 
 
 def _only_local(folder: Path, revision: str | None) -> Path:

@@ -50,7 +50,7 @@ def load(
             (`model_index.json`) is one, too: docs/methods/diffusers.md.
         revision: branch, tag or commit of a Hub repository.
         token: for private repositories; None uses the one that `hf auth login` stored, False none.
-        cache_dir: where downloads lie; None: the Hub's own cache.
+        cache_dir: where downloads lie; None: the Hub's own cache, and that of i2izoo for what other places publish.
         local_files_only: never ask the network.
         device: "cpu", "cuda", "cuda:1", "mps", or "auto" for the fastest there is; None: the CPU.
         dtype: of weights and computation: "fp16", "bf16", or torch's own; None: float32.
@@ -59,6 +59,7 @@ def load(
         UnknownNameError: there is no such entry, folder or possible repository; close matches are given.
         StorageError: the folder is incomplete, damaged or of another format.
         HubError: the Hub refuses or cannot be reached.
+        DataError: what an entry names elsewhere cannot be fetched, or is not what it was on first use.
 
     >>> load("no-such-model")
     Traceback (most recent call last):

@@ -14,7 +14,13 @@ from torch import Tensor
 
 from i2izoo.contracts.checkpoints import Checkpoints, by_role
 from i2izoo.errors import ConfigError, listing
-from i2izoo_gan.importers import Spec, Weights, discriminator_from_original, generator_from_original
+from i2izoo_gan.importers import (
+    Spec,
+    Weights,
+    discriminator_from_original,
+    generator_from_original,
+    without_instance_statistics,
+)
 
 ROLES = ("G", "E", "D", "D2")
 
@@ -54,6 +60,7 @@ def latent_generator_from_original(
     file: str, state: Mapping[str, Tensor], latent: int
 ) -> tuple[Spec, Weights, int, int]:
     """A U-Net with its latent at the input or at all levels: spec, weights, input and output channels."""
+    state = without_instance_statistics(state)
     if "model.down.0.weight" in state:
         weights, spec, before, after = _add_to_all(file, state)
         at = "all"
@@ -97,6 +104,7 @@ def _add_to_all(file: str, state: Mapping[str, Tensor]) -> tuple[Weights, Spec, 
 def encoder_from_original(file: str, state: Mapping[str, Tensor]) -> tuple[Spec, Weights, int]:
     """E_ResNet or E_CNN: spec, weights and the length of the latent."""
     heads = {"fc.0": "mean", "fcVar.0": "log_variance"}
+    state = without_instance_statistics(state)
     if not {"conv.0.weight", "fc.0.weight", "fcVar.0.weight"} <= state.keys():
         raise ConfigError(f"{file} is not an encoder of BicycleGAN; its first keys are {list(state)[:3]}.")
     weights: Weights = {}

@@ -29,7 +29,7 @@ def generator_from_original(file: str, state: Mapping[str, Tensor]) -> tuple[Spe
     Raises:
         ConfigError: it is neither the original ResNet nor the original U-Net.
     """
-    state = _without_instance_statistics(state)
+    state = without_instance_statistics(state)
     if "model.model.0.weight" in state:
         return _unet(state)
     if "model.1.weight" in state and state["model.1.weight"].shape[-1] == 7:
@@ -123,7 +123,7 @@ def discriminator_from_original(file: str, state: Mapping[str, Tensor]) -> tuple
     Raises:
         ConfigError: it is neither.
     """
-    state = _without_instance_statistics(state)
+    state = without_instance_statistics(state)
     for name, prefix in (("patchgan", "model."), ("pixel", "net.")):
         if f"{prefix}0.weight" not in state:
             continue
@@ -166,8 +166,8 @@ def _numbers(state: Mapping[str, Tensor], pattern: str, ndim: int | None = None)
     return sorted(found)
 
 
-def _without_instance_statistics(state: Mapping[str, Tensor]) -> Weights:
-    """Drop the statistics that instance norms stored before PyTorch 0.4: they have no affine weight beside them."""
+def without_instance_statistics(state: Mapping[str, Tensor]) -> Weights:
+    """A state without the statistics that instance norms stored before PyTorch 0.4: they have no weight beside them."""
     statistics = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$")
     return {k: v for k, v in state.items() if not statistics.search(k) or statistics.sub(".weight", k) in state}
 

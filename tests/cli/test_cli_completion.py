@@ -33,7 +33,8 @@ def completed(line: str, folder: Path) -> set[str]:
 def test_commands_options_and_names(tmp_path: Path) -> None:
     assert completed("i2izoo tra", tmp_path) == {"translate", "train"}
     assert completed("i2izoo train pix2pix --met", tmp_path) == {"--metrics"}
-    assert completed("i2izoo translate cycle", tmp_path) == {"cyclegan-facades"}
+    assert completed("i2izoo translate cyclegan-h", tmp_path) == {"cyclegan-horse2zebra"}
+    assert completed("i2izoo translate unit", tmp_path) == {"unit-facades"}
     installed = {entry.name for entry in registry("methods").entries() if entry.target is None}
     assert completed("i2izoo train ", tmp_path) >= installed
     assert completed("i2izoo list --kind gen", tmp_path) == {"generators"}
@@ -56,7 +57,7 @@ def test_the_script_of_a_shell(shell: str, tmp_path: Path, capsys: pytest.Captur
     assert subprocess.run([shell, "-n", str(tmp_path / "script")], capture_output=True).returncode == 0
 
 
-LINE = "i2izoo translate bicy"
+LINE = "i2izoo translate unit"
 SESSIONS = {  # zsh completes only where somebody types
     "bash": f"""
         eval "$(i2izoo completion bash)"
@@ -81,4 +82,4 @@ def test_a_shell_completes(shell: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [shell, "-c", SESSIONS[shell]], env={**os.environ, "PATH": path}, capture_output=True, text=True
     )
-    assert done.stdout.strip() == "bicyclegan-facades"
+    assert done.stdout.strip() == "unit-facades"

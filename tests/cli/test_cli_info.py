@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,16 @@ def said(capsys: Capture, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_no_fact_of_an_entry_is_said_twice(name: str, capsys: Capture) -> None:
-    facts = [line.strip() for line in said(capsys, name).partition("options:")[0].splitlines()]
+def test_no_fact_of_an_entry_is_said_twice(
+    name: str, capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("I2IZOO_CACHE", str(tmp_path))  # where nothing is
+    text = re.sub(r"^  options:\n(    .*\n)*", "", said(capsys, name), flags=re.MULTILINE)
+    facts = [line.strip() for line in text.splitlines()]
     keys = [fact.partition(":")[0] for fact in facts if ": " in fact[:20]]
     assert sorted(keys) == sorted(set(keys))
-    assert {"method", "directions", "trained at", "licence", "parameters", "size", "data"} <= set(keys)
+    assert {"method", "directions", "trained at", "licence", "size", "data"} <= set(keys)
+    assert ("parameters" in keys) == bool(registry("pretrained").get(name).bundled)
     assert "crop_size" not in keys  # which "trained at" says
 
 

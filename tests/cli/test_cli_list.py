@@ -27,7 +27,11 @@ def listed(capsys: Capture, *argv: str) -> str:
 
 def test_entries_and_methods_with_a_line_each_and_where_the_rest_is(capsys: Capture) -> None:
     out = listed(capsys)
-    assert out.index("pretrained:") < out.index("  cyclegan-facades") < out.index("methods:") < out.index("  pix2pix ")
+    here, there = out.index("pretrained, bundled:"), out.index("pretrained, remote")
+    assert (
+        here < out.index("  cyclegan-facades ") < there < out.index("  cyclegan-horse2zebra ") < out.index("methods:")
+    )
+    assert out.index("methods:") < out.index("  pix2pix ")
     assert "  Learns both directions from unpaired images" in out
     assert "generators, discriminators" in out.splitlines()[-1]
 

@@ -14,7 +14,7 @@ from i2izoo.contracts.registry import registry
 from i2izoo.training.by_recipe import dry_run, train, trainers
 from i2izoo.training.recipe import read_recipe
 
-ENTRIES = [entry.name for entry in registry("pretrained").entries() if entry.distribution == "i2izoo"]
+ENTRIES = [entry.name for entry in registry("pretrained").entries() if entry.value.startswith("i2izoo_facades.")]
 
 
 @pytest.fixture(scope="module")

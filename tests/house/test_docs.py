@@ -32,10 +32,14 @@ from typing import Any
 
 import pytest
 import yaml
+from i2izoo_originals import cyclegan
+from originals import Resnet, drawn
+from publishing import published
 from scripts import script
 from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from sybil.parsers.markdown.lexers import FencedCodeBlockLexer
+from web_server import web
 
 from i2izoo.cli.main import main
 from i2izoo.contracts.listing import list_models
@@ -134,6 +138,8 @@ def tiny_pipeline(folder: Path) -> None:
 
 PREPARED: dict[str, Callable[[Path], None]] = {"methods/diffusers.md": tiny_pipeline}
 """Page -> what else is in its folder."""
+AUTHORS = ("coming-from-cyclegan.md", "plugins.md")
+"""Pages that load what lies on the web; there it is a small generator, at every address of such a name."""
 
 
 def site_text(markdown: str) -> str:
@@ -168,10 +174,21 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_code_blocks_of_page_run(page: Path, folder: Path, hub: None) -> None:
+def test_code_blocks_of_page_run(
+    page: Path, folder: Path, hub: None, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     if page.is_relative_to(DOCS) and (prepare := PREPARED.get(page.relative_to(DOCS).as_posix())):
         prepare(folder)
-    run_blocks(page, site_text(page.read_text(encoding="utf-8")), folder)
+    with contextlib.ExitStack() as opened:
+        if page.name in AUTHORS:
+            monkeypatch.setenv("I2IZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
+            server = opened.enter_context(web(monkeypatch))
+            generator = published(drawn(Resnet(blocks=9)))
+            server.files |= dict.fromkeys(
+                re.findall(r"http://\S+/horse2zebra\.pth", page.read_text("utf-8")), generator
+            )
+            server.files[cyclegan.HORSE2ZEBRA.checkpoints["G_A"].url] = generator
+        run_blocks(page, site_text(page.read_text(encoding="utf-8")), folder)
 
 
 @pytest.mark.parametrize("name", MODELS)

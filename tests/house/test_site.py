@@ -98,9 +98,27 @@ def test_links_and_anchors_lead_somewhere(site):
     assert lost == []
 
 
+def models() -> list[str]:
+    """Names of all entries that are no checkpoints of other code."""
+    return [n for n in registry("pretrained").names() if n != BROKEN and not registry("pretrained").get(n).checkpoints]
+
+
+def test_what_authors_publish_is_a_table_of_its_own(site):
+    overview = text(site / "models" / "index.html")
+    rows = [re.sub(r"<[^>]+>", " ", row) for row in re.findall(r"<tr>.*?</tr>", overview, re.DOTALL)]
+    entries = {n: registry("pretrained").get(n) for n in registry("pretrained").names()}
+    for name, entry in ((n, e) for n, e in entries.items() if e.checkpoints and n not in models()):
+        (row,) = (row for row in rows if name in row.split())
+        ((to, source),) = entry.directions.items()
+        assert f"{source} → {to}" in row
+        assert entry.licence in row
+        assert f"{entry.size / 1e6:.0f}" in row.split()
+        assert not (site / "models" / name).exists()
+
+
 def test_every_entry_has_a_page_and_a_row(site):
     overview = text(site / "models" / "index.html")
-    for name in [n for n in registry("pretrained").names() if n != BROKEN]:
+    for name in models():
         page = text(site / "models" / name / "index.html")
         assert re.search(rf"<h1[^>]*>{re.escape(name)}", page)
         assert f'load(</span><span class="s2">&quot;{name}&quot;' in page or name in re.sub(r"<[^>]+>", "", page)
@@ -245,7 +263,7 @@ def tried(site: Path, page: str, script: str, *options: str) -> dict:
 @needs_browser
 def test_the_table_of_models_filters_and_sorts(site):
     found = tried(site, "models/index.html", FILTER, "--window-size=1440,900")
-    everything = [n for n in registry("pretrained").names() if n != BROKEN]
+    everything = models()
     assert sorted(set(found["all"])) == sorted(everything)
     both_ways = [n for n in everything if len(registry("pretrained").get(n).domains) > 1]
     assert set(found["searched"]) <= set(both_ways)
