@@ -30,9 +30,12 @@ class _Checked(ABCMeta):
                 f"Allowed: {listing(schema(cls))}."
             )
         part = cast(Any, cls).__new__(cls)
+        full = check_options(cls, options)
         # past __setattr__, which torch modules do not allow before their own __init__ has run
-        part.__dict__["config"] = check_options(cls, options)
-        part.__init__(**copy.deepcopy(part.config | fixed_options(cls)))
+        part.__dict__["config"] = {n: v for n, v in full.items() if n in _of_constructor(cls) or v != _default(cls, n)}
+        given = copy.deepcopy(full | fixed_options(cls))
+        part.__init__(**{name: given.pop(name) for name in _of_constructor(cls)})
+        part.configure(**given)
         return part
 
 
@@ -43,10 +46,11 @@ class Configurable(metaclass=_Checked):
     `i2izoo.contracts.ranges`) and defaults. Options are JSON values only (None, bool, int, float, str, lists and dicts
     of them), so that `type(x)(**x.config)` is `x` again.
 
-    A subclass that differs in its options alone says so in a line, without a constructor of its own.
+    A subclass that differs in its options alone says so in a line, without a constructor of its own. Options that an
+    interface gives to all that implement it are those of its `configure`; they stand beside the constructor's.
 
     Attributes:
-        config: the options, all of them.
+        config: all options of the constructor, and those of `configure` that are not at their defaults.
         defaults: other defaults than the constructor's: option -> value.
         fixed: options that are none in this class: option -> the value that the constructor gets.
         tiny_options: options that make it small and fast, which the conformance kit takes. None: it needs files, too.
@@ -75,6 +79,12 @@ class Configurable(metaclass=_Checked):
     fixed: ClassVar[dict[str, Any]] = {}
     tiny_options: ClassVar[dict[str, Any] | None] = {}
 
+    def configure(self) -> None:
+        """Called after the constructor, with the options that this method declares: those of an interface.
+
+        Where a constructor has an option of the same name, it is the constructor's.
+        """
+
 
 @functools.cache
 def schema(cls: type) -> dict[str, inspect.Parameter]:
@@ -85,12 +95,14 @@ def schema(cls: type) -> dict[str, inspect.Parameter]:
 
 @functools.cache
 def constructor(cls: type) -> dict[str, inspect.Parameter]:
-    """The options of the constructor of `cls`: those of `schema`, and those that are fixed, at their values.
+    """The options that `cls` is built with: those of `schema`, and those that are fixed, at their values.
 
     Raises:
         ConfigError: a default is given for what is no option, or is not of its type.
     """
-    options = function_options(cls.__init__)  # type: ignore[misc]
+    options = dict(_of_constructor(cls))
+    if issubclass(cls, Configurable):
+        options = {**function_options(cls.configure), **options}
     for name, value in (_declared(cls, "defaults") | fixed_options(cls)).items():
         if name not in options or not matches(value, options[name].annotation):
             raise ConfigError(
@@ -103,6 +115,15 @@ def constructor(cls: type) -> dict[str, inspect.Parameter]:
             )
         options[name] = options[name].replace(default=value)
     return options
+
+
+def _default(cls: type, option: str) -> Any:
+    return schema(cls)[option].default
+
+
+@functools.cache
+def _of_constructor(cls: type) -> dict[str, inspect.Parameter]:
+    return function_options(cls.__init__)  # type: ignore[misc]
 
 
 def fixed_options(cls: type) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from i2izoo.contracts.annotations import PartSpec, part_interface
 from i2izoo.contracts.checkpoints import Checkpoints, build, read
 from i2izoo.contracts.config import Configurable, constructor, function_options
 from i2izoo.contracts.parts import Generator
-from i2izoo.contracts.registry import kind_of, registry
+from i2izoo.contracts.registry import complete_spec, kind_of, registry
 from i2izoo.errors import ConfigError, listing, suggest
 
 
@@ -144,11 +143,8 @@ class Method(Configurable, nn.Module, ABC):
             )
         spec = spec or self.config.get(option, declared.default)
         part = registry(kind_of(interface)).build(spec, interface, **context)
-        name = spec if isinstance(spec, str) else spec["name"]
-        found = dict(getattr(part, "config", {}))
-        own = {k: v for k, v in found.items() if k not in context and k[:1] != "_" and v not in (math.inf, -math.inf)}
         if option in self.config:
-            self.config[option] = {"name": name, **own}
+            self.config[option] = complete_spec(spec, part, without=context)
         return part
 
     @classmethod

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
+from i2izoo.contracts.annotations import Part
+from i2izoo.contracts.augmentation import Augmentation
 from i2izoo.contracts.config import Configurable
 from i2izoo.contracts.metric import Weights
-from i2izoo.errors import MetricError
+from i2izoo.contracts.ranges import Number, Weight
+from i2izoo.contracts.registry import complete_spec, registry
+from i2izoo.errors import ConfigError, MetricError
+from i2izoo.nn.slopes import slopes
 
 
 class Generator(Configurable, nn.Module, ABC):
@@ -40,13 +46,43 @@ class Generator(Configurable, nn.Module, ABC):
 
 
 class Discriminator(Configurable, nn.Module, ABC):
-    """Image in, realness logits out, one map for each scale that it looks at. Option `in_channels` is required."""
+    """Image in, realness logits out, one map for each scale that it looks at. Option `in_channels` is required.
+
+    Every discriminator has the options of `configure`, whatever its constructor takes.
+
+    Args:
+        augment: an augmentation of all that it sees in training, by real and generated images and in both players'
+            updates, as few images ask for: "diffaugment", "ada"; None: it sees images as they are.
+
+    Attributes:
+        condition_channels: of the first channels of what it sees, which are no image to judge but what the rest is
+            judged by; a method that shows it such says so. An augmentation treats them otherwise.
+    """
 
     min_size: int = 1
+    condition_channels: int = 0
+
+    def configure(self, *, augment: Part[Augmentation] | None = None) -> None:
+        self.augment = None if augment is None else registry("augmentations").build(augment, Augmentation)
+        if augment is not None:
+            self.config["augment"] = complete_spec(augment, self.augment)
 
     @abstractmethod
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map N x in_channels x H x W to a list of logits, each N x 1 x h x w (or N x 1)."""
+
+    def __call__(self, image: Tensor) -> list[Tensor]:
+        return cast(list[Tensor], super().__call__(self._seen(image)))
+
+    def uncompiled(self, image: Tensor) -> list[Tensor]:
+        """The same, past `torch.compile`, which has no second derivatives."""
+        return self.forward(self._seen(image))
+
+    def _seen(self, image: Tensor) -> Tensor:
+        if self.augment is None or not self.training:
+            return image
+        with torch.autocast(image.device.type, enabled=False):
+            return cast(Tensor, self.augment(image.float(), self.condition_channels))
 
 
 class Encoder(Configurable, nn.Module, ABC):
@@ -76,7 +112,26 @@ class ReconstructionLoss(Loss):
 
 
 class AdversarialLoss(Loss):
-    """What discriminator and generator minimise, given logits for each scale: mean over patches, sum over scales."""
+    """What discriminator and generator minimise, given logits for each scale: mean over patches, sum over scales.
+
+    Every adversarial loss has the options of `configure`, whatever its constructor takes.
+
+    Args:
+        r1: gamma of R1, gamma / 2 E ||grad D(x)||^2 at real images (Mescheder et al. 2018, arXiv 1801.04406, eq. 9):
+            it keeps a discriminator flat where the data are. 0: none. What suits grows with the side of the images,
+            0.1 to 10.
+        r1_every: R1 is taken in every so many updates of a discriminator, the first of them, that many times as
+            strong: "lazy regularization" (Karras et al. 2020, arXiv 1912.04958, section 3.1).
+
+    Attributes:
+        boundary: the logit of an image that is as likely real as generated; None: scores have no such point.
+    """
+
+    boundary: ClassVar[float | None] = 0.0
+
+    def configure(self, *, r1: Weight = 0.0, r1_every: Number = 16) -> None:
+        self.r1, self.r1_every = r1, r1_every
+        self._updates: dict[str, int] = {}
 
     @abstractmethod
     def discriminator(self, real: list[Tensor], fake: list[Tensor]) -> Tensor:
@@ -93,21 +148,59 @@ class AdversarialLoss(Loss):
     def discriminator_losses(
         self, discriminator: nn.Module, real: Tensor, fake: Tensor, *, weight: float = 1.0, of: str | None = None
     ) -> dict[str, Tensor]:
-        """All that the discriminator minimises, by name: `d_gan`, and `d_penalty` where the loss has one.
+        """All that the discriminator minimises, by name: `d_gan`; `d_penalty` where the loss has one, `d_r1` where due.
 
         Args:
             discriminator: judges real and fake images, in this order.
             real: N x C x H x W.
             fake: N x C x H x W; no gradient goes back through it.
-            weight: of the loss and of the penalty, whose own weight so stays relative to the loss.
-            of: what is judged, where there are several discriminators: `d_<of>` and `d_penalty_<of>`.
+            weight: of the loss, of the penalty and of R1, whose own weights so stay relative to the loss.
+            of: what is judged, where there are several discriminators: `d_<of>`, `d_penalty_<of>`, `d_r1_<of>`.
+
+        Raises:
+            ConfigError: its augmentation goes by how sure it is of real images, and the loss's scores do not say.
         """
-        fake = fake.detach()
-        losses = {f"d_{of or 'gan'}": weight * self.discriminator(discriminator(real), discriminator(fake))}
+        fake, suffix = fake.detach(), f"_{of}" if of else ""
+        judged = discriminator(real)
+        losses = {f"d_{of or 'gan'}": weight * self.discriminator(judged, discriminator(fake))}
         penalty = self.penalty(discriminator, real, fake)
         if penalty is not None:
-            losses[f"d_penalty_{of}" if of else "d_penalty"] = weight * penalty
+            losses[f"d_penalty{suffix}"] = weight * penalty
+        if self.r1 and self._due(of or "gan"):
+            squares = [slope.square().flatten(1).sum(1).mean() for slope in slopes(eager(discriminator), real)]
+            losses[f"d_r1{suffix}"] = weight * self.r1_every * self.r1 / 2 * torch.stack(squares).sum()
+        self._report(getattr(discriminator, "augment", None), judged)
         return losses
+
+    def _due(self, of: str) -> bool:
+        """Is R1 due in this update of a discriminator? The micro-batches of one step count as updates of their own."""
+        done = self._updates.get(of, 0)
+        self._updates[of] = done + 1
+        return done % self.r1_every == 0
+
+    def _report(self, augment: Augmentation | None, real: list[Tensor]) -> None:
+        """Tell an adaptive augmentation how real images were judged."""
+        if augment is None or not augment.adaptive:
+            return
+        if self.boundary is None:
+            raise ConfigError(
+                f"{type(augment).__name__} goes by whether a real image is taken for real, and the scores of "
+                f"{type(self).__name__} have no zero; take another gan_loss, or discriminator.augment='diffaugment'."
+            )
+        augment.observe([logits.detach().float() - self.boundary for logits in real])
+
+    def training_state(self) -> dict[str, Tensor]:
+        """How often each discriminator has been updated, for a checkpoint."""
+        return {f"updates_{of}": torch.tensor(count) for of, count in self._updates.items()}
+
+    def load_training_state(self, state: dict[str, Tensor], device: torch.device) -> None:
+        """Take back what `training_state` gave."""
+        self._updates = {key.removeprefix("updates_"): int(count) for key, count in state.items()}
+
+
+def eager(discriminator: nn.Module) -> Callable[[Tensor], list[Tensor]]:
+    """A discriminator past `torch.compile`, which has no second derivatives; for `i2izoo.nn.slopes`."""
+    return discriminator.uncompiled if isinstance(discriminator, Discriminator) else discriminator.forward
 
 
 class FeatureExtractor(Configurable, nn.Module, ABC):

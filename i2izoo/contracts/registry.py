@@ -11,8 +11,9 @@ import fnmatch
 import functools
 import importlib
 import inspect
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 from i2izoo.contracts.annotations import PartSpec, part_interface
@@ -23,6 +24,7 @@ from i2izoo.errors import ConfigError, I2IZooError, PluginConflictError, PluginE
 KINDS: dict[str, str] = {
     "generators": "i2izoo.contracts.parts:Generator",
     "discriminators": "i2izoo.contracts.parts:Discriminator",
+    "augmentations": "i2izoo.contracts.augmentation:Augmentation",
     "encoders": "i2izoo.contracts.parts:Encoder",
     "schedulers": "i2izoo.contracts.parts:Scheduler",
     "losses": "i2izoo.contracts.parts:Loss",
@@ -225,6 +227,19 @@ def _public(interface: type) -> str:
     """Where a plugin finds an interface: `i2izoo.interfaces` has those of all rooms."""
     module = "i2izoo.interfaces" if interface.__module__.startswith("i2izoo.") else interface.__module__
     return f"{module}.{interface.__name__}"
+
+
+def complete_spec(spec: PartSpec, part: Any, without: Collection[str] = ()) -> dict[str, Any]:
+    """What builds a part again, whatever becomes of defaults: its name and all its options.
+
+    Args:
+        spec: what it was built from.
+        part: the part.
+        without: options that its owner decides.
+    """
+    config = dict(getattr(part, "config", {}))
+    own = {k: v for k, v in config.items() if k not in without and k[:1] != "_" and v not in (math.inf, -math.inf)}
+    return {"name": spec if isinstance(spec, str) else spec["name"], **own}
 
 
 def missing_members(part: Any, interface: type) -> str | None:

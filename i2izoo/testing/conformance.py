@@ -21,6 +21,7 @@ from i2izoo.contracts.entrypoints import canonical
 from i2izoo.contracts.registry import KINDS, registry
 from i2izoo.errors import I2IZooError, UnknownNameError, listing, suggest
 from i2izoo.testing import (
+    augmentations,
     datasets,
     discriminators,
     encoders,
@@ -41,6 +42,7 @@ Rule = Callable[[Subject], None]
 RULES: dict[str, tuple[Rule, ...]] = {
     "generators": options.RULES + networks.RULES + generators.RULES,
     "discriminators": options.RULES + networks.RULES + discriminators.RULES,
+    "augmentations": options.RULES + augmentations.RULES,
     "encoders": options.RULES + networks.RULES + encoders.RULES,
     "schedulers": others.SCHEDULER_RULES,
     "losses": options.RULES + losses.RULES,

@@ -17,7 +17,8 @@ from i2izoo.testing.subject import NotApplicable, Subject, require
 def options_are_keyword_only(subject: Subject) -> None:
     """The constructor takes keyword-only options with type annotations, and nothing else."""
     parameters = list(inspect.signature(subject.part.__init__).parameters.values())[1:]
-    wrong = [str(p) for p in parameters if p.kind is not p.KEYWORD_ONLY and schema(subject.part)]
+    own = function_options(subject.part.__init__)
+    wrong = [str(p) for p in parameters if p.kind is not p.KEYWORD_ONLY and own]
     require(not wrong, f"found {listing(wrong)}; put a bare * after self and take no **kwargs")
     bare = [p.name for p in parameters if p.annotation is p.empty and p.kind is p.KEYWORD_ONLY]
     require(not bare, f"options without a type: {listing(bare)}")

@@ -10,14 +10,20 @@ from typing import Any
 
 import torch
 
+from i2izoo.contracts.annotations import part_interface
+from i2izoo.contracts.augmentation import Augmentation
+from i2izoo.contracts.config import schema
+from i2izoo.contracts.entrypoints import Entry
 from i2izoo.contracts.method import Batch, Method
-from i2izoo.contracts.parts import Discriminator
+from i2izoo.contracts.parts import AdversarialLoss, Discriminator
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import listing
 from i2izoo.models.storage import method_config
 from i2izoo.models.translator import Translator
 from i2izoo.nn.random import seeded
 from i2izoo.testing.images import RandomImages
-from i2izoo.testing.subject import Subject, require
+from i2izoo.testing.subject import NotApplicable, Subject, require
+from i2izoo.training.device import outermost
 from i2izoo.training.step import Stepper
 from i2izoo.training.trainer import Trainer
 
@@ -105,6 +111,69 @@ def trains_in_bfloat16(subject: Subject) -> None:
     require(not bad, f"weights that are not finite float32: {listing(bad, 5)}")
 
 
+def discriminators_are_augmented(subject: Subject) -> None:
+    """With each augmentation of its discriminators, and with R1, a method learns; all they see in a step is augmented.
+
+    A discriminator is called, `discriminator(image)`, and never by its `forward`, which is past the augmentation.
+    """
+    judges = _options_of(subject, Discriminator)
+    if not judges:
+        raise NotApplicable("it has no option that is a discriminator")
+    method: Method = subject.build()
+    changes = [_within(method, judges, "augment", _tiny(augment)) for augment in registry("augmentations").entries()]
+    changes.append(_within(method, _options_of(subject, AdversarialLoss), "r1", 1.0))
+    for change in changes:
+        _step(subject.build(**change))
+    seen: list[torch.Tensor] = []
+    for judge in outermost(method, Discriminator):
+        judge.augment, judge.forward = _Blackout(), _spied(judge.forward, seen)
+    _step(method)
+    require(seen, "no discriminator saw an image")
+    plain = sum(image.abs().sum().item() > 0 for image in seen)
+    require(not plain, f"{plain} of {len(seen)} batches that discriminators saw were not augmented")
+
+
+class _Blackout(Augmentation):
+    """Leaves nothing of an image."""
+
+    def forward(self, image: torch.Tensor, condition_channels: int = 0) -> torch.Tensor:
+        return 0 * image
+
+
+def _spied(forward: Callable[[torch.Tensor], Any], seen: list[torch.Tensor]) -> Callable[[torch.Tensor], Any]:
+    def spy(image: torch.Tensor) -> Any:
+        seen.append(image.detach())
+        return forward(image)
+
+    return spy
+
+
+def _options_of(subject: Subject, interface: type) -> list[str]:
+    """The options of a method that are parts behind an interface."""
+    found = {name: part_interface(option.annotation) for name, option in schema(subject.part).items()}
+    return [name for name, kind in found.items() if kind is not None and issubclass(kind, interface)]
+
+
+def _within(method: Method, parts: list[str], option: str, value: Any) -> dict[str, Any]:
+    """Options that give an option to these parts, on top of those that the method has them with."""
+    return {part: {**method.config[part], option: value} for part in parts}
+
+
+def _tiny(augment: Entry) -> dict[str, Any]:
+    """An augmentation at its tiny options."""
+    name = f"{augment.distribution}:{augment.name}"
+    return {"name": name, **(registry("augmentations").get(name).tiny_options or {})}
+
+
+def _step(method: Method) -> None:
+    """The first step, with losses and weights that are finite."""
+    stepper = stepper_of(method)
+    with seeded(0):
+        _check_losses(stepper.run(batches(method, 1)))
+    bad = [name for name, value in method.named_parameters() if not torch.isfinite(value).all()]
+    require(not bad, f"weights that are not finite: {listing(bad, 5)}")
+
+
 def resumes_exactly(subject: Subject) -> None:
     """A run of four steps that is stopped after two and resumed ends, bit for bit, as the uninterrupted one."""
 
@@ -136,4 +205,10 @@ def resumes_exactly(subject: Subject) -> None:
     )
 
 
-RULES = (every_optimizer_learns, what_translates_is_trained, trains_in_bfloat16, resumes_exactly)
+RULES = (
+    every_optimizer_learns,
+    what_translates_is_trained,
+    trains_in_bfloat16,
+    discriminators_are_augmented,
+    resumes_exactly,
+)

@@ -39,8 +39,13 @@ def choose_layout(channels_last: bool | None, device: torch.device) -> torch.mem
 
 def networks(module: nn.Module) -> Iterator[nn.Module]:
     """The outermost generators, discriminators and encoders of a method: what `torch.compile` is worth for."""
+    return outermost(module, Generator, Discriminator, Encoder)
+
+
+def outermost(module: nn.Module, *kinds: type) -> Iterator[nn.Module]:
+    """The parts of these kinds in a module that are in no other of them."""
     for child in module.children():
-        if isinstance(child, (Generator, Discriminator, Encoder)):
+        if isinstance(child, kinds):
             yield child
         else:
-            yield from networks(child)
+            yield from outermost(child, *kinds)

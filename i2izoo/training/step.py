@@ -32,6 +32,7 @@ class Stepper:
     ) -> None:
         self.method, self.autocast, self.scaler, self.max_grad_norm = method, autocast, scaler, max_grad_norm
         self.optimizers = method.optimizers()
+        self.speakers = {name: module for name, module in method.named_modules() if hasattr(module, "training_log")}
         self.parameters = {
             name: [p for group in optimizer.param_groups for p in group["params"]]
             for name, optimizer in self.optimizers.items()
@@ -55,7 +56,8 @@ class Stepper:
             seed: called with the index of each micro-batch before it, to seed the random state.
 
         Returns:
-            The losses by name, averaged over the micro-batches, detached.
+            The losses by name, averaged over the micro-batches, detached; and what modules say of themselves in
+            `training_log()`, by their place in the method: `discriminator.augment.p`.
         """
         logged: dict[str, Tensor] = {}
         stepped = False
@@ -81,6 +83,8 @@ class Stepper:
                         stepped = True
         if stepped:
             self.scaler.update()
+        for owner, module in self.speakers.items():
+            logged |= {f"{owner}.{name}": value for name, value in module.training_log().items()}
         return logged
 
     def _backward(self, update: Update, parts: int) -> None:

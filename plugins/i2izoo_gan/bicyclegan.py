@@ -135,6 +135,7 @@ class BicycleGAN(OneWayMethod):
         for way, weight in (("encoded", gan_weight), ("random", random_gan_weight)):
             judged = seen_channels(in_channels, out_channels, conditional)
             built = self.part("discriminator", in_channels=judged)
+            built.condition_channels = judged - out_channels
             if weight:
                 self.discriminator[way] = built
         self.gan_loss = self.part("gan_loss")

@@ -109,6 +109,7 @@ class CGAN(OneWayMethod):
             )
         judged = seen_channels(in_channels, out_channels, conditional)
         self.discriminator = self.part("discriminator", in_channels=judged)
+        self.discriminator.condition_channels = judged - out_channels
         self.gan_loss = self.part("gan_loss")
         self.reconstruction_loss, self.reconstruction_weight = self.part("reconstruction_loss"), reconstruction_weight
         self.conditional, self.discriminator_steps = conditional, discriminator_steps

@@ -10,8 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2izoo.contracts.parts import eager
 from i2izoo.contracts.ranges import Weight
 from i2izoo.interfaces import AdversarialLoss, ReconstructionLoss
+from i2izoo.nn.slopes import slopes
 
 
 def _total(terms: list[Tensor]) -> Tensor:
@@ -35,7 +37,13 @@ class Vanilla(AdversarialLoss):
 
 
 class LSGAN(AdversarialLoss):
-    """Least squares with codes 0, 1, 1 (Mao et al. 2017, arXiv 1611.04076, eq. 9)."""
+    """Least squares with codes 0, 1, 1 (Mao et al. 2017, arXiv 1611.04076, eq. 9).
+
+    Its best discriminator is p_real / (p_real + p_fake), so an image that is as likely real as generated has 1/2: what
+    0 is to a logit.
+    """
+
+    boundary = 0.5
 
     def discriminator(self, real: list[Tensor], fake: list[Tensor]) -> Tensor:
         return _total(
@@ -51,12 +59,14 @@ class WGANGP(AdversarialLoss):
 
     The score of an image is the mean of its logits for each scale, so the penalty does not grow with the number of
     patches; the norm is taken for each image. Use it with a discriminator without batch norm, trained several steps
-    for each of the generator.
+    for each of the generator. Its scores are compared, not classified: they have no zero, so no `boundary`.
 
     Args:
         penalty_weight: lambda; 0 switches the penalty off (what several public codes do without saying so).
         target: gradient norm that is aimed for.
     """
+
+    boundary = None
 
     def __init__(self, *, penalty_weight: Weight = 10.0, target: Weight = 1.0) -> None:
         super().__init__()
@@ -73,15 +83,9 @@ class WGANGP(AdversarialLoss):
         if not self.penalty_weight:
             return None
         mix = torch.rand(len(real), 1, 1, 1, device=real.device)
-        between = torch.lerp(fake.detach().float(), real.detach().float(), mix).requires_grad_()
-        with torch.autocast(real.device.type, enabled=False):  # a squared norm in half precision over- or underflows
-            scales = discriminator.forward(between)  # past torch.compile, which has no second derivatives
-            total = between.new_zeros(())
-            for logits in scales:
-                score = logits.flatten(1).mean(1).sum()  # images are independent, so one backward serves all
-                (slope,) = torch.autograd.grad(score, between, create_graph=True)
-                total = total + (slope.flatten(1).norm(dim=1) - self.target).square().mean()
-        return self.penalty_weight * total
+        between = torch.lerp(fake.detach().float(), real.detach().float(), mix)
+        norms = [slope.flatten(1).norm(dim=1) for slope in slopes(eager(discriminator), between)]
+        return self.penalty_weight * _total([(norm - self.target).square().mean() for norm in norms])
 
 
 class Hinge(AdversarialLoss):

@@ -98,6 +98,7 @@ class Pix2Pix(OneWayMethod):
         judged = seen_channels(in_channels, out_channels, conditional)
         self.generator = self.part("generator", in_channels=in_channels, out_channels=out_channels)
         self.discriminator = self.part("discriminator", in_channels=judged)
+        self.discriminator.condition_channels = judged - out_channels
         self.gan_loss = self.part("gan_loss")
         self.reconstruction_loss = self.part("reconstruction_loss")
         self.gan_weight, self.reconstruction_weight = gan_weight, reconstruction_weight

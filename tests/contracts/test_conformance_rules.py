@@ -20,6 +20,7 @@ from i2izoo.interfaces import (
     Discriminator,
     Generator,
     Method,
+    Part,
     ReconstructionLoss,
     Update,
 )
@@ -161,7 +162,7 @@ class OneTensor(Discriminator):
         return self.layer(image)  # type: ignore[no-any-return]
 
 
-class _Once(torch.autograd.Function):
+class Once(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, x: Tensor) -> Tensor:
         return x.clone()
@@ -176,7 +177,7 @@ class DerivesOnce(OneTensor):
     """Has no second derivative, as fused attention."""
 
     def forward(self, image: Tensor) -> list[Tensor]:
-        return [self.layer(_Once.apply(image)).square()]
+        return [self.layer(Once.apply(image)).square()]
 
 
 class NotADistance(ReconstructionLoss):
@@ -255,6 +256,19 @@ class GoodMethod(Method):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {"all": torch.optim.Adam(self.parameters(), 1e-3)}
+
+
+class PastAugmentation(GoodMethod):
+    """Shows its discriminator images past the augmentation. Options: discriminator, gan_loss."""
+
+    def __init__(self, *, discriminator: Part[Discriminator] = "patchgan", gan_loss: Part[AdversarialLoss] = "lsgan"):
+        super().__init__()
+        self.discriminator, self.gan_loss = self.part("discriminator", in_channels=3), self.part("gan_loss")
+
+    def training_step(self, batch: Batch) -> Iterator[Update]:
+        fake = self.generator(batch["a"])
+        yield Update("all", self.gan_loss.discriminator_losses(self.discriminator, batch["b"], fake))
+        yield Update("all", {"gan": self.gan_loss.generator(self.discriminator.forward(fake))})
 
 
 class UnknownChannels(GoodMethod):
@@ -580,6 +594,7 @@ BROKEN = [
     ("methods", Lazy, "every_optimizer_learns"),
     ("methods", Partial, "what_translates_is_trained"),
     ("methods", HalfNan, "trains_in_bfloat16"),
+    ("methods", PastAugmentation, "discriminators_are_augmented"),
     ("methods", Counts, "resumes_exactly"),
     ("datasets", OwnCrop, "opens_as_the_trainer_opens_it"),
     ("datasets", OneDomain, "samples_are_images_of_every_domain"),
