@@ -17,6 +17,7 @@ from i2izoo.contracts.ranges import Number, Weight
 from i2izoo.contracts.registry import complete_spec, registry
 from i2izoo.errors import ConfigError, MetricError
 from i2izoo.nn.slopes import slopes
+from i2izoo.nn.spectral import add_spectral_norm
 
 
 class Generator(Configurable, nn.Module, ABC):
@@ -53,6 +54,8 @@ class Discriminator(Configurable, nn.Module, ABC):
     Args:
         augment: an augmentation of all that it sees in training, by real and generated images and in both players'
             updates, as few images ask for: "diffaugment", "ada"; None: it sees images as they are.
+        spectral_norm: divide the weight of each convolution and linear layer by its largest singular value (Miyato et
+            al. 2018, arXiv 1802.05957); beside a norm or in place of it.
 
     Attributes:
         condition_channels: of the first channels of what it sees, which are no image to judge but what the rest is
@@ -62,7 +65,9 @@ class Discriminator(Configurable, nn.Module, ABC):
     min_size: int = 1
     condition_channels: int = 0
 
-    def configure(self, *, augment: Part[Augmentation] | None = None) -> None:
+    def configure(self, *, augment: Part[Augmentation] | None = None, spectral_norm: bool = False) -> None:
+        if spectral_norm:
+            add_spectral_norm(self)
         self.augment = None if augment is None else registry("augmentations").build(augment, Augmentation)
         if augment is not None:
             self.config["augment"] = complete_spec(augment, self.augment)

@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 from torch import nn
 
+from i2izoo.nn.spectral import raw_weight, settle
+
 Init: TypeAlias = Literal["normal", "xavier", "kaiming", "orthogonal"]
 
 
@@ -13,7 +15,7 @@ def init_weights(module: nn.Module, kind: Init = "normal", gain: float = 0.02, z
     """Initialise all convolutions, linear layers and batch norms in place.
 
     `normal` with gain 0.02 is pix2pix and CycleGAN; `xavier` with gain 0.02 is CUT and BicycleGAN. Batch norm gains are
-    N(1, gain).
+    N(1, gain). Of a layer with a spectral norm the weight behind it is drawn.
 
     Args:
         module: searched with all its children.
@@ -23,14 +25,16 @@ def init_weights(module: nn.Module, kind: Init = "normal", gain: float = 0.02, z
     """
     for layer in module.modules():
         if isinstance(layer, (nn.modules.conv._ConvNd, nn.Linear)):
+            weight = raw_weight(layer)
             if kind == "normal":
-                nn.init.normal_(layer.weight, 0.0, gain)
+                nn.init.normal_(weight, 0.0, gain)
             elif kind == "xavier":
-                nn.init.xavier_normal_(layer.weight, gain)
+                nn.init.xavier_normal_(weight, gain)
             elif kind == "kaiming":
-                nn.init.kaiming_normal_(layer.weight, a=0, mode="fan_in")
+                nn.init.kaiming_normal_(weight, a=0, mode="fan_in")
             else:
-                nn.init.orthogonal_(layer.weight, gain)
+                nn.init.orthogonal_(weight, gain)
+            settle(layer)
             if layer.bias is not None and zero_bias:
                 nn.init.zeros_(layer.bias)
         elif isinstance(layer, nn.modules.batchnorm._BatchNorm) and layer.affine:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from i2izoo.contracts.config import schema
+from i2izoo.nn.init import init_weights
 from i2izoo.nn.random import seeded
-from i2izoo.testing.networks import run
-from i2izoo.testing.subject import Subject, inputs, require
+from i2izoo.nn.spectral import raw_weight
+from i2izoo.testing.networks import gap, run
+from i2izoo.testing.subject import NotApplicable, Subject, inputs, require
 
 
 def logits_come_as_a_list(subject: Subject) -> None:
@@ -46,4 +50,36 @@ def has_a_second_derivative(subject: Subject) -> None:
     require(any(p.grad is not None for p in network.parameters()), "no parameter gets a second derivative")
 
 
-RULES = (logits_come_as_a_list, channels_are_an_option, has_a_second_derivative)
+def spectral_norm_bounds_its_layers(subject: Subject) -> None:
+    """With spectral_norm=True no convolution or linear layer's matrix stretches anything, once it is in use.
+
+    What a method's initialisation drew stays behind it, and a state dict brings back weights and singular vectors.
+    """
+    network, fresh = (subject.build(spectral_norm=True, seed=seed) for seed in (0, 1))
+    with seeded(5):
+        init_weights(network, "normal", 0.5)
+    before = {name: raw_weight(layer).clone() for name, layer in _matrices(network)}
+    if not before:
+        raise NotApplicable("it has no convolution and no linear layer")
+    for _ in range(50):
+        network.train()(*inputs(network))
+    for name, layer in _matrices(network):
+        largest = torch.linalg.matrix_norm(layer.weight.detach().flatten(1).double(), 2).item()
+        require(0.99 < largest < 1.01, f"{name}.weight has the largest singular value {largest:.4f}, not 1")
+        require(torch.equal(raw_weight(layer), before[name]), f"a forward pass changed the parameter behind {name}")
+    fresh.load_state_dict(network.state_dict(), strict=True)
+    given = inputs(network)
+    require(gap(run(fresh.eval(), *given), run(network.eval(), *given)) == 0, "the reloaded output differs")
+
+
+def _matrices(network: nn.Module) -> list[tuple[str, Any]]:
+    kinds = (nn.modules.conv._ConvNd, nn.Linear)
+    return [(name, layer) for name, layer in network.named_modules() if isinstance(layer, kinds)]
+
+
+RULES = (
+    logits_come_as_a_list,
+    channels_are_an_option,
+    has_a_second_derivative,
+    spectral_norm_bounds_its_layers,
+)

@@ -24,13 +24,17 @@ FILTERS: dict[str, str] = {"clean": "antialiased bicubic", "legacy": "bilinear w
 
 
 def to_bytes(image: Tensor) -> Tensor:
-    """Values in [-1, 1] to whole numbers from 0 to 255, still float32.
+    """Values in [-1, 1] to whole numbers from 0 to 255, still float32; a gradient goes straight through the rounding.
 
     >>> import torch
     >>> to_bytes(torch.tensor([-1.0, 0.0039, 1.0])).tolist()
     [0.0, 128.0, 255.0]
     """
-    return to_levels(image).round().clamp(0, 255)
+    levels = to_levels(image)
+    rounded = levels.round()
+    if levels.requires_grad:
+        rounded = levels + (rounded - levels).detach()
+    return rounded.clamp(0, 255)
 
 
 def to_levels(image: Tensor) -> Tensor:
