@@ -31,9 +31,9 @@ class WebServer(ThreadingHTTPServer):
         self.asked: list[tuple[str, str | None]] = []
         """File name and wanted range of each request."""
         self.headers: list[dict[str, str]] = []
-        self.paused = threading.Event()
-        self.paused.set()
-        """Cleared, no request is answered."""
+        self.reached, self.answering = threading.Event(), threading.Event()
+        """The first is set by a request; the second, cleared, has all of them wait."""
+        self.answering.set()
 
     @property
     def address(self) -> str:
@@ -50,7 +50,8 @@ class _Handler(BaseHTTPRequestHandler):
         name, wanted = PurePosixPath(self.path).name, self.headers.get("Range")
         self.server.asked.append((name, wanted))
         self.server.headers.append(dict(self.headers))
-        self.server.paused.wait(60)
+        self.server.reached.set()
+        self.server.answering.wait(60)
         body = self.server.files.get(self.path)
         if body is None:
             self.send_error(404)
@@ -75,7 +76,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
         monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
         monkeypatch.setattr("urllib.request._opener", None)  # which has read the environment when it was made
         yield server
-        server.paused.set()
+        server.answering.set()
         server.shutdown()
         thread.join()
         monkeypatch.setattr("urllib.request._opener", None)

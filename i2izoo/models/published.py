@@ -58,8 +58,8 @@ def _convert(published: Published) -> None:
             said = str(error).replace(str(place), place.name)
             raise StorageError(f"what {file.url} sent is no checkpoint, and was removed: {said}") from error
     came = listing(f"{url} (SHA-256 {digest})" for url, digest in sums.items())
-    facts = {**entry.facts, "licence": entry.licence, "notes": [f"Converted by i2izoo from {came}."]}
-    facts["notes"] += _lines(entry.facts.get("notes"))
+    notes = " ".join([f"Converted by i2izoo from {came}.", *_texts(entry.facts.get("notes"))])
+    facts = {**entry.facts, "licence": entry.licence, "notes": notes}
     kind = registry("methods").get(entry.method)
     found = read(kind, states, entry.options)
     method = build(kind, found)
@@ -72,5 +72,5 @@ def _convert(published: Published) -> None:
     published.clear()
 
 
-def _lines(said: Any) -> list[str]:
+def _texts(said: Any) -> list[str]:
     return [] if said is None else [said] if isinstance(said, str) else list(said)

@@ -108,7 +108,7 @@ def test_an_entry_translates_as_the_published_generator(server: WebServer, tmp_p
     provenance = model.config["provenance"]
     assert provenance["licence"] == "BSD-2-Clause"
     assert provenance["citation"].startswith("@")
-    assert any("SHA-256" in note for note in provenance["notes"])
+    assert all(file.url in provenance["notes"] for file in (entry.checkpoints or {}).values())
     assert sum(path.endswith("model.safetensors") for path in cached(tmp_path)) == 1
 
 
