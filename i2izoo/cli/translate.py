@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     from i2izoo.models.translator import load
 
     model = load(args.name, revision=args.revision, device=args.device)
-    if model.method.channels.get(args.to or next(iter(model.directions)), 0) > 4:  # more than a PNG has
+    if model.method.image_channels.get(args.to or next(iter(model.directions)), 0) > 4:  # more than a PNG has
         outputs = plan_outputs(inputs, args.out, args.samples, args.force, ".tif")
     allowed = translation_options(model.method)
     (options,) = parse_options(words, allowed, where=f"translating with {model.name!r}", parser=args.parser)

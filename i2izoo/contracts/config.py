@@ -30,7 +30,7 @@ class _Checked(ABCMeta):
                 f"Allowed: {listing(schema(cls))}."
             )
         part = cast(Any, cls).__new__(cls)
-        full = check_options(cls, options)
+        full = cast(Any, cls).completed(check_options(cls, options))
         # past __setattr__, which torch modules do not allow before their own __init__ has run
         part.__dict__["config"] = {n: v for n, v in full.items() if n in _of_constructor(cls) or v != _default(cls, n)}
         given = copy.deepcopy(full | fixed_options(cls))
@@ -78,6 +78,11 @@ class Configurable(metaclass=_Checked):
     defaults: ClassVar[dict[str, Any]] = {}
     fixed: ClassVar[dict[str, Any]] = {}
     tiny_options: ClassVar[dict[str, Any] | None] = {}
+
+    @classmethod
+    def completed(cls, options: dict[str, Any]) -> dict[str, Any]:
+        """All options, which have been checked, after those that follow from others have been set."""
+        return options
 
     def configure(self) -> None:
         """Called after the constructor, with the options that this method declares: those of an interface.

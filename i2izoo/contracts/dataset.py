@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor
 
 from i2izoo.contracts.config import Configurable
+from i2izoo.contracts.ranges import Palette
 from i2izoo.errors import DataError, listing
 
 GIVEN = MappingProxyType(
     {
         "domains": None, "split": None, "kind": None, "sides": None, "load_size": None, "crop_size": None, "flip": True,
         "channels": None, "seed": 0, "limit": None, "jitter_until": None,
+        "label_maps": None,
     }
 )  # fmt: skip
 """The options that every caller may give a data set, with the values that say nothing; see `Dataset`."""
@@ -35,18 +37,21 @@ class Dataset(Configurable, ABC):
     * flip (bool): mirror half of the training samples;
     * jitter_until (float): share of the training after which images are no longer cropped at random;
     * channels (int or dict[str, int]): of all images, or by domain;
+    * label_maps (dict of palettes by domain): these are label maps, whose colours resizing must not mix;
     * seed (int): of the images of a procedural data set; limit (int): use only the first so many items.
 
     Attributes:
         domains: names of the domains, e.g. `("photo", "label")`.
         kind: "paired" (item i of every domain shows the same thing), "unpaired" or "single" (one domain).
         classes: names of the classes, if its images have labels.
+        palettes: RGB colours of the classes of domains that are label maps, where they are known.
         wraps: the option that says which data set this one is made of, as `open_dataset` takes it; that one is given
             the options which this one does not declare. None: it wraps none.
     """
 
     wraps: ClassVar[str | None] = None
     classes: Sequence[str] = ()
+    palettes: Mapping[str, Palette] = MappingProxyType({})
     domains: tuple[str, ...]
     kind: Literal["paired", "unpaired", "single"]
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from i2izoo.contracts.method import Method
+from i2izoo.contracts.ranges import Palette
 
 
 class Distillation(Method):
@@ -56,6 +57,10 @@ class Distillation(Method):
     @property
     def channels(self) -> dict[str, int]:
         return self.student.channels
+
+    @property
+    def label_maps(self) -> Mapping[str, Palette]:
+        return self.student.label_maps
 
     def size_multiple(self, to: str) -> int:
         return self.student.size_multiple(to)

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from i2izoo.contracts.annotations import PartSpec, part_interface
 from i2izoo.contracts.checkpoints import Checkpoints, build, read
 from i2izoo.contracts.config import Configurable, constructor, function_options
+from i2izoo.contracts.label_maps import palettes_of, with_label_maps
 from i2izoo.contracts.parts import Generator
+from i2izoo.contracts.ranges import Palette
 from i2izoo.contracts.registry import complete_spec, kind_of, registry
 from i2izoo.errors import ConfigError, listing, suggest
 
@@ -102,6 +104,13 @@ class Method(Configurable, nn.Module, ABC):
     `training_step`, `optimizers`, and `translate`, or `generate` where a direction has no source. The trainer owns
     device, precision, accumulation, schedules, EMA, logs and checkpoints; the translator owns images, sizes and seeds.
 
+    Args:
+        label_maps: domains that are label maps, with their palettes, `{"label": [[R, G, B], ...]}`, or with a number of
+            classes that are the grey values 0, 1, ...; training also takes names alone, `["label"]`, and finds the
+            colours in its data. Inside, such a domain has a plane for each class, 1 where a pixel is of it and -1
+            elsewhere, and what is generated counts as scores; outside it is the painted image, of the class with the
+            highest score. Of methods whose `configure` has this option.
+
     Attributes:
         data: what it learns from: "paired", "unpaired" or "single" (one domain).
         recipe: defaults of the trainer's options, as the paper trains: `{"epochs": 100, ...}`.
@@ -163,7 +172,35 @@ class Method(Configurable, nn.Module, ABC):
     @property
     @abstractmethod
     def channels(self) -> dict[str, int]:
-        """Domain -> number of channels of its images (1 grey, 3 RGB, any number for arrays)."""
+        """Domain -> number of channels that the method sees (1 grey, 3 RGB, any number for arrays or classes)."""
+
+    @classmethod
+    def completed(cls, options: dict[str, Any]) -> dict[str, Any]:
+        return with_label_maps(cls.__name__, options)
+
+    @property
+    def label_maps(self) -> Mapping[str, Palette]:
+        """Domains that are label maps -> RGB colours of their classes, 8 bits."""
+        return palettes_of(self.config)
+
+    @property
+    def image_channels(self) -> dict[str, int]:
+        """Domain -> number of channels of its images as users have them: those of the paint of label maps."""
+        from i2izoo.nn.label_maps import is_grey
+
+        return {**self.channels, **{domain: 1 if is_grey(p) else 3 for domain, p in self.label_maps.items()}}
+
+    def inside(self, image: Tensor, domain: str) -> Tensor:
+        """Images of a domain, N x C x H x W in [-1, 1], as the method has them: label maps as planes of classes."""
+        from i2izoo.nn.label_maps import to_planes
+
+        return to_planes(image, self.label_maps[domain]) if domain in self.label_maps else image
+
+    def outside(self, output: Tensor, domain: str) -> Tensor:
+        """What the method gives for a domain, N x C x H x W, as users have it: scores of classes as paint."""
+        from i2izoo.nn.label_maps import paint
+
+        return paint(output, self.label_maps[domain]) if domain in self.label_maps else output
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from i2izoo.contracts.label_maps import LabelMaps
 from i2izoo.contracts.method import Method
 from i2izoo.errors import ConfigError
 
@@ -25,6 +26,9 @@ class OneWayMethod(Method):
 
     source: str
     target: str
+
+    def configure(self, *, label_maps: LabelMaps = {}) -> None:
+        """Take the option of `Method`; its palettes are in `self.label_maps` before the constructor runs."""
 
     def set_domains(self, domains: list[str]) -> None:
         """Take source and target.

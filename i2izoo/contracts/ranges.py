@@ -125,5 +125,8 @@ Guidance: TypeAlias = Annotated[float, Range(-1000, 1000)]
 Timesteps: TypeAlias = Annotated[int, Range(1, 1_000_000)]
 """Noise levels of a diffusion model."""
 
+Palette: TypeAlias = Annotated[list[Annotated[list[Annotated[int, Range(0, 255)]], Items(3)]], Items(2, 4096)]
+"""RGB colours in 8 bits, one for each class of a label map."""
+
 Bytes: TypeAlias = Annotated[int, Range(0, 10**15)]
 """Memory."""

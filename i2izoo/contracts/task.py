@@ -24,6 +24,9 @@ class BaseInTask(OneWayMethod):
     inference_parts = ("base",)
     samples: bool  # type: ignore[misc]  # the base's
 
+    def configure(self) -> None:  # type: ignore[override]
+        """Take no label maps: the task says what the base sees."""
+
     def build(self, base: PartSpec, domains: list[str], in_channels: int, out_channels: int = 3) -> None:
         """Build the base, which sees `in_channels` of the source and makes `out_channels`: red, green and blue.
 

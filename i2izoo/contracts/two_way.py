@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from i2izoo.contracts.label_maps import LabelMaps
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.one_way import two_domains
 from i2izoo.errors import ConfigError
@@ -17,6 +18,9 @@ class TwoWayMethod(Method):
 
     x: str
     y: str
+
+    def configure(self, *, label_maps: LabelMaps = {}) -> None:
+        """Take the option of `Method`; its palettes are in `self.label_maps` before the constructor runs."""
 
     def set_domains(self, domains: list[str], channels: list[int]) -> None:
         """Take the domains.

@@ -17,10 +17,18 @@ from i2izoo.errors import ImageError
 from i2izoo.images.reading import to_tensor
 from i2izoo.images.types import ImageSource
 from i2izoo.images.writing import resize
+from i2izoo.nn.label_maps import Colours, colours_of, nearest_classes, to_classes, tolerance_of
 
 Half: TypeAlias = Literal["left", "right"] | None
 Pixels: TypeAlias = NDArray[Any]
 """C x H x W: uint8 in 0 .. 255, or float32 in [-1, 1] for images that 8 bits do not hold."""
+
+
+LABEL_MAP = 0.25
+"""Share of the pixels of a label map that have the colour of a class, at least: of JPEG maps of 64 x 64 it is half."""
+
+_Map: TypeAlias = tuple[tuple[int, ...], ...] | None
+_Key: TypeAlias = tuple[Path, Half, int | None, int | None, _Map]
 
 
 class ImageCache:
@@ -33,31 +41,40 @@ class ImageCache:
     def __init__(self, budget: int | None = None) -> None:
         self.budget = available_memory() // 4 if budget is None else budget
         self.used = 0
-        self._kept: dict[tuple[Path, Half, int | None, int | None], Pixels] = {}
-        self._last: tuple[tuple[Path, int | None, int | None], dict[Half, Pixels]] | None = None
+        self._kept: dict[_Key, Pixels] = {}
+        self._last: tuple[tuple[Path, int | None, int | None, _Map], dict[Half, Pixels]] | None = None
         self._lock = threading.Lock()
 
-    def get(self, path: Path, half: Half, size: int | None, channels: int | None) -> Pixels:
-        """An image or its half, resized (bicubic) to size x size.
+    def get(
+        self, path: Path, half: Half, size: int | None, channels: int | None, palette: Colours | None = None
+    ) -> Pixels:
+        """An image or its half, resized to size x size: bicubic, or to the nearest pixel of a label map, cleaned first.
+
+        Args:
+            palette: the colours of a label map, of which every pixel gets one; None: it is none.
 
         Raises:
             ImageError: it cannot be read; the message names the file.
         """
-        found = self._kept.get((path, half, size, channels))
+        as_map = None if palette is None else tuple(map(tuple, palette))
+        found = self._kept.get((path, half, size, channels, as_map))
         if found is not None:
             return found
         last = self._last
-        if last is not None and last[0] == (path, size, channels) and half in last[1]:
+        if last is not None and last[0] == (path, size, channels, as_map) and half in last[1]:
             return last[1][half]
         image = read_grey(path) if channels == 1 else to_tensor(path, channels)
         # decoding is what costs: a side-by-side image leaves both its halves, the last one beyond the budget, too
-        arrays = {h: prepare(take_half(image, h, size is not None, path), size) for h in halves(half)}
-        self._last = ((path, size, channels), arrays) if half is not None else None
+        parts = {h: take_half(image, h, size is not None, path) for h in halves(half)}
+        if palette is not None:
+            _check_label_map(parts[half], palette, path)
+        arrays = {h: prepare(part, size, palette) for h, part in parts.items()}
+        self._last = ((path, size, channels, as_map), arrays) if half is not None else None
         for side, array in arrays.items():
-            self._keep((path, side, size, channels), array)
+            self._keep((path, side, size, channels, as_map), array)
         return arrays[half]
 
-    def _keep(self, key: tuple[Path, Half, int | None, int | None], array: Pixels) -> None:
+    def _keep(self, key: _Key, array: Pixels) -> None:
         with self._lock:
             if key not in self._kept and self.used + array.nbytes <= self.budget:
                 self._kept[key] = array
@@ -89,8 +106,15 @@ def take_half(image: Tensor, half: Half, resized: bool = True, path: Path | None
     return image[..., width:] if resized else image[..., image.shape[-1] - width :]
 
 
-def prepare(image: Tensor, size: int | None) -> Pixels:
-    """Resize C x H x W in [-1, 1] to C x size x size, in 8 bits where the image has no more than that."""
+def prepare(image: Tensor, size: int | None, palette: Colours | None = None) -> Pixels:
+    """Resize C x H x W in [-1, 1] to C x size x size, in 8 bits where the image has no more than that.
+
+    A label map gets the colours of its palette first, and no mixtures of them by resizing.
+    """
+    if palette is not None:
+        image = colours_of(to_classes(image[None], palette), palette)[0]
+        image = image if size is None else resize(image, (size, size), "nearest")
+        size = None
     planes = _eight_bits(image)
     if planes is None:
         array = image if size is None else resize(image, (size, size))
@@ -99,6 +123,16 @@ def prepare(image: Tensor, size: int | None) -> Pixels:
         return np.ascontiguousarray(planes)
     # Pillow rounds to 8 bits, as the pix2pix code does
     return np.stack([np.asarray(resize(Image.fromarray(p), (size, size))) for p in planes])
+
+
+def _check_label_map(image: Tensor, palette: Colours, path: Path) -> None:
+    _, sure = nearest_classes(image[None], palette, tolerance_of(palette))
+    if (share := sure.float().mean().item()) < LABEL_MAP:
+        raise ImageError(
+            f"image {str(path)!r} is no label map in the palette that is given: {share:.0%} of its pixels have one of "
+            f"the {len(palette)} colours, the first of which is {list(palette[0])}; name the domain that is one, or "
+            "give its palette."
+        )
 
 
 def read_grey(source: ImageSource) -> Tensor:

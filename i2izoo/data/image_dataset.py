@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from i2izoo.contracts.config import check_options
-from i2izoo.contracts.ranges import Bytes, Channels, Number, Share, Side
+from i2izoo.contracts.ranges import Bytes, Channels, Number, Palette, Share, Side
 from i2izoo.data.cache import ImageCache, Pixels
 from i2izoo.data.jittered import JitteredDataset, check_sizes
 from i2izoo.data.layout import find_layout
 from i2izoo.errors import DataError, listing
 
-READING = {"load_size", "crop_size", "flip", "jitter_until", "channels", "cache_bytes"}
+READING = {"load_size", "crop_size", "flip", "jitter_until", "channels", "label_maps", "cache_bytes"}
 """The options that say how images are read, and not which."""
 
 
@@ -31,6 +32,8 @@ class ImageDataset(JitteredDataset):
         flip: flip half of the training samples.
         jitter_until: share of the training after which images are resized to crop_size and no longer cropped.
         channels: 1 or 3 for all, or by domain; None keeps what each file has.
+        label_maps: domains that are label maps, with their palettes: cleaned of what JPEG mixes, and resized to the
+            nearest pixel.
         limit: use only the first `limit` items.
         cache_bytes: memory for decoded images; None: a quarter of what is available, 0: none.
 
@@ -51,6 +54,7 @@ class ImageDataset(JitteredDataset):
         flip: bool = True,
         jitter_until: Share | None = None,
         channels: Channels | dict[str, Channels] | None = None,
+        label_maps: dict[str, Palette] | None = None,
         limit: Number | None = None,
         cache_bytes: Bytes | None = None,
     ) -> None:
@@ -70,7 +74,7 @@ class ImageDataset(JitteredDataset):
         self.classes = layout.classes
         self._labels = None if layout.labels is None else [self.classes.index(name) for name in layout.labels[:limit]]
         self._texts = None if layout.texts is None else layout.texts[:limit]
-        self._read_as(load_size, crop_size, flip, jitter_until, channels, cache_bytes)
+        self._read_as(load_size, crop_size, flip, jitter_until, channels, label_maps, cache_bytes)
 
     def _read_as(
         self,
@@ -79,13 +83,16 @@ class ImageDataset(JitteredDataset):
         flip: bool,
         jitter_until: float | None,
         channels: int | dict[str, int] | None,
+        label_maps: Mapping[str, Palette] | None,
         cache_bytes: int | None,
     ) -> None:
         check_sizes(load_size, crop_size)
         self.load_size, self.crop_size, self.flip, self.jitter_until = load_size, crop_size, flip, jitter_until
         self._channels = channels if isinstance(channels, dict) else dict.fromkeys(self.domains, channels)
-        if unknown := set(self._channels) - set(self.domains):
-            raise DataError(f"channels= names {listing(sorted(unknown))}; the domains are {listing(self.domains)}.")
+        self._palettes = label_maps or {}
+        for option, named in (("channels", self._channels), ("label_maps", self._palettes)):
+            if unknown := set(named) - set(self.domains):
+                raise DataError(f"{option}= names {listing(sorted(unknown))}; the domains are {listing(self.domains)}.")
         self._cache = ImageCache(cache_bytes)
 
     def with_options(self, **changes: Any) -> Self:
@@ -102,7 +109,7 @@ class ImageDataset(JitteredDataset):
 
     def pixels(self, domain: str, index: int, size: int | None) -> Pixels:
         path, half = self.images[domain][index]
-        return self._cache.get(path, half, size, self._channels.get(domain))
+        return self._cache.get(path, half, size, self._channels.get(domain), self._palettes.get(domain))
 
     def place(self, domain: str, index: int) -> str:
         return str(self.images[domain][index].path)

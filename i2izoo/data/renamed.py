@@ -8,6 +8,7 @@ from typing import Any, Self
 from torch import Tensor
 
 from i2izoo.contracts.dataset import Dataset
+from i2izoo.contracts.ranges import Palette
 from i2izoo.errors import ConfigError, DataError, listing, suggest
 
 
@@ -69,6 +70,10 @@ class RenamedDataset(Dataset):
         return self.data.text(index)
 
     @property
+    def palettes(self) -> Mapping[str, Palette]:  # type: ignore[override]
+        return {self.names.get(domain, domain): palette for domain, palette in self.data.palettes.items()}
+
+    @property
     def classes(self) -> Sequence[str]:  # type: ignore[override]
         return self.data.classes
 
@@ -98,8 +103,9 @@ def in_other_names(options: Mapping[str, Any], names: Mapping[str, str]) -> dict
     found = dict(options)
     if isinstance(domains := found.get("domains"), (list, tuple)):
         found["domains"] = [names.get(domain, domain) for domain in domains]
-    if isinstance(channels := found.get("channels"), Mapping):
-        found["channels"] = {names.get(domain, domain): count for domain, count in channels.items()}
+    for option in ("channels", "label_maps"):
+        if isinstance(by_domain := found.get(option), Mapping):
+            found[option] = {names.get(domain, domain): value for domain, value in by_domain.items()}
     return found
 
 

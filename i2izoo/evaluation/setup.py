@@ -85,7 +85,7 @@ def set_up(
         assert translator is not None  # for the type checker
         made = size or translator.native_size or opened.data.sample(0, None)[to].shape[-2:]
         size = list(made)
-    channels = None if translator is None else translator.method.channels[to]
+    channels = None if translator is None else translator.method.image_channels[to]
     cases = Cases(opened.data, source, to, channels=channels, size=size, filter=asked["filter"], limit=limit)
     if not len(cases):
         raise EvaluationError("the data has no images to translate.")

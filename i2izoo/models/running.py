@@ -16,6 +16,7 @@ from i2izoo.images.batching import Item, Row
 from i2izoo.images.reading import read
 from i2izoo.images.writing import give_back, resize
 from i2izoo.models.options import PerImage, stacked
+from i2izoo.nn.label_maps import Colours, colours_of, to_classes
 from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.random import derive_seed
 
@@ -37,6 +38,7 @@ def read_items(
     size: tuple[int, int] | None = None,
     depth: Literal[8, 16] | None = None,
     check: Callable[[Tensor], None] = lambda image: None,
+    palette: Colours | None = None,
 ) -> Iterator[Item]:
     """The images with the options of each, as they are asked for.
 
@@ -45,6 +47,7 @@ def read_items(
         size: height and width that images are resized to, and with them the options of their size.
         depth: bits of each channel of what comes back; None: those of the image.
         check: is shown each image that is translated at its own size.
+        palette: of label maps, whose colours resizing must not mix; None: they are none.
         tolerant: an image that cannot be read is an item with its error, and does not end the others.
     """
     alone = isinstance(sources, list) and len(sources) == 1
@@ -55,15 +58,15 @@ def read_items(
             item = Item(index, source, image, form.with_depth(depth), options=own)
             if size is None:
                 check(image)
-            yield item if size is None else resized(item, size)
+            yield item if size is None else resized(item, size, palette)
         except ImageError as error:
             if not tolerant:
                 raise
             yield Item(index, source, error=error)
 
 
-def resized(item: Item, size: tuple[int, int]) -> Item:
-    """An item at another size; a mask, which has one channel, takes the nearest pixel."""
+def resized(item: Item, size: tuple[int, int], palette: Colours | None = None) -> Item:
+    """An item at another size; a label map, and a mask, which has one channel, takes the nearest pixel."""
     before = item.image.shape[-2:]
     options = {
         name: resize(value, size, "nearest" if len(value) == 1 else "bicubic")
@@ -72,7 +75,10 @@ def resized(item: Item, size: tuple[int, int]) -> Item:
         for name, value in item.options.items()
     }
     scaled = (size[0] / before[0], size[1] / before[1])
-    return replace(item, image=resize(item.image, size), options=options, scaled=scaled)
+    image, filter = item.image, "bicubic"
+    if palette is not None:
+        image, filter = colours_of(to_classes(image[None], palette), palette)[0], "nearest"
+    return replace(item, image=resize(image, size, filter), options=options, scaled=scaled)
 
 
 def run(method: Method, rows: list[Row], to: str, seed: int, options: Mapping[str, Any]) -> list[Any]:
@@ -85,8 +91,10 @@ def run(method: Method, rows: list[Row], to: str, seed: int, options: Mapping[st
         ImageError: the memory does not hold them, or a result has no such form.
     """
     device, dtype = device_of(method), dtype_of(method)
-    image = torch.stack([p.image.to(device, dtype) for p, _ in rows])
+    image = torch.stack([p.image.to(device) for p, _ in rows])
     own = {k: stacked([p.options[k] for p, _ in rows], device, dtype) for k in rows[0][0].options}
+    if method.image_channels[to] == 3:  # a style, a start: images of the target domain; a mask has one channel
+        own |= {k: method.inside(v, to) for k, v in own.items() if isinstance(v, Tensor) and v.shape[1:2] == (3,)}
     seeds = [derive_seed(seed, p.index, j) for p, j in rows]
     try:
         with modes_kept(method), torch.inference_mode():
@@ -95,6 +103,7 @@ def run(method: Method, rows: list[Row], to: str, seed: int, options: Mapping[st
                 size = (image.shape[-2], image.shape[-1])
                 output = method.generate_at(size, to=to, seeds=seeds, **options, **own)
             else:
+                image = method.inside(image, str(method.directions[to])).to(dtype)
                 output = method(image, to=to, seeds=seeds, **options, **own)
     except RuntimeError as error:
         if isinstance(error, I2IZooError) or "memory" not in str(error):
@@ -104,8 +113,10 @@ def run(method: Method, rows: list[Row], to: str, seed: int, options: Mapping[st
             f"{len(rows)} of {pixels} pixels, the first {_name(rows[0][0])}, do not fit into the memory of "
             f"{device}; use a smaller batch_size or image, or another device."
         ) from error
-    output = output.float().cpu()  # and cloned: what leaves inference mode must serve in autograd, too
-    return [_give_back(row.clone(), p, method.resampling) for row, (p, _) in zip(output, rows, strict=True)]
+    output = method.outside(output.float(), to).cpu()
+    resampling = "nearest" if to in method.label_maps else method.resampling
+    # cloned: what leaves inference mode must serve in autograd, too
+    return [_give_back(row.clone(), p, resampling) for row, (p, _) in zip(output, rows, strict=True)]
 
 
 def _name(item: Item) -> str:

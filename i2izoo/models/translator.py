@@ -226,10 +226,11 @@ class Translator(Generating):
         if samples is not None and not self.method.samples:
             raise ConfigError(f"method {self.name!r} has one answer for each image; leave samples out.")
         check_depth(depth)
-        channels = self.method.channels[str(self.directions[target])]
+        source = str(self.directions[target])
+        channels = self.method.image_channels[source]
         items = read_items(
             sources, channels, each, tolerant=on_error == "give", size=None if size is None else sides(size),
-            depth=depth, check=self._say_if_far_larger,
+            depth=depth, check=self._say_if_far_larger, palette=self.method.label_maps.get(source),
         )  # fmt: skip
         done = in_batches(items, samples or 1, batch_size, lambda rows: run(self.method, rows, target, seed, plain))
         results = tracked(done, sources) if progress else done
@@ -252,4 +253,4 @@ class Translator(Generating):
 
     def read(self, image: Any, domain: str) -> Tensor:
         """An image as the method sees those of a domain: C x H x W, float32, in [-1, 1]."""
-        return read(image, self.method.channels[domain])[0]
+        return read(image, self.method.image_channels[domain])[0]

@@ -174,7 +174,7 @@ def _without_data(recipe: Recipe, stage: Stage) -> Iterator[str]:
     if "domains" not in missing_options(recipe.kind, options):  # which the data has
         model = create(recipe.method, **options)
         if side := o.crop_size:
-            images = {d: torch.empty(1, c, side, side) for d, c in model.method.channels.items()}
+            images = {d: torch.empty(1, c, side, side) for d, c in model.method.image_channels.items()}
             check_images(model.method, model.name, images)
     yield f"{stage.name or 'training'}: {recipe.method}"
     yield "  data: not looked at, as it is not on this machine; say where it is with data= (--data PATH)"

@@ -15,7 +15,9 @@ from i2izoo.contracts.parts import Discriminator
 from i2izoo.contracts.registry import registry
 from i2izoo.data.domains import choose_domains
 from i2izoo.data.open import open_dataset, with_task_dataset
-from i2izoo.errors import ConfigError, listing
+from i2izoo.data.palettes import palettes_in
+from i2izoo.data.renamed import RenamedDataset
+from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.models.building import build_without_memory
 from i2izoo.models.translator import Translator, create
 from i2izoo.nn.random import derive_seed, seeded
@@ -78,9 +80,20 @@ def with_domains(method: PartSpec, data: Any, given: Mapping[str, Any], to: str 
         options = TrainingOptions.of(kind.recipe, given)
         data = _open(data, given, options, learns_from, wanted)
         spec["domains"] = choose_domains(data, to, wanted)
+        if isinstance(named := spec.get("label_maps"), list):
+            spec["label_maps"] = palettes_in(data, _of_domains(named, spec["domains"]))
     elif to:
         raise ConfigError(f"method {spec['name']!r} has no domains to choose; leave --to out.")
     return spec, data
+
+
+def _of_domains(named: list[Any], domains: list[str]) -> list[str]:
+    for name in named:
+        if name not in domains:
+            raise ConfigError(
+                f"label_maps names {name!r}{suggest(str(name), domains) or ';'} the domains are {domains}."
+            )
+    return named
 
 
 def fitted(
@@ -102,10 +115,12 @@ def fitted(
     if as_it_is and (late := [name for name in SAID if name in given]):
         raise ConfigError(f"{listing(late)} cannot change a dataset that is already open; give them to it.")
     data = with_task_dataset(method.dataset, data)
+    seen = {"channels": method.image_channels, "label_maps": dict(method.label_maps) or None}
     if not isinstance(data, Dataset):
-        data = _open(data, given, options, method.data, list(method.domains), channels=method.channels)
-    elif not as_it_is and "channels" in schema(type(data)):  # it was opened before there was a method
-        data = data.with_options(channels=method.channels)
+        data = _open(data, given, options, method.data, list(method.domains), seen)
+    elif not as_it_is:  # it was opened before there was a method
+        has = schema(type(data.data if isinstance(data, RenamedDataset) else data))
+        data = data.with_options(**{name: value for name, value in seen.items() if name in has})
     check_methods(data)
     if lacking := set(method.domains) - set(data.domains):
         raise ConfigError(
@@ -130,10 +145,10 @@ def check_images(method: Method, name: str, images: Mapping[str, torch.Tensor]) 
     multiple, least = training_sides(method)
     for domain in method.domains:
         channels, height, width = images[domain].shape[1:]
-        if channels != method.channels[domain]:
+        if channels != (wanted := method.image_channels[domain]):
             raise ConfigError(
-                f"{name} learns from images of {domain!r} with {method.channels[domain]} channels, and the data's have "
-                f"{channels}; create the model, or open the data, with others."
+                f"{name} learns from images of {domain!r} with {wanted} channels, and the data's have {channels}; "
+                "create the model, or open the data, with others."
             )
         if height % multiple or width % multiple or min(height, width) < least:
             raise ConfigError(
@@ -155,13 +170,13 @@ def _open(
     options: TrainingOptions,
     kind: str,
     domains: list[str] | None,
-    channels: Mapping[str, int] | None = None,
+    seen: Mapping[str, Any] = {},
 ) -> Dataset:
     """What the user asked for has to be; what the method's recipe wants is for data that has such options."""
     named = kind == "single" or len(domains or ()) > 2  # which the data cannot know
     wanted = {
         **{name: getattr(options, name) for name in SAID}, "jitter_until": options.jitter_share,
-        "split": options.split or "train", "kind": kind, "domains": domains if named else None, "channels": channels,
+        "split": options.split or "train", "kind": kind, "domains": domains if named else None, **seen,
     }  # fmt: skip
     asked = {name: wanted[name] for name in SAID if given.get(name) is not None}
     return open_dataset(data, **asked, defaults={n: v for n, v in wanted.items() if v is not None})

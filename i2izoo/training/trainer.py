@@ -234,7 +234,10 @@ class Trainer:
             check_images(self.method, self.name, batch.images)
             height, width = next(iter(batch.images.values())).shape[-2:]
             self._trained_at = (height, width)
-            images = {d: image.to(self.device, memory_format=self.layout) for d, image in batch.images.items()}
+            images = {
+                d: self.method.inside(image.to(self.device), d).to(memory_format=self.layout)
+                for d, image in batch.images.items()
+            }
             extras = {name: tensor.to(self.device) for name, tensor in batch.extras.items()}
             labels = None if batch.labels is None else batch.labels.to(self.device)
             progress = self.schedule.progress(self.step)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.label_maps import LabelMaps
 from i2izoo.contracts.ranges import Guidance, Number, Range, Share
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Image, Latent, Method, ReconstructionLoss, Update
@@ -52,6 +53,9 @@ class Diffusion(Method):
     sampling_eta: float = 0.0
     learning_rate: float
     weight_decay: float
+
+    def configure(self, *, label_maps: LabelMaps = {}) -> None:
+        """Take the option of `Method`; its palettes are in `self.label_maps` before the constructor runs."""
 
     @property
     def directions(self) -> Mapping[str, str | None]:

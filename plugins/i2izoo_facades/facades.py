@@ -7,12 +7,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from i2izoo.contracts.ranges import Bytes, Channels, Number, Share, Side
+from i2izoo.contracts.ranges import Bytes, Channels, Number, Palette, Share, Side
 from i2izoo.data.folders import images_in
 from i2izoo.data.image_dataset import ImageDataset
 from i2izoo.errors import DataError
 from i2izoo.files.download import cache_folder, download, extract_tar
 from i2izoo.files.writing import write_text
+from i2izoo_facades.plan import PALETTES
 
 URL = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/facades.tar.gz"
 SIZE = 30_168_306
@@ -35,12 +36,13 @@ class Facades(ImageDataset):
         split: which of them.
         sha256: checksum that a downloaded archive must have.
         domains: "photo" and "label", in the order wanted; one of them of kind "single".
-        kind, load_size, crop_size, flip, jitter_until, channels, limit, cache_bytes: see `ImageDataset`.
+        kind, load_size, crop_size, flip, jitter_until, channels, label_maps, limit, cache_bytes: see `ImageDataset`.
 
     Raises:
         DataError: the folder is not there or cannot be downloaded; a partial download is kept and taken up.
     """
 
+    palettes = PALETTES
     tiny_options: ClassVar[dict[str, Any] | None] = None
 
     def __init__(
@@ -56,6 +58,7 @@ class Facades(ImageDataset):
         flip: bool = True,
         jitter_until: Share | None = None,
         channels: Channels | dict[str, Channels] | None = None,
+        label_maps: dict[str, Palette] | None = None,
         limit: Number | None = None,
         cache_bytes: Bytes | None = None,
     ) -> None:
@@ -71,6 +74,7 @@ class Facades(ImageDataset):
             flip=flip,
             jitter_until=jitter_until,
             channels=channels,
+            label_maps=label_maps,
             limit=limit,
             cache_bytes=cache_bytes,
         )

@@ -24,6 +24,9 @@ PALETTE: dict[str, tuple[int, int, int]] = {
 """Element -> colour in label maps: the twelve classes of the CMP Facade Database (Tylecek and Sara, GCPR 2013), in the
 colours of the pix2pix data."""
 
+PALETTES = {"label": [list(colour) for colour in PALETTE.values()]}
+"""Palettes of the domains of facades that are label maps."""
+
 
 class Element(NamedTuple):
     """A rectangle of one class; coordinates are shares of the image's side, y downwards."""

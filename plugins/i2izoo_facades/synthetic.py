@@ -12,7 +12,7 @@ from i2izoo.contracts.ranges import Bytes, Channels, Number, Seed, Share, Side
 from i2izoo.data.cache import Pixels, available_memory, prepare, read_grey
 from i2izoo.data.jittered import JitteredDataset, check_sizes
 from i2izoo.errors import DataError, listing
-from i2izoo_facades.plan import draw_plan
+from i2izoo_facades.plan import PALETTES, draw_plan
 from i2izoo_facades.render import render_label, render_photo
 
 OFFSETS = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -42,6 +42,7 @@ class SyntheticFacades(JitteredDataset):
     (('label', 'photo'), 8, torch.Size([3, 64, 64]))
     """
 
+    palettes = PALETTES
     tiny_options: ClassVar[dict[str, Any]] = {"count": 4, "size": 32}
 
     def __init__(

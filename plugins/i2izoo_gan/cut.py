@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from i2izoo.contracts.checkpoints import Checkpoints
@@ -32,7 +33,8 @@ class CUT(OneWayMethod):
 
     Args:
         domains: source and target, by the names that the data gives them.
-        channels: channels of the images of both; the generator encodes its own output too, so they are equal.
+        channels: channels of the images of both; the generator encodes its own output too, so they are equal. A label
+            map has one for each class instead, and the domain that has fewer then comes with empty ones beside its own.
         generator: any generator with a method `features(image, names)`; the paper's is an anti-aliased ResNet.
         discriminator: any discriminator, unconditional; the paper's is an anti-aliased PatchGAN.
         gan_loss: any adversarial loss; the paper's is "lsgan".
@@ -102,9 +104,11 @@ class CUT(OneWayMethod):
             raise ConfigError(f"CUT compares features of one or more different layers; found {layers}.")
         if not (gan_weight or nce_weight or identity_weight):
             raise ConfigError("gan_weight, nce_weight and identity_weight are all 0: there is nothing to learn from.")
-        self.generator = self.part("generator", in_channels=channels, out_channels=channels)
-        self.discriminator = self.part("discriminator", in_channels=channels)
-        self.sampler = PatchSampler(_feature_channels(self.generator, layers, channels), projection)
+        self.seen = max(self.channels.values())
+        made = self.channels[self.target]
+        self.generator = self.part("generator", in_channels=self.seen, out_channels=made)
+        self.discriminator = self.part("discriminator", in_channels=made)
+        self.sampler = PatchSampler(_feature_channels(self.generator, layers, self.seen), projection)
         self.gan_loss = self.part("gan_loss")
         self.gan_weight, self.nce_weight, self.identity_weight = gan_weight, nce_weight, identity_weight
         self.flip_equivariance, self.discriminator_steps = flip_equivariance, discriminator_steps
@@ -115,7 +119,12 @@ class CUT(OneWayMethod):
 
     @property
     def channels(self) -> dict[str, int]:
-        return dict.fromkeys((self.source, self.target), self.config["channels"])
+        maps = self.label_maps
+        return {d: len(maps[d]) if d in maps else self.config["channels"] for d in (self.source, self.target)}
+
+    def encoder_input(self, image: Tensor) -> Tensor:
+        """Images of either domain, with as many channels as the generator sees."""
+        return F.pad(image, (0, 0, 0, 0, 0, self.seen - image.shape[1]))
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         D = self.discriminator
@@ -142,17 +151,17 @@ class CUT(OneWayMethod):
 
     def _translated(self, images: list[Tensor], mirrored: bool) -> list[Tensor]:
         """G of each: in one batch, if they are of one size, so that a batch norm sees all, as in the authors' code."""
-        images = [image.flip(3) if mirrored else image for image in images]
+        images = [self.encoder_input(image.flip(3) if mirrored else image) for image in images]
         if len({image.shape[1:] for image in images}) > 1:
             return [self.generator(image) for image in images]
         return list(self.generator(torch.cat(images)).split([len(image) for image in images]))
 
     def _patch_nce(self, translation: Tensor, source: Tensor, mirrored: bool) -> Tensor:
         """L_PatchNCE (eq. 4): the mean over layers and positions, a scalar."""
-        encoded = self.generator.features(translation, self.layers)
+        encoded = self.generator.features(self.encoder_input(translation), self.layers)
         queries = [encoded[name].flip(3) if mirrored else encoded[name] for name in self.layers]
         with torch.no_grad():
-            encoded = self.generator.features(source, self.layers)
+            encoded = self.generator.features(self.encoder_input(source), self.layers)
             keys = [encoded[name] for name in self.layers]
             positions = random_positions(keys, self.patches)
             keys = self.sampler(keys, positions)
@@ -177,7 +186,7 @@ class CUT(OneWayMethod):
 
     def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
         """N x C x H x W of the source to the target."""
-        return self.generator(image)
+        return self.generator(self.encoder_input(image))
 
     @classmethod
     def checkpoint_roles(cls, options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ from typing import Annotated, Any, ClassVar
 import torch
 from torch import Tensor
 
-from i2izoo.contracts.ranges import Range
+from i2izoo.contracts.label_maps import check_palette
+from i2izoo.contracts.ranges import Palette, Range
 from i2izoo.errors import MetricError
 from i2izoo.interfaces import Metric, Score
 from i2izoo_metrics.confusion import confusion_matrix, measures, scores
-from i2izoo_metrics.palette import CMP, IGNORED, NO_LABEL_MAP, Palette, check_palette, to_classes
+from i2izoo_metrics.palette import CMP, IGNORED, NO_LABEL_MAP, to_classes
 
 
 class LabelScore(Metric):

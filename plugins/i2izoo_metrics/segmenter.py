@@ -14,14 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from i2izoo.contracts.label_maps import check_palette
 from i2izoo.contracts.one_way import OneWayMethod
-from i2izoo.contracts.ranges import Betas, Channels, Gain, Range, Rate
+from i2izoo.contracts.ranges import Betas, Channels, Gain, Palette, Range, Rate
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Part, Update
 from i2izoo.nn.init import Init, init_weights
+from i2izoo.nn.label_maps import colours_of
 from i2izoo.nn.optim import adam
 from i2izoo.nn.padding import pad_to_valid
-from i2izoo_metrics.palette import CMP, IGNORED, Palette, check_palette, to_classes, to_colours
+from i2izoo_metrics.palette import CMP, IGNORED, to_classes
 
 
 class Segmenter(OneWayMethod):
@@ -90,6 +92,9 @@ class Segmenter(OneWayMethod):
         self.head = nn.Conv2d(features, len(palette), 1)
         init_weights(self, init, init_gain)
 
+    def configure(self) -> None:  # type: ignore[override]
+        """Take no label maps: the target is one, in the segmenter's own palette."""
+
     @property
     def channels(self) -> dict[str, int]:
         return {self.source: self.config["in_channels"], self.target: 3}
@@ -114,7 +119,8 @@ class Segmenter(OneWayMethod):
 
     def translate(self, image: Tensor, *, to: str, seeds: list[int]) -> Tensor:
         """N x in x H x W to label maps N x 3 x H x W: every pixel has exactly one of the palette's colours."""
-        return to_colours(self.logits(image).argmax(dim=1), self.palette).to(image.dtype)
+        painted = colours_of(self.logits(image).argmax(dim=1), self.palette)
+        return painted.expand(-1, 3, -1, -1).to(image.dtype)
 
     def classify(self, photo: Tensor) -> Tensor:
         """N x in x H x W in [-1, 1], of any size, to classes N x H x W, int64."""

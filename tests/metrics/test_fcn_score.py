@@ -4,7 +4,7 @@ import pytest
 import torch
 from i2izoo_metrics.confusion import bootstrap, confusion_matrix, measures
 from i2izoo_metrics.fcn_score import FCNScore
-from i2izoo_metrics.palette import CMP, to_colours
+from i2izoo_metrics.palette import CMP
 from torchmetrics.functional.classification import (
     multiclass_accuracy,
     multiclass_confusion_matrix,
@@ -15,6 +15,7 @@ import i2izoo
 from i2izoo.contracts.registry import register
 from i2izoo.errors import ConfigError, MetricError
 from i2izoo.interfaces import Generator
+from i2izoo.nn.label_maps import colours_of
 
 # ------------------------------------------------------------------------------------------------- the measures
 
@@ -114,7 +115,7 @@ def label_maps(count=4, seed=0):
 
 
 def test_a_perfect_photo_has_one_everywhere(reader):
-    source = to_colours(label_maps(), CMP)
+    source = colours_of(label_maps(), CMP)
     metric = prepared(reader)
     assert metric.update(prediction=source, target=source, source=source).tolist() == [1.0] * 4
     scores = metric.compute()
@@ -129,7 +130,7 @@ def test_values_are_the_predictions_and_references_the_real_photos(reader):
     predicted, real = classes.clone(), classes.clone()
     predicted[:, :, :10] = 0
     real[:, :3] = 0
-    rows = [to_colours(c, CMP) for c in (predicted, real, classes)]
+    rows = [colours_of(c, CMP) for c in (predicted, real, classes)]
     metric = prepared(reader)
     for part in (slice(0, 3), slice(3, 4)):  # batches make no difference
         values = metric.update(prediction=rows[0][part], target=rows[1][part], source=rows[2][part])
@@ -146,7 +147,7 @@ def test_small_photos_are_read_at_the_size_that_the_segmenter_knows(tmp_path):
     reader = nearest_colour("test-sees-at-24", tmp_path)
     classes = torch.full((1, 12, 20), 3)
     classes[:, 6:] = 5
-    photo = to_colours(classes, CMP)
+    photo = colours_of(classes, CMP)
     as_they_are, enlarged = prepared(reader), prepared(reader, size=24)
     assert as_they_are.update(prediction=photo, target=photo, source=photo).item() == 0
     assert enlarged.update(prediction=photo, target=photo, source=photo).item() > 0.8
@@ -154,10 +155,10 @@ def test_small_photos_are_read_at_the_size_that_the_segmenter_knows(tmp_path):
 
 
 def test_pixels_of_no_class_do_not_count(reader):
-    source = to_colours(torch.full((2, 8, 8), 3), CMP)
+    source = colours_of(torch.full((2, 8, 8), 3), CMP)
     source[:, :, :2] = 0.0  # grey
-    wrong_there = to_colours(torch.full((2, 8, 8), 3), CMP)
-    wrong_there[:, :, :2] = to_colours(torch.full((2, 2, 8), 7), CMP)
+    wrong_there = colours_of(torch.full((2, 8, 8), 3), CMP)
+    wrong_there[:, :, :2] = colours_of(torch.full((2, 2, 8), 7), CMP)
     metric = prepared(reader)
     metric.update(prediction=wrong_there, target=wrong_there, source=source)
     score = metric.compute()["pixel_accuracy"]
@@ -166,8 +167,8 @@ def test_pixels_of_no_class_do_not_count(reader):
 
 
 def test_the_same_images_give_the_same_interval(reader):
-    source = to_colours(label_maps(6), CMP)
-    generated = to_colours(torch.where(label_maps(6, 1) < 6, label_maps(6), 0), CMP)
+    source = colours_of(label_maps(6), CMP)
+    generated = colours_of(torch.where(label_maps(6, 1) < 6, label_maps(6), 0), CMP)
     scores = []
     for _ in range(2):
         metric = prepared(reader, resamples=100)
@@ -179,7 +180,7 @@ def test_the_same_images_give_the_same_interval(reader):
 
 
 def test_one_image_has_no_interval(reader):
-    source = to_colours(label_maps(1), CMP)
+    source = colours_of(label_maps(1), CMP)
     metric = prepared(reader)
     metric.update(prediction=source, target=source, source=source)
     assert metric.compute()["pixel_accuracy"].low is None
@@ -190,7 +191,7 @@ def test_one_image_has_no_interval(reader):
 
 def test_the_wrong_direction_is_noticed(reader):
     photo = torch.zeros(2, 3, 16, 16)
-    label = to_colours(torch.zeros(2, 16, 16, dtype=torch.long), CMP)
+    label = colours_of(torch.zeros(2, 16, 16, dtype=torch.long), CMP)
     with pytest.raises(MetricError, match=r"100% of the source's pixels have none of the 12 colours .* turn the"):
         prepared(reader).update(prediction=label, target=label, source=photo)
 

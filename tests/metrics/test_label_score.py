@@ -3,15 +3,15 @@
 import pytest
 import torch
 from i2izoo_metrics.label_score import LabelScore
-from i2izoo_metrics.palette import to_colours
 
 from i2izoo.errors import ConfigError, MetricError
+from i2izoo.nn.label_maps import colours_of
 
 PALETTE = [[0, 0, 0], [255, 0, 0], [0, 0, 255]]
 
 
 def maps(*rows: list[int]) -> torch.Tensor:
-    return to_colours(torch.tensor([rows]), PALETTE)
+    return colours_of(torch.tensor([rows]), PALETTE)
 
 
 def test_measures_of_label_maps_by_hand():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from i2izoo_facades.plan import PALETTE
-from i2izoo_metrics.palette import CMP, IGNORED, to_classes, to_colours
+from i2izoo_metrics.palette import CMP, IGNORED, to_classes
 from i2izoo_metrics.segmenter import Segmenter
 from steps import train
 from torch import nn
@@ -12,6 +12,7 @@ from torch import nn
 import i2izoo
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.interfaces import Batch
+from i2izoo.nn.label_maps import colours_of
 from i2izoo.testing.training import stepper_of
 
 UNET = {"name": "unet_256", "width": 4, "depth": 3}
@@ -37,8 +38,8 @@ def test_classes_are_the_nearest_colours():
 def test_classes_and_colours_are_inverse():
     classes = torch.arange(12).reshape(1, 3, 4).repeat(2, 1, 1)
     for tolerance in (0.01, 32.0):
-        assert torch.equal(to_classes(to_colours(classes, CMP), CMP, tolerance), classes)
-    assert to_colours(classes, CMP).shape == (2, 3, 3, 4)
+        assert torch.equal(to_classes(colours_of(classes, CMP), CMP, tolerance), classes)
+    assert colours_of(classes, CMP).shape == (2, 3, 3, 4)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_it_learns_what_colour_tells(learned, learning_seed):
         classes = torch.randint(3, (2, 4, 4), generator=draw).repeat_interleave(8, 1).repeat_interleave(8, 2)
         photo = (classes[:, None].float() - 1).repeat(1, 3, 1, 1) * 0.8
         photo += 0.1 * torch.randn(2, 3, 32, 32, generator=draw)
-        return {"photo": photo, "label": to_colours(classes, palette)}
+        return {"photo": photo, "label": colours_of(classes, palette)}
 
     method = train(
         lambda: Segmenter(generator=unet, palette=palette, init="kaiming", learning_rate=0.01),
@@ -97,7 +98,7 @@ def test_it_learns_what_colour_tells(learned, learning_seed):
     )  # fmt: skip
     new = blocks(torch.Generator().manual_seed(99 + learning_seed))
     with torch.no_grad():
-        right = (to_colours(method.classify(new["photo"]), palette) == new["label"]).all(1).float().mean()
+        right = (colours_of(method.classify(new["photo"]), palette) == new["label"]).all(1).float().mean()
     learned("accuracy", right, above=0.8, untrained=1 / 3)
 
 
@@ -109,7 +110,7 @@ def test_translations_are_the_classes_in_their_colours_at_any_size():
         classes, translated = method.classify(photo), method(photo, to="label")
     assert classes.shape == (2, 19, 9)
     assert classes.dtype == torch.int64
-    assert torch.equal(translated, to_colours(classes, CMP))
+    assert torch.equal(translated, colours_of(classes, CMP))
 
 
 @pytest.mark.parametrize("name", ["unet_128", "resnet_6blocks"])
