@@ -9,7 +9,7 @@ from typing import Any
 from i2izoo.contracts.checkpoints import build, named_as, read
 from i2izoo.contracts.pretrained import PretrainedEntry
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import StorageError, listing
+from i2izoo.errors import ConfigError, StorageError, listing
 from i2izoo.files.published import Published
 from i2izoo.files.writing import replacing_folder
 from i2izoo.models import storage
@@ -35,7 +35,7 @@ def fetched(
     Raises:
         DownloadError: they cannot be had, or are not what came on first use.
         StorageError: what came is no checkpoint; it was removed.
-        ConfigError: it is none of the entry's method.
+        ConfigError: it is none of the entry's method, or translates to other domains than the entry says.
     """
     published = Published(name, entry, cache_dir=cache_dir, local_files_only=local_files_only)
     if not published.is_here:
@@ -63,6 +63,11 @@ def _convert(published: Published) -> None:
     kind = registry("methods").get(entry.method)
     found = read(kind, states, entry.options)
     method = build(kind, found)
+    if entry.domains and set(method.directions) != set(entry.domains):
+        raise ConfigError(
+            f"{published.name!r} is said to translate to {listing(entry.domains)}, but its checkpoints make a model "
+            f"that translates to {listing(method.directions)}; its plugin should say which."
+        )
     card = render_card(storage.method_config(method, entry.method, provenance=facts), name=published.name)
     with replacing_folder(published.folder) as folder:
         training = storage.training_weights(method, list(found.weights))

@@ -213,6 +213,12 @@ def test_a_checkpoint_of_another_network_leaves_nothing_half_written(server: Web
     assert cached(tmp_path) == ["published/horse2zebra.pth"]  # a better importer need not fetch it again
 
 
+def test_a_model_of_another_direction_than_is_said_is_refused(server: WebServer, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"is said to translate to horse, but its .* translates to zebra;"):
+        fetched("x", replace(ENTRY, remote_domains=("horse",)))
+    assert not (tmp_path / "cache" / "models").exists()
+
+
 def test_an_address_that_is_gone(server: WebServer) -> None:
     server.files.clear()
     with pytest.raises(DataError, match=f"{URL} cannot be downloaded: the server says 404"):
@@ -305,7 +311,8 @@ def test_what_is_no_archive(server: WebServer, tmp_path: Path) -> None:
 def test_several_files_of_one_model(server: WebServer) -> None:
     urls = {role: f"{HOST}/{role}.pth" for role in ("G_A", "G_B")}
     server.files |= {urls["G_A"]: BODY, urls["G_B"]: OTHER}
-    entry = replace(ENTRY, checkpoints={role: CheckpointFile(url) for role, url in urls.items()})
+    files = {role: CheckpointFile(url) for role, url in urls.items()}
+    entry = replace(ENTRY, checkpoints=files, remote_domains=("zebra", "horse"))
     assert i2izoo.load(fetched("both", entry)).directions == {"zebra": "horse", "horse": "zebra"}
 
 
