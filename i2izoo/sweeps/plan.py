@@ -19,6 +19,7 @@ from i2izoo.sweeps.spec import Combination, Given, Sweep, folder_of
 from i2izoo.training.config import TrainingOptions
 from i2izoo.training.held_out import open_held_out
 from i2izoo.training.prepare import fitted, with_domains
+from i2izoo.training.resume import completed
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,7 @@ class _Planner:
         needed = built.inference_state()
         return Run(
             name, cell, method, options, training, facts,
-            varied={key: _value(facts, key) for key in self.sweep.varied},
+            varied={key: _value(completed(facts), key) for key in self.sweep.varied},
             parameters=sum(n for name, n in sizes.items() if name in needed),
             trained=sum(sizes.values()),
         )  # fmt: skip
