@@ -107,7 +107,7 @@ def constructor(cls: type) -> dict[str, inspect.Parameter]:
     """
     options = dict(_of_constructor(cls))
     if issubclass(cls, Configurable):
-        options = {**function_options(cls.configure), **options}
+        options |= {n: option for n, option in function_options(cls.configure).items() if n not in options}
     for name, value in (_declared(cls, "defaults") | fixed_options(cls)).items():
         if name not in options or not matches(value, options[name].annotation):
             raise ConfigError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ from torch import nn
 
 from i2izoo.contracts.annotations import Part, describe_type
 from i2izoo.contracts.config import Configurable, check_options, constructor, merge, missing_options, schema
+from i2izoo.contracts.ranges import Range
 from i2izoo.errors import ConfigError, OptionTypeError
 
 if TYPE_CHECKING:
@@ -272,3 +273,60 @@ def test_merge_leaves_its_arguments_alone() -> None:
     merged = merge(base, {"a": {"deep": {"l": 2}}, "b": {"name": "y"}})
     assert merged == {"a": {"name": "x", "deep": {"k": 1, "l": 2}}, "b": {"name": "y"}}
     assert base == {"a": {"name": "x", "deep": {"k": 1}}, "b": 1}
+
+
+# ------------------------------------------------------------------------------------------ options of an interface
+
+
+class Given(Configurable):
+    def configure(self, *, strength: Annotated[float, Range(0, 1)] = 0.0, every: int = 16) -> None:
+        self.strength, self.every = strength, every
+
+
+class Plain(Given):
+    """Has no constructor of its own."""
+
+
+class Own(Given):
+    defaults: ClassVar = {"strength": 0.5}
+
+    def __init__(self, *, width: int = 4) -> None:
+        self.width = width
+
+
+class Same(Given):
+    """Its constructor has an option that the interface has, too: it is the constructor's."""
+
+    def __init__(self, *, every: int = 3) -> None:
+        self.own = every
+
+
+def test_options_of_an_interface_stand_beside_those_of_the_constructor() -> None:
+    part = Own(width=8, every=2)
+    assert (part.width, part.strength, part.every) == (8, 0.5, 2)
+    assert list(schema(Own)) == ["width", "strength", "every"]
+    assert (Plain(strength=1).strength, Plain().every) == (1, 16)
+    assert (Same(every=5).own, Same(every=5).every, Same().own) == (5, 16, 3)
+    with pytest.raises(ConfigError, match="option 'strength' of Plain wants float from 0 to 1, found 2"):
+        Plain(strength=2.0)
+    with pytest.raises(ConfigError, match=r"Own has no option 'strenght'; did you mean 'strength'\?"):
+        Own(strenght=1.0)
+
+
+def test_they_are_recorded_where_they_are_not_at_their_defaults() -> None:
+    """So that a config of before they were there, and a saved model without them, stay as they are."""
+    assert (Plain().config, Plain(strength=0.0).config, Plain(every=2).config) == ({}, {}, {"every": 2})
+    assert Own().config == {"width": 4}
+    assert Own(strength=0.0).config == {"strength": 0.0, "width": 4}  # 0.5 is its own default
+    for part in (Own(strength=0.0), Own(every=3), Plain(strength=1)):
+        again = type(part)(**part.config)
+        assert (again.strength, again.every, again.config) == (part.strength, part.every, part.config)
+    assert copy.deepcopy(Own(every=3)).every == 3
+
+
+def test_a_class_may_fix_them() -> None:
+    class Fixed(Own):
+        fixed: ClassVar = {"every": 1}
+
+    assert (Fixed().every, Fixed().config) == (1, {"width": 4})
+    assert "every" not in schema(Fixed)

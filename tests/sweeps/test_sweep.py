@@ -106,6 +106,14 @@ def test_a_part_and_its_options_combine_over_the_layers():
     assert found[0].varied == {"generator": "unet_256", "generator.blocks": "-"}
 
 
+def test_a_run_shows_the_default_of_an_option_that_an_interface_gives():
+    """Configs do not hold those (`Configurable.configure`) at their defaults."""
+    runs = [{"name": "plain"}, {"name": "few", "gan_loss.r1": 1.0, "discriminator.augment": "diffaugment"}]
+    plain, few = runs_of(grid={}, runs=runs)
+    assert plain.varied == {"gan_loss.r1": 0.0, "discriminator.augment": None}
+    assert few.varied == {"gan_loss.r1": 1.0, "discriminator.augment": "diffaugment"}
+
+
 def test_options_of_a_default_part_keep_what_the_method_chose():
     """As on the command line: the method's discriminator has batch norm, and its width alone is changed."""
     options = {k: v for k, v in OPTIONS.items() if k != "discriminator"} | LARGE | {"discriminator.width": 2}
