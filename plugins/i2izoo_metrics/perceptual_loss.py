@@ -21,7 +21,8 @@ class Perceptual(ReconstructionLoss):
     the idea is of Johnson, Alahi and Fei-Fei 2016, arXiv 1603.08155); the mean absolute difference of pixels, 0 to 2;
     and the distance of Gram matrices (Gatys, Ecker and Bethge 2015), tens to hundreds with the default features.
     The network is frozen, loaded when the loss is first computed, and not saved with a model. It is given the images in
-    its own size, antialiased. Images are grey or RGB in [-1, 1]: it is no loss for the noise of diffusion models.
+    its own size, antialiased. Images are grey or RGB in [-1, 1]: it is no loss for the noise of diffusion models. What
+    has other channels, as the planes of a label map, has the L1 term alone.
 
     Args:
         features: any extractor that has feature maps, or a network of timm by its name;
@@ -52,7 +53,8 @@ class Perceptual(ReconstructionLoss):
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         loss = self.l1_weight * F.l1_loss(prediction.float(), target.float())
-        if not self.feature_weight and not self.style_weight:
+        pixels_alone = self.l1_weight and prediction.ndim == 4 and prediction.shape[1] not in (1, 3)
+        if pixels_alone or not (self.feature_weight or self.style_weight):
             return loss
         try:
             seen, wanted = self.extractor.maps(prediction), self.extractor.maps(target)

@@ -178,6 +178,22 @@ def test_grey_images_are_taken_and_other_channels_are_one_sentence() -> None:
         loss(torch.zeros(1, 12, 64, 64), torch.zeros(1, 12, 64, 64))
 
 
+def test_planes_of_a_label_map_have_the_l1_term_alone() -> None:
+    """And a CycleGAN between photographs and classes learns by it on both sides."""
+    loss, planes = Perceptual(features=SMALL, l1_weight=3.0), torch.zeros(1, 12, 64, 64)
+    assert loss(planes, planes + 0.5).item() == 1.5
+    palette = [[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]]
+    subject = Subject("methods", registry("methods").find("cyclegan"))
+    spec = {"name": "perceptual", "l1_weight": 1.0, "features": {"name": "efficientnet_lite0", "side": 32}}
+    method = subject.build(
+        domains=["label", "photo"], label_maps={"label": palette}, identity_weight=0.0, cycle_loss=spec
+    )
+    with seeded(0):
+        losses = stepper_of(method).run(batches(method, 1))
+    assert {"cycle_label", "cycle_photo"} <= losses.keys()
+    assert all(torch.isfinite(value) for value in losses.values())
+
+
 def test_missing_weights_stop_the_first_step_and_not_the_loading(monkeypatch: pytest.MonkeyPatch) -> None:
     def files(name: str) -> None:
         raise importlib.metadata.PackageNotFoundError(name)
