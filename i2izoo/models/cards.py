@@ -160,6 +160,12 @@ def _introduction(config: Mapping[str, Any], facts: Mapping[str, Any], method: s
     if data := facts.get("data"):
         url = facts.get("data_url")
         text += f", trained on {f'[{data}]({url})' if url else data}"
+    maps = (config.get("options") or {}).get("label_maps")
+    for domain, palette in maps.items() if isinstance(maps, Mapping) else ():
+        classes = f" of {len(palette)} classes" if isinstance(palette, list) else ""
+        text += (
+            f". Images of `{domain}` are label maps{classes}, in the colours of its config, which it sees as classes"
+        )
     return text + ". The Python package `i2izoo` loads it, strictly and without running code from the repository."
 
 

@@ -66,6 +66,13 @@ def test_the_body_states_the_facts():
     assert "```bibtex\n@inproceedings{x, title={Y | Z}}\n```" in text
 
 
+def test_label_maps_are_said():
+    palette = [[0, 0, 0], [255, 0, 0], [0, 0, 255]]
+    text = render_card(FULL | {"options": {"domains": ["label", "photo"], "label_maps": {"label": palette}}})
+    assert "Images of `label` are label maps of 3 classes" in text
+    assert "label maps" not in render_card(FULL)
+
+
 def test_the_example_is_python():
     code = render_card(FULL).split("```python\n")[1].split("```")[0]
     compile(code, "card", "exec")
