@@ -19,8 +19,8 @@ def slopes(judge: Callable[[Tensor], list[Tensor]], image: Tensor) -> list[Tenso
         image: N x C x H x W; no gradient goes back through it.
 
     >>> [slope] = slopes(lambda x: [x.square().sum((1, 2, 3))[:, None] / 2], torch.full((1, 1, 1, 2), 3.0))
-    >>> slope
-    tensor([[[[3., 3.]]]], grad_fn=<DivBackward0>)
+    >>> slope.detach()
+    tensor([[[[3., 3.]]]])
     """
     image = image.detach().float().requires_grad_()
     with torch.autocast(image.device.type, enabled=False):  # a squared norm in half precision over- or underflows

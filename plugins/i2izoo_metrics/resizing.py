@@ -30,11 +30,9 @@ def to_bytes(image: Tensor) -> Tensor:
     >>> to_bytes(torch.tensor([-1.0, 0.0039, 1.0])).tolist()
     [0.0, 128.0, 255.0]
     """
-    levels = to_levels(image)
+    levels = to_levels(image).clamp(0, 255)
     rounded = levels.round()
-    if levels.requires_grad:
-        rounded = levels + (rounded - levels).detach()
-    return rounded.clamp(0, 255)
+    return levels + (rounded - levels).detach() if levels.requires_grad else rounded
 
 
 def to_levels(image: Tensor) -> Tensor:

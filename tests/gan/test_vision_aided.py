@@ -9,6 +9,7 @@ import torch
 from i2izoo_gan.patchgan import PatchGAN
 from i2izoo_gan.vision_aided import VisionAided
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import nn
 from training_run import trainer
 
@@ -163,6 +164,42 @@ def test_what_cannot_be_says_why(options, words):
 def test_maps_of_another_network_are_refused():
     with pytest.raises(ConfigError, match=r"have \[3, 5\] channels, and the heads are for \[3, 6\]"):
         build(channels=[3, 6])(image())
+
+
+def test_a_network_of_timm_judges(tmp_path, monkeypatch):
+    """By the registry, with weights that timm would take from a file; random ones here."""
+    timm = pytest.importorskip("timm")
+    monkeypatch.setenv("I2IZOO_WEIGHTS", str(tmp_path))
+    monkeypatch.setenv("I2IZOO_OFFLINE", "1")
+    name = "test_resnet.r160_in1k"
+    with seeded(0):
+        network = timm.create_model(name, pretrained=False).eval()
+    save_file(network.state_dict(), tmp_path / f"{name}.safetensors")
+    judge = build(extractor={"name": "timm", "model": name}, maps=[-1]).eval()
+    size, mean, std = (timm.data.resolve_model_data_config(network)[key] for key in ("input_size", "mean", "std"))
+    x = image(side=size[-1])  # at its own size nothing is resized
+    shift, scale = (torch.tensor(values).view(1, 3, 1, 1) for values in (mean, std))
+    wanted = network.forward_intermediates(((x + 1) / 2 - shift) / scale, intermediates_only=True)[-1]
+    torch.testing.assert_close(judge.extractor.maps(x)[-1], wanted, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(judge(x)[1], judge.heads[0](wanted), rtol=1e-4, atol=1e-4)
+
+
+def test_label_maps_as_classes_are_judged_by_patches_and_photos_by_all():
+    palette = [[0, 0, 170], [255, 0, 0], [0, 170, 255], [255, 255, 0], [0, 255, 0]]
+    options = {
+        "domains": ["label", "photo"],
+        "label_maps": {"label": palette},
+        "identity_weight": 0.0,
+        "generator": {"name": "resnet_6blocks", "width": 4, "blocks": 1},
+        "discriminator": {"name": "vision_aided", "extractor": "doubled", "maps": [0], "discriminator": PATCHES},
+    }
+    model = i2izoo.create("cyclegan", **options)
+    with pytest.warns(UserWarning, match="images of 5 channels by patches alone"):
+        i2izoo.Trainer(
+            model, {"name": "synthetic-facades", "count": 2, "size": 32}, steps=1, load_size=36, crop_size=32,
+            progress=False, device="cpu",
+        ).fit()  # fmt: skip
+    assert {seen.shape[1] for seen in SEEN} == {3}
 
 
 def test_min_size_is_that_of_its_patches():

@@ -18,7 +18,7 @@ from i2izoo_metrics.inception_score import InceptionScore
 from i2izoo_metrics.kid import KID
 from i2izoo_metrics.networks import VGG16, Inception, Pixels, Timm
 from i2izoo_metrics.precision_recall import Precision
-from i2izoo_metrics.resizing import resize
+from i2izoo_metrics.resizing import resize, to_bytes
 from PIL import Image
 from torch import Tensor, nn
 
@@ -131,6 +131,19 @@ def test_images_of_inference_mode_have_features(counting: type[Counting]) -> Non
 
 
 # ------------------------------------------------------------------------------------------- images and results
+
+
+def test_a_gradient_goes_straight_through_the_rounding() -> None:
+    """The values are those without a gradient, bit for bit; the slope is that of the scale, none beyond black and
+    white."""
+    with seeded(0):
+        values = torch.cat([torch.rand(100_000) * 2.4 - 1.2, torch.arange(1, 510) / 255 - 1])
+    wanted = to_bytes(values)
+    assert torch.equal(wanted, ((values.double() + 1) * 127.5).float().round().clamp(0, 255))
+    found = to_bytes(values.requires_grad_())
+    assert torch.equal(found, wanted)
+    (slope,) = torch.autograd.grad(found.sum(), values)
+    assert torch.equal(slope, 127.5 * (values.detach().abs() < 1))
 
 
 def test_grey_images_are_repeated_to_rgb() -> None:
