@@ -1,11 +1,12 @@
 """ADA: its controller by hand, its transformations in closed form, and its place in a training."""
 
+import csv
 import math
 from pathlib import Path
 
 import pytest
 import torch
-from i2izoo_gan import ada_colour, ada_geometry
+from i2izoo_gan import ada, ada_colour, ada_geometry
 from i2izoo_gan.ada import ADA
 from i2izoo_gan.losses import LSGAN, WGANGP, Hinge, Vanilla
 from i2izoo_gan.patchgan import PatchGAN
@@ -56,6 +57,15 @@ def test_scales_count_alike():
     augment = ADA()
     augment.observe([torch.ones(1, 1, 8, 8), -torch.ones(1, 1, 2, 2)])
     assert augment.training_log()["r_t"].item() == 0
+
+
+def test_processes_share_one_p(monkeypatch):
+    """Another saw as many images, and took none of them for real: r_t is 0 for both, and 4 of 10 images have passed."""
+    monkeypatch.setattr(ada.dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(ada.dist, "all_reduce", lambda seen: seen.add_(torch.tensor([-2.0, 2.0])))
+    augment = ADA(kimg=0.01, interval=1, p=0.9)
+    augment.observe(judged(1.0))
+    assert augment.p == pytest.approx(0.9 - 4 / 10)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +308,5 @@ def test_a_run_logs_p_and_r_t_and_resumes_exactly(tmp_path):
 
 
 def whole_rows(folder):
-    import csv
-
     with (folder / "log.csv").open(newline="") as file:
         return list(csv.DictReader(file))
