@@ -26,15 +26,13 @@ STRIP = ("cyclegan-facades", "pix2pix-facades")
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    entries = [
-        name for name in i2izoo.list_models("*-facades*", pretrained=True) if registry("pretrained").get(name).bundled
-    ]
+    entries = [name for name in i2izoo.list_models("*", pretrained=True) if registry("pretrained").get(name).bundled]
     models = {name: i2izoo.load(name) for name in entries}
     strip: list[Image.Image] = []
     for name, model in models.items():
         home = _emptied(DOCS / "assets" / "home" / name)
         for to, source in model.directions.items():
-            for path in sorted(EXAMPLES.glob(f"{'photo' if source == 'grey' else source}*.png")):
+            for path in sorted(EXAMPLES.glob(f"{'photo' if source == 'grey' else source}*.*")):
                 number = len(list(home.glob("*-in.webp"))) + 1
                 image = Image.open(path)
                 if source != "damaged":  # whose alpha says what is missing

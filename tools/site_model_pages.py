@@ -69,8 +69,13 @@ def _use(model: Model) -> str:
     side = model.facts.get("crop_size") or 256
     small = f", size={side}" if side < 128 else ""
     source = next(iter(model.directions.values()), None)
-    image = f"examples/images/{source if source in ('label', 'damaged') else 'photo'}.png"
-    lines = ["import i2izoo", "", f'model = i2izoo.load("{model.name}")', f'result = model("{image}"{to}{small})']
+    (image, *_) = [*(DOCS.parent / "examples" / "images").glob(f"{source}.*"), Path("photo.png")]
+    lines = [
+        "import i2izoo",
+        "",
+        f'model = i2izoo.load("{model.name}")',
+        f'result = model("examples/images/{image.name}"{to}{small})',
+    ]
     return "\n".join(["```python", *lines, 'result.save("result.png")', "```"])
 
 

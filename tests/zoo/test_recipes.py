@@ -14,24 +14,36 @@ from i2izoo.contracts.registry import registry
 from i2izoo.training.by_recipe import dry_run, train, trainers
 from i2izoo.training.recipe import read_recipe
 
-ENTRIES = [entry.name for entry in registry("pretrained").entries() if entry.value.startswith("i2izoo_facades.")]
+ENTRIES = [name for name in registry("pretrained").names() if registry("pretrained").get(name).bundled]
 
 
 @pytest.fixture(scope="module")
 def facades(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in the layout of the facades: small images, as many as the largest batch."""
-    folder, rng = tmp_path_factory.mktemp("facades"), np.random.default_rng(0)
-    for split in ("train", "val"):
-        (folder / split).mkdir()
+    return images(tmp_path_factory.mktemp("facades"), ".", (8, 16))
+
+
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One in the layout of the maps."""
+    folder = tmp_path_factory.mktemp("maps")
+    return images(images(folder, "aerial", (8, 8)), "map", (8, 8))
+
+
+def images(folder: Path, within: str, size: tuple[int, int]) -> Path:
+    """Sixteen images of noise for training, and as many held out."""
+    rng = np.random.default_rng(0)
+    for place in (folder / "train" / within, folder / "val" / within):
+        place.mkdir(parents=True)
         for number in range(16):
-            Image.fromarray(rng.integers(0, 256, (8, 16, 3), dtype=np.uint8)).save(folder / split / f"{number}.png")
+            Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(place / f"{number}.png")
     return folder
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_a_recipe_makes_what_its_entry_is(name: str, facades: Path) -> None:
+def test_a_recipe_makes_what_its_entry_is(name: str, facades: Path, maps: Path) -> None:
     recipe, model = read_recipe(name), i2izoo.load(name)
-    *_, last = trainers(recipe, facades, progress=False)
+    *_, last = trainers(recipe, maps if recipe.data == "maps" else facades, progress=False)
     last.loader.close()
     assert (last.name, last.method.config) == (model.name, model.method.config)
     facts = model.config["provenance"]

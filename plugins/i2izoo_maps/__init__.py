@@ -1,0 +1,1 @@
+"""A zoo of translators between satellite photographs and land-cover maps."""
