@@ -114,7 +114,7 @@ def with_defaults(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_defaults(options: dict[str, Any], known: Schema, where: str, whole: Iterable[str] = ()) -> dict[str, Any]:
-    """Options of a part without its name are those of the default part; of a method inside a method, too."""
+    """Options of a part without its name are those of the default part; of a part inside a part, too."""
     complete = {}
     for name, value in options.items():
         option = known.get(name, Parameter(name, Parameter.KEYWORD_ONLY))  # an unknown one is found on building
@@ -127,7 +127,22 @@ def _with_defaults(options: dict[str, Any], known: Schema, where: str, whole: It
         if isinstance(value, dict) and kind == "methods" and (inner := value.get("name")) in registry(kind).names():
             named = [n for n, v in value.items() if not isinstance(v, dict) or "name" in v]
             value = _with_defaults(value, schema(registry(kind).get(inner)), repr(inner), named)
+        elif isinstance(value, dict) and kind and any(isinstance(v, dict) and "name" not in v for v in value.values()):
+            value = _with_inner_parts(value, kind)
         complete[name] = value
+    return complete
+
+
+def _with_inner_parts(spec: dict[str, Any], kind: str) -> dict[str, Any]:
+    """A part's options; those of a part inside it that is not named are of its default one."""
+    if spec.get("name") not in registry(kind).names():  # an unknown one is found on building
+        return spec
+    known, complete = schema(registry(kind).get(spec["name"])), dict(spec)
+    for name, value in spec.items():
+        inner = part_kind(known[name].annotation) if name in known and isinstance(value, dict) else None
+        if inner:
+            whole = laid_over(known[name].default, value, f"option {name!r} of {spec['name']!r}")
+            complete[name] = _with_inner_parts(whole, inner)
     return complete
 
 

@@ -17,6 +17,7 @@ import i2izoo
 from i2izoo.contracts.annotations import part_interface
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.frozen import frozen
+from i2izoo.contracts.options import sort_options
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError, MetricError
 from i2izoo.interfaces import AdversarialLoss, Discriminator, FeatureExtractor
@@ -200,6 +201,27 @@ def test_label_maps_as_classes_are_judged_by_patches_and_photos_by_all():
             progress=False, device="cpu",
         ).fit()  # fmt: skip
     assert {seen.shape[1] for seen in SEEN} == {3}
+
+
+def test_options_of_its_parts_from_the_command_line():
+    """Without a name they are those of the default part inside, as they are one level further out."""
+    given = {
+        "discriminator": "vision_aided",
+        "discriminator.extractor.side": 64,
+        "discriminator.discriminator.width": 8,
+        "discriminator.discriminator.norm": "none",
+        "discriminator.maps": [-1],
+    }
+    method = registry("methods").get("cyclegan")
+    [options] = sort_options(given.items(), schema(method), where="cyclegan")
+    assert options["discriminator"] == {
+        "name": "vision_aided",
+        "extractor": {"name": "efficientnet_lite0", "side": 64},
+        "discriminator": {"name": "patchgan", "width": 8, "norm": "none"},
+        "maps": [-1],
+    }
+    [other] = sort_options({**given, "discriminator.extractor": "pixels"}.items(), schema(method), where="cyclegan")
+    assert other["discriminator"]["extractor"] == {"name": "pixels", "side": 64}  # which building refuses
 
 
 def test_min_size_is_that_of_its_patches():
