@@ -25,6 +25,7 @@ EXAMPLES = """
   i2izoo train pix2pix --task inpainting --data ./images --out runs/fill
   i2izoo train cyclegan --from ./imported --data ./horse2zebra --out runs/on learning_rate=1e-5
   i2izoo train --recipe pix2pix-facades --data ./facades --out runs/again minutes=12
+  i2izoo train cyclegan --data ./facades --out runs/screened --screen-seeds 8 --screen-steps 80
   i2izoo train --recipe ./recipe.yaml --dry-run
 """
 
@@ -58,6 +59,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--every", type=int, metavar="N", help="steps between their evaluations (default: 1000)")
     val = "held-out images (default: the split val of the data)"
     offers(parser.add_argument("--val", metavar="PATH", help=val), "datasets")
+    seeds = "begin from N seeds, the one of seed= and those after it, and go on with the best"
+    parser.add_argument("--screen-seeds", type=int, metavar="N", help=seeds)
+    parser.add_argument(
+        "--screen-steps", type=int, metavar="N", help="steps of each, before it is judged (default: 80)"
+    )
+    judged = "what they are judged by on held-out images (default: METRIC)"
+    offers(parser.add_argument("--screen-metric", metavar="NAME", help=judged), "metrics", files=False)
+    parser.add_argument("--screen-to", metavar="DOMAIN", help="the target domain that is judged (default: all)")
     parser.add_argument("--weights", metavar="DIR", help="folder with the weights that metrics need")
     parser.set_defaults(run=run, parser=parser)
 
@@ -140,6 +149,10 @@ def _flags(args: argparse.Namespace) -> dict[str, tuple[str, Any]]:
         "rename": ("--rename", parse_names(args.rename) if args.rename else None),
         "evaluate_every": ("--every", args.every),
         "metrics": ("--metrics", args.metrics.split(",") if args.metrics else None),
+        "screen_seeds": ("--screen-seeds", args.screen_seeds),
+        "screen_steps": ("--screen-steps", args.screen_steps),
+        "screen_metric": ("--screen-metric", args.screen_metric),
+        "screen_to": ("--screen-to", args.screen_to),
     }
     return {name: both for name, both in given.items() if both[1] is not None}
 

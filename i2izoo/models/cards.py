@@ -35,6 +35,7 @@ TRAINING_FACTS = {
     "size": "Size",
     "hardware": "Hardware",
     "seed": "Seed",
+    "screening": "Seeds tried",
     "date": "Date",
 }
 
@@ -44,9 +45,9 @@ def render_card(config: Mapping[str, Any], *, name: str | None = None) -> str:
 
     Args:
         config: what config.json holds. Of `config["provenance"]` these are used, each optional: start, data, data_url,
-            split, steps, minutes, epochs, batch_size, ema_half_life, crop_size (or image_size), hardware, seed, recipe,
-            date, licence, citation, notes, limitations, call (further arguments of the example, as Python has them) and
-            metrics: `{name: {"value": ..., "on": ..., "n": ..., further columns}}`.
+            split, steps, minutes, epochs, batch_size, ema_half_life, crop_size (or image_size), hardware, seed,
+            screening, recipe, date, licence, citation, notes, limitations, call (further arguments of the example, as
+            Python has them) and metrics: `{name: {"value": ..., "on": ..., "n": ..., further columns}}`.
         name: how the model is loaded: a pretrained entry, a repository or a folder.
 
     >>> card = render_card({"method": "pix2pix", "provenance": {"licence": "Apache-2.0", "steps": 20000}})

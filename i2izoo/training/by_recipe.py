@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -55,7 +56,8 @@ def trainers(
         model: Translator | PartSpec = stage.method
         to, facts = recipe.to, dict[str, Any]()
         if recipe.start is not None:
-            model, facts = _started(stage, recipe.start, to)
+            begin = functools.partial(_started, stage, recipe.start, to)
+            model, facts = begin(stage.training.get("seed") or 0)
             to = None  # it has its domains already
         here = resume
         if before is not None and folder is not None and not (resume == "auto" and checkpoints(folder / "checkpoints")):
@@ -67,6 +69,8 @@ def trainers(
         except DownloadError as error:
             raise DataError(f"{error} If you have the data, say where: data= (--data PATH).") from error
         trainer.facts |= facts
+        if recipe.start is not None:
+            trainer.redraw = lambda seed, begin=begin: begin(seed)[0]
         yield trainer
         if folder is not None:
             before = checkpoints(folder / "checkpoints")[-1]
@@ -138,18 +142,25 @@ def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[st
         yield f"  length: {_length(o, trainer)}"
         trained = sum(parameter.numel() for parameter in method.parameters())
         yield f"  parameters: {trainer.model.num_parameters:,} of the model, {trained:,} in training"
-        yield f"  on {trainer.device} in {o.precision}, seed {o.seed}, average of the weights {o.average}"
+        seeds = f"seed {o.seed}"
+        if o.screen_seeds > 1:
+            seeds = (
+                f"the best of {o.screen_seeds} seeds from {o.seed} on by {o.screen_metric}, {o.screen_steps} steps each"
+            )
+        yield f"  on {trainer.device} in {o.precision}, {seeds}, average of the weights {o.average}"
         trainer.loader.close()
 
 
-def _started(stage: Stage, start: Start, to: str | None) -> tuple[Translator, dict[str, Any]]:
+def _started(stage: Stage, start: Start, to: str | None, seed: int) -> tuple[Translator, dict[str, Any]]:
     """The model of a stage with the weights that it starts with, and what the card says of them.
+
+    Those that the start lacks are drawn from the seed.
 
     Raises:
         UnknownNameError: it does not translate to `to`.
     """
     name, options = stage.method["name"], {k: v for k, v in stage.method.items() if k != "name"}
-    with seeded(derive_seed(stage.training.get("seed") or 0, "weights")):
+    with seeded(derive_seed(seed, "weights")):
         model = create(name, **options)
     model.target(to)
     lacking = start.load_into(model.method)

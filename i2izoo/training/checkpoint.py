@@ -126,6 +126,16 @@ def load_checkpoint(place: Path, *, method: Method, stepper: Stepper, ema: EMA |
 
 
 @torch.no_grad()
+def take_over(method: Method, fresh: Method) -> None:
+    """Give a method in place the weights, buffers and training state of another one with the same options."""
+    device = next(method.parameters()).device
+    method.load_state_dict(fresh.state_dict())
+    for module, new in zip(method.modules(), fresh.modules(), strict=True):
+        if hasattr(module, "load_training_state"):
+            module.load_training_state(new.training_state(), device)
+
+
+@torch.no_grad()
 def _load_exactly(method: Method, state: dict[str, Tensor], place: Path) -> None:
     own = method.state_dict()
     wrong = sorted(

@@ -41,6 +41,12 @@ class TrainingOptions(Configurable):
             None: no limit. It means nothing without `ema_half_life`.
         max_grad_norm: largest gradient norm of each update; None does not clip.
         seed: all randomness is a function of it, the step and the process.
+        screen_seeds: begin from so many seeds, `seed` and those after it, and go on with the best; 0 or 1: from
+            `seed` alone. See `i2izoo.training.screening`.
+        screen_steps: steps of each before it is judged; they are the first steps of the run that goes on.
+        screen_metric: what they are judged by: `kid[pixels]`, or any metric of `metrics`, as its mean over the
+            directions.
+        screen_to: the target domain that is judged; None: all that the method translates to.
         load_size: side that images are resized to before the crop, in pixels; None keeps their size.
         crop_size: side of the random crop, in pixels; None takes the whole image.
         flip: random horizontal flip.
@@ -79,6 +85,10 @@ class TrainingOptions(Configurable):
     ema_ramp_up: Annotated[float, Range(0, 1, without="low")] | None = 0.05
     max_grad_norm: Annotated[float, Range(0, 1e12, without="low")] | None = None
     seed: Seed = 0
+    screen_seeds: Annotated[int, Range(0, 1000)] = 0
+    screen_steps: Number = 80
+    screen_metric: str = "kid[pixels]"
+    screen_to: str | None = None
     load_size: Side | None = None
     crop_size: Side | None = None
     flip: bool = True
@@ -110,6 +120,8 @@ class TrainingOptions(Configurable):
             raise ConfigError("there is nothing to train: give 'epochs', 'steps' or 'minutes' above 0.")
         if self.load_size and self.crop_size and self.load_size < self.crop_size:
             raise ConfigError(f"load_size ({self.load_size}) must not be smaller than crop_size ({self.crop_size}).")
+        if self.seed + self.screen_seeds > 2**63:
+            raise ConfigError(f"there are no {self.screen_seeds} seeds from {self.seed} on; give a smaller seed.")
 
     @property
     def jitter_share(self) -> float | None:

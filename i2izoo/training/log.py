@@ -29,10 +29,11 @@ class TrainingLog:
         start: steps that are done; later lines of an existing log.csv are dropped.
         tensorboard: write events too.
         progress: show a progress bar on stderr.
+        label: what the bar is called; one with a label goes when it is closed.
     """
 
     def __init__(
-        self, folder: Path | None, total: int | None, start: int, *, tensorboard: bool, progress: bool
+        self, folder: Path | None, total: int | None, start: int, *, tensorboard: bool, progress: bool, label: str = ""
     ) -> None:
         if folder and not is_text(str(folder)):
             raise TrainingError(
@@ -57,7 +58,8 @@ class TrainingLog:
 
             self.bar = Progress(
                 BarColumn(), TextColumn("{task.fields[steps]}"), TimeRemainingColumn(),
-                TextColumn("{task.fields[losses]}"), console=Console(stderr=True),
+                TextColumn("{task.fields[losses]}"), *([TextColumn(label)] if label else []),
+                console=Console(stderr=True), transient=bool(label),
             )  # fmt: skip
             self.task = self.bar.add_task("training", total=1.0, steps="", losses="")
             self.bar.start()

@@ -58,6 +58,12 @@ def prepare(
         return create(name, **spec), found, options
 
 
+def redraw(model: Translator, seed: int) -> Translator:
+    """The same method with the weights that `prepare` gives it for a seed."""
+    with seeded(derive_seed(seed, "weights")):
+        return create(model.name, **model.method.config)
+
+
 def with_domains(method: PartSpec, data: Any, given: Mapping[str, Any], to: str | None) -> tuple[dict[str, Any], Any]:
     """A method's name and options, with domains named as the data's; and the data, open if it had to be asked.
 

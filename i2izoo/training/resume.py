@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from i2izoo.contracts.options import differences, with_defaults
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import StorageError, TrainingError, WriteError, listing
 from i2izoo.files.locks import locked
+from i2izoo.files.writing import write_text
 from i2izoo.models.config_file import CONFIG
 from i2izoo.training.checkpoint import FACTS, checkpoints
 from i2izoo.training.config import TrainingOptions
@@ -25,6 +27,9 @@ FREE = {
     "keep_last", "tensorboard", "device", "compile", "metrics", "evaluate_every", "val_limit",
 }  # fmt: skip
 """Training options that a resumed run may change: its length, what it writes, and what only makes it faster."""
+
+SCREENING = "screening"
+"""Folder in that of a run where its seeds are tried; there is none before and afterwards."""
 
 
 def start_from(out: Path, resume: str | os.PathLike[str] | None) -> Path | None:
@@ -42,6 +47,11 @@ def start_from(out: Path, resume: str | os.PathLike[str] | None) -> Path | None:
     if resume == "auto":
         return found[-1] if found else None
     if resume is None:
+        if (out / SCREENING).is_dir():
+            raise TrainingError(
+                f"{out} already holds a run, whose seeds are being screened; go on with resume='auto' (--resume auto), "
+                "or name another folder."
+            )
         if found:
             raise TrainingError(
                 f"{out} already holds a run with {len(found)} checkpoint{'s' * (len(found) != 1)}; "
@@ -96,9 +106,10 @@ def completed(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lasting(run: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a run less what it may change."""
-    training = {name: value for name, value in run.get("training", {}).items() if name not in FREE}
-    return {**run, "training": training}
+    """The facts of a run less what it may change, and what it has found."""
+    training = run.get("training", {})
+    kept = {name: value for name, value in run.items() if name != "screening"}
+    return {**kept, "training": {name: value for name, value in training.items() if name not in FREE}}
 
 
 @contextlib.contextmanager
@@ -123,6 +134,11 @@ def claimed(out: Path, step: int) -> Iterator[None]:
             yield
         except WriteError as error:
             raise WriteError(f"{str(error).rstrip('.')}; {last_good(out)}.") from error
+
+
+def write_run(out: Path, facts: Mapping[str, Any]) -> None:
+    """Write `run.json`: what a run is, and what was found of its seeds."""
+    write_text(out / "run.json", json.dumps(facts, indent=2) + "\n")
 
 
 def last_good(out: Path | None) -> str:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 
 from i2izoo.contracts.annotations import PartSpec
-from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.method import Batch
 from i2izoo.data.loader import Loader
-from i2izoo.errors import ConfigError, TrainingError, listing
+from i2izoo.errors import ConfigError, TrainingError
 from i2izoo.files.locks import refuse_if_locked
-from i2izoo.files.writing import write_text
 from i2izoo.images.types import sides
 from i2izoo.models.config_file import read_config
 from i2izoo.models.translator import Translator
@@ -27,15 +26,15 @@ from i2izoo.training.curves import draw_curves
 from i2izoo.training.device import choose_device, choose_layout, networks
 from i2izoo.training.ema import EMA
 from i2izoo.training.finite import check_finite
-from i2izoo.training.held_out import open_held_out
 from i2izoo.training.interrupt import Interrupt
 from i2izoo.training.log import TrainingLog
-from i2izoo.training.prepare import check_images, prepare
-from i2izoo.training.resume import check_same_run, claimed, start_from
+from i2izoo.training.prepare import check_images, prepare, redraw
+from i2izoo.training.resume import check_same_run, claimed, start_from, write_run
 from i2izoo.training.samples import sample_grid
 from i2izoo.training.schedule import Schedule
+from i2izoo.training.screening import check, found_before, in_words, screen, sweep_up
 from i2izoo.training.step import Stepper, average_over_processes, of_any_process
-from i2izoo.training.validation import Validation
+from i2izoo.training.validation import validation_of
 
 
 class Trainer:
@@ -91,6 +90,11 @@ class Trainer:
 
         self.model, self.data, self.options = prepare(model, data, options, to)
         self.method, self.name, o = self.model.method, self.model.name, self.options
+        self.redraw: Callable[[int], Translator] | None = None
+        """Makes the model as a run of a seed begins; None: the weights are given, and those of all seeds."""
+        if not isinstance(model, Translator):
+            self.redraw = lambda seed: redraw(self.model, seed)
+        self.given, self._asked, self.first_seed = (val, data), options, o.seed
         self.out = Path(out) if out is not None else None
         self.progress = progress
         if self.out is None and resume is not None:
@@ -106,11 +110,6 @@ class Trainer:
         self._trained_at: tuple[int, int] | None = None
         self.layout = choose_layout(o.channels_last, self.device)
 
-        self.loader = Loader(self.data, o.batch_size, seed=o.seed, rank=self.rank, world_size=self.world)
-        self.schedule = Schedule.of(o, max(1, self.loader.steps_per_epoch // o.gradient_accumulation))
-        schedule, micro_batches = self.schedule, o.gradient_accumulation
-        self.loader.progress = lambda step: schedule.progress(step // micro_batches)
-
         self.method.to(self.device, torch.float32).train()
         if self.world > 1:
             for tensor in self.method.state_dict().values():
@@ -118,24 +117,41 @@ class Trainer:
             if self.device.type == "cuda":  # which changes the layers of self.method in place
                 torch.nn.SyncBatchNorm.convert_sync_batchnorm(self.method)
         self.method.to(memory_format=self.layout)  # type: ignore[call-overload]
-        scaler = torch.amp.GradScaler(self.device.type, enabled=o.precision == "fp16")
-        self.stepper = Stepper(self.method, self._autocast, scaler, o.max_grad_norm)
-        decay = o.ema_decay(self.images_per_step)
-        self.ema = EMA(self.method, decay) if decay is not None else None
-        self.ema_decay: float | None = None
 
         if self.out is not None and self.main:
             refuse_if_locked(self.out)
-        self.step, self.rate = 0, 0.0
         self.facts: dict[str, Any] = {}
         """Further facts for the card."""
-        if self.out is not None and (place := start_from(self.out, resume)) is not None:
-            self._load(place, same_run=resume == "auto")
-        self.loader.step = self.step * o.gradient_accumulation
-        self.validation = self._validation(val, data, options)
+        self.screened: dict[str, Any] | None = None
+        """What was found of each seed, and which was chosen."""
+        place = None if self.out is None else start_from(self.out, resume)
+        if o.screen_seeds > 1 and place is not None:
+            self.screened = found_before(place)
+            self.options = replace(o, seed=self.screened["chosen"])
+        self.begin(place, same_run=resume == "auto")
+        check(self)
         if o.compile:
             for network in networks(self.method):
                 network.compile()
+
+    def begin(self, place: Path | None, same_run: bool = False) -> None:
+        """Make all that follows from seed and weights, or go on from the checkpoint `place`."""
+        o = self.options
+        self.loader = Loader(self.data, o.batch_size, seed=o.seed, rank=self.rank, world_size=self.world)
+        self.schedule = Schedule.of(o, max(1, self.loader.steps_per_epoch // o.gradient_accumulation))
+        schedule, micro_batches = self.schedule, o.gradient_accumulation
+        self.loader.progress = lambda step: schedule.progress(step // micro_batches)
+        decay = o.ema_decay(self.images_per_step)
+        self.ema = None  # an old one is not to be there beside the new one
+        self.ema = EMA(self.method, decay) if decay is not None else None
+        self.ema_decay: float | None = None
+        scaler = torch.amp.GradScaler(self.device.type, enabled=o.precision == "fp16")
+        self.stepper = Stepper(self.method, self._autocast, scaler, o.max_grad_norm)
+        self.step, self.rate = 0, 0.0
+        if place is not None:
+            self._load(place, same_run)
+        self.loader.step = self.step * o.gradient_accumulation
+        self.validation = validation_of(self, asked=self._asked)
 
     @property
     def images_per_step(self) -> int:
@@ -160,32 +176,38 @@ class Trainer:
             KeyboardInterrupt: it was stopped by Ctrl-C.
             SystemExit: it was stopped by another signal; the code is 143 for SIGTERM, 129 for SIGHUP.
         """
-        if self.out is None or not self.main:
-            return self._fit(None)
-        with claimed(self.out, self.step):
-            return self._fit(self.out)
+        with contextlib.nullcontext() if self.out is None or not self.main else claimed(self.out, self.step):
+            if self.options.screen_seeds > 1 and not self.step:
+                screen(self)
+            if self.out is not None and self.main:
+                sweep_up(self.out)
+                self._write_run()
+            self.run()
+            self._finish()
+        return self.model
 
-    def _fit(self, writes: Path | None) -> Any:
-        """The training; it writes into the folder `writes`, if there is one."""
-        o = self.options
+    def run(self, until: int | None = None, label: str = "") -> None:
+        """Train and write, to the end, or to step `until`, which is saved; `label` is shown beside the progress."""
+        o, writes = self.options, self.out if self.main else None
         if writes:
-            self._write_run()
             keep_last(writes / "checkpoints", o.keep_last)
         log = TrainingLog(
-            writes, self.schedule.total, self.step, tensorboard=o.tensorboard, progress=self.progress and self.main
-        )
+            writes, until or self.schedule.total, self.step, tensorboard=o.tensorboard,
+            progress=self.progress and self.main and (not label or sys.stderr.isatty()), label=label,
+        )  # fmt: skip
         waited = self.loader.wait_seconds
         try:
             with Interrupt(patient=self.world > 1) as interrupt:
                 last = self.schedule.done(self.step)
                 if self.validation and self.step and self.validation.due(self.step, last):  # it was stopped on the way
                     self._evaluate(log, last)
-                while not last:
+                while not last and self.step != until:
                     losses = self.train_step()
                     last = self.schedule.done(self.step)
-                    log.add(losses, self.images_per_step, self.schedule.progress(self.step))
-                    asked = self._asked(interrupt)
-                    saving = last or asked or self.step % o.checkpoint_every == 0
+                    done = self.step / until if until else self.schedule.progress(self.step)
+                    log.add(losses, self.images_per_step, done)
+                    asked = self._stops(interrupt)
+                    saving = last or asked or self.step == until or self.step % o.checkpoint_every == 0
                     sampling = o.sample_every and (last or self.step % o.sample_every == 0)
                     evaluating = self.validation is not None and self.validation.due(self.step, last)
                     if saving or self.step % o.log_every == 0:
@@ -218,12 +240,11 @@ class Trainer:
                     if asked and not last:
                         self.processes.wait_for_everyone()  # a launcher ends all when the first one goes
                         interrupt.stop(asked)
-            self._draw(log)  # also where a run was killed after its last step
+            if last:
+                self._draw(log)  # also where a run was killed after its last step
         finally:
             log.close()
             self.loader.close()
-        self._finish()
-        return self.model
 
     def train_step(self) -> dict[str, torch.Tensor]:
         """One optimiser step; returns the losses by name."""
@@ -270,7 +291,8 @@ class Trainer:
             raise ConfigError("a checkpoint needs the folder of the run: give out=.")
         return save_checkpoint(
             self.out / "checkpoints", self.step, name=self.name, method=self.method, stepper=self.stepper, ema=self.ema,
-            keep=self.options.keep_last, run=self._run(), schedule=self.schedule.facts(), provenance=self.provenance(),
+            keep=self.options.keep_last, run=self.run_facts(), schedule=self.schedule.facts(),
+            provenance=self.provenance(),
         )  # fmt: skip
 
     def provenance(self) -> dict[str, Any]:
@@ -288,6 +310,7 @@ class Trainer:
             "crop_size": self.data.option("crop_size"),
             **({"image_size": list(self._trained_at)} if self._trained_at else {}),
             "seed": o.seed,
+            **({"screening": in_words(self.screened)} if self.screened else {}),
             "precision": o.precision,
             **({"ema_half_life": o.ema_half_life} if o.ema_half_life else {}),
             "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else self.device.type.upper(),
@@ -299,25 +322,7 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------------------ inner
 
-    def _validation(self, val: Any, data: Any, given: dict[str, Any]) -> Validation | None:
-        """What evaluates; None without metrics, and in processes that do not."""
-        o = self.options
-        if not o.metrics:
-            if late := [n for n in ("evaluate_every", "val_limit") if n in given] + ["val"] * (val is not None):
-                raise ConfigError(f"{listing(late)} says how metrics are computed, and there are none: give metrics=.")
-            return None
-        # on GPUs all processes evaluate: some layers want them all, and none waits until its patience ends
-        if not self.main and self.device.type != "cuda":
-            return None
-        given_data = data if val is None else val
-        return Validation(
-            self.model, open_held_out(val, data, self.method, split=o.split, sides=o.sides, rename=o.rename), o.metrics,
-            every=o.evaluate_every, start=self.step, limit=o.val_limit, seed=o.seed,
-            size=[o.crop_size, o.crop_size] if o.crop_size and not isinstance(given_data, Dataset) else None,
-            folder=self.out, writes=self.main, warn=self._warn,
-        )  # fmt: skip
-
-    def _asked(self, interrupt: Interrupt) -> int:
+    def _stops(self, interrupt: Interrupt) -> int:
         """The signal that ends the training after this step; on GPUs, which it makes wait, not found out at each."""
         if self.world > 1 and self.device.type == "cuda" and self.step % 10:
             return 0
@@ -327,7 +332,7 @@ class Trainer:
         """Metrics of what would be saved now."""
         assert self.validation is not None  # for the type checker
         with self._averaged():
-            values = self.validation.run(self.step, self.provenance(), say=log.say, warn=self._warn)
+            values = self.validation.run(self.step, self.provenance(), say=log.say, warn=self.warn)
         log.scalars({f"metric/{name}": value for name, value in values.items()}, self.step)
         if not last:
             self._draw(log)
@@ -337,30 +342,30 @@ class Trainer:
             curves = self.validation.log.curves() if self.validation else {}
             draw_curves(self.out / "curves.png", log.losses(), curves, self.method.domains)
 
-    def _warn(self, sentence: str) -> None:
+    def warn(self, sentence: str) -> None:
         if self.main:
             print(sentence, file=sys.stderr)
 
-    def _run(self) -> dict[str, Any]:
+    def run_facts(self) -> dict[str, Any]:
         """What makes this run this run."""
         return {
             "method": self.name,
             "options": self.method.config,
-            "training": self.options.config,
+            "training": {**self.options.config, "seed": self.first_seed},
             "images": len(self.data),
             "processes": self.world,
+            **({"screening": self.screened} if self.screened else {}),
         }
 
     def _write_run(self) -> None:
         assert self.out is not None  # for the type checker
         facts = self.schedule.facts()
-        run = self._run() | ({"schedule": facts} if facts else {})
-        write_text(self.out / "run.json", json.dumps(run, indent=2) + "\n")
+        write_run(self.out, self.run_facts() | ({"schedule": facts} if facts else {}))
 
     def _load(self, place: Path, same_run: bool) -> None:
         facts = read_facts(place)
         if same_run:
-            check_same_run(place, facts["run"], self._run())
+            check_same_run(place, facts["run"], self.run_facts())
         if self.schedule.total is not None and facts["step"] > self.schedule.total:
             raise TrainingError(
                 f"{place} has done {facts['step']} steps and the run is to have {self.schedule.total}; give a longer "

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,14 +16,18 @@ from torch import nn
 
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.metric import Score
-from i2izoo.errors import I2IZooError, TrainingError
+from i2izoo.errors import ConfigError, I2IZooError, TrainingError, listing
 from i2izoo.evaluation.evaluate import evaluate
 from i2izoo.evaluation.measuring import build
 from i2izoo.files.writing import replacing_folder
 from i2izoo.models.cards import render_card
 from i2izoo.models.translator import Translator
 from i2izoo.nn.random import derive_seed, seeded
+from i2izoo.training.held_out import open_held_out
 from i2izoo.training.metric_log import MetricLog
+
+if TYPE_CHECKING:
+    from i2izoo.training.trainer import Trainer
 
 Say = Callable[[str], object]
 
@@ -40,6 +44,7 @@ class Validation:
         size: height and width that images are resized to first; None keeps them as they are.
         limit: only the first so many images.
         seed: of the run.
+        to: the target domains; None: all of the model.
         folder: where metrics.csv and best/ are; None: there is none.
         writes: write there; False for all processes of a run but the main one.
         warn: gets a sentence for each metric that cannot be computed here; training does without it.
@@ -66,6 +71,7 @@ class Validation:
         size: list[int] | None = None,
         limit: int | None = None,
         seed: int = 0,
+        to: Sequence[str] | None = None,
         folder: Path | None = None,
         writes: bool = True,
         warn: Say = print,
@@ -74,7 +80,7 @@ class Validation:
         self.every = every
         self.folder = folder if writes else None
         path = folder / "metrics.csv" if folder else None
-        self.log = MetricLog(path, build(metrics, seed), model.directions, start, writes)
+        self.log = MetricLog(path, build(metrics, seed), to or model.directions, start, writes)
         self.noted: set[str] = set()
         self.labels = self._computable(warn)
         """Target domain -> metrics that can be computed."""
@@ -192,6 +198,35 @@ class Validation:
         unit, best = self.log.metric(column).unit, self.log.best(column)
         text = f"{column} {value:.4g}{f' {unit}' if unit else ''}"
         return f"{text} (best)" if better else text if best is None else f"{text} (best {best[1]:.4g} at {best[0]})"
+
+
+def validation_of(trainer: Trainer, asked: Mapping[str, Any]) -> Validation | None:
+    """What evaluates in a training; None without metrics, and in processes that do not.
+
+    Args:
+        trainer: its options and data are there.
+        asked: the options that the user gave.
+    """
+    o, (val, _) = trainer.options, trainer.given
+    if not o.metrics:
+        late = [name for name in ("evaluate_every", "val_limit") if name in asked] + ["val"] * (val is not None)
+        if late and o.screen_seeds < 2:
+            raise ConfigError(f"{listing(late)} says how metrics are computed, and there are none: give metrics=.")
+        return None
+    data = open_held_out(*trainer.given, trainer.method, split=o.split, sides=o.sides, rename=o.rename)
+    how = {"every": o.evaluate_every, "start": trainer.step, "folder": trainer.out, "writes": trainer.main}
+    return judge(trainer, data, o.metrics, seed=o.seed, limit=o.val_limit, **how)
+
+
+def judge(trainer: Trainer, images: Dataset, metrics: Sequence[str], **further: Any) -> Validation | None:
+    """What evaluates the model of a trainer on images, see `Validation`; None in processes that do not."""
+    # on GPUs all processes evaluate: some layers want them all, and none waits until its patience ends
+    if not trainer.main and trainer.device.type != "cuda":
+        return None
+    given = next((data for data in trainer.given if data is not None), None)
+    side = None if isinstance(given, Dataset) else trainer.options.crop_size
+    size = [side, side] if side else None
+    return Validation(trainer.model, images, metrics, **{"every": 0, "size": size, "warn": trainer.warn} | further)
 
 
 @contextmanager
