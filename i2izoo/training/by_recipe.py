@@ -144,9 +144,7 @@ def dry_run(recipe: Recipe, data: Any = None, *, val: Any = None) -> Iterator[st
         yield f"  parameters: {trainer.model.num_parameters:,} of the model, {trained:,} in training"
         seeds = f"seed {o.seed}"
         if o.screen_seeds > 1:
-            seeds = (
-                f"the best of {o.screen_seeds} seeds from {o.seed} on by {o.screen_metric}, {o.screen_steps} steps each"
-            )
+            seeds = f"the best of {o.screen_seeds} seeds from {o.seed} on by {o.screen_metric}"
         yield f"  on {trainer.device} in {o.precision}, {seeds}, average of the weights {o.average}"
         trainer.loader.close()
 
