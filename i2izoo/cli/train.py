@@ -64,7 +64,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument(
         "--screen-steps", type=int, metavar="N", help="steps of each, before it is judged (default: 80)"
     )
-    judged = "what they are judged by on held-out images (default: METRIC)"
+    judged = "what they are judged by on held-out images (default: fid[polarity])"
     offers(parser.add_argument("--screen-metric", metavar="NAME", help=judged), "metrics", files=False)
     parser.add_argument("--screen-to", metavar="DOMAIN", help="the target domain that is judged (default: all)")
     parser.add_argument("--weights", metavar="DIR", help="folder with the weights that metrics need")

@@ -44,7 +44,7 @@ class TrainingOptions(Configurable):
         screen_seeds: begin from so many seeds, `seed` and those after it, and go on with the best; 0 or 1: from
             `seed` alone. See `i2izoo.training.screening`.
         screen_steps: steps of each before it is judged; they are the first steps of the run that goes on.
-        screen_metric: what they are judged by: `kid[pixels]`, or any metric of `metrics`, as its mean over the
+        screen_metric: what they are judged by, `fid[polarity]` or any metric of `metrics`: its mean over the
             directions.
         screen_to: the target domain that is judged; None: all that the method translates to.
         load_size: side that images are resized to before the crop, in pixels; None keeps their size.
@@ -87,7 +87,7 @@ class TrainingOptions(Configurable):
     seed: Seed = 0
     screen_seeds: Annotated[int, Range(0, 1000)] = 0
     screen_steps: Number = 80
-    screen_metric: str = "kid[pixels]"
+    screen_metric: str = "fid[polarity]"
     screen_to: str | None = None
     load_size: Side | None = None
     crop_size: Side | None = None
