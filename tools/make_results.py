@@ -132,10 +132,12 @@ def trivial_answers(name: str, table: Table, data: str, out: Path) -> dict[str, 
     """Display name -> what `i2izoo.compare` takes."""
     models = {"input as it is": "copy-input"} if "copy-input" in table.trivial else {}
     if made := [answer for answer in table.trivial if answer != "copy-input"]:
-        folder = out / f"trivial-{name}"
+        folder, partial = out / f"trivial-{name}", out / f"trivial-{name}.partial"
         script = DOCS.parent / "benchmarks" / "trivial_answers.py"
         options = ["--data", data, "--sides", ",".join(table.sides), "--to", table.to, "--size", str(table.size)]
-        subprocess.run([sys.executable, script, *options, "--out", folder], check=True)
+        if not folder.is_dir():
+            subprocess.run([sys.executable, script, *options, "--out", partial], check=True)
+            partial.rename(folder)
         models |= {f"{answer} {table.to}": str(folder / answer) for answer in made}
     return models
 
