@@ -6,6 +6,7 @@ owns its parts by name, translates, and says in the paper's order how it learns.
 
 from i2izoo.contracts.annotations import Part, PartSpec
 from i2izoo.contracts.augmentation import Augmentation
+from i2izoo.contracts.command import Command
 from i2izoo.contracts.config import Configurable
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.method import Batch, Method, Update
@@ -28,6 +29,7 @@ __all__ = [
     "AdversarialLoss",
     "Augmentation",
     "Batch",
+    "Command",
     "Configurable",
     "Dataset",
     "Discriminator",

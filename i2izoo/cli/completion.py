@@ -84,9 +84,14 @@ class _Names:
             yield from FilesCompleter()(prefix)  # type: ignore[no-untyped-call]
 
 
+def asked() -> bool:
+    """Does a shell ask for words?"""
+    return "_ARGCOMPLETE" in os.environ
+
+
 def complete(parser: argparse.ArgumentParser) -> None:
     """Answer a shell that asks for words, and end the program; do nothing where none asks."""
-    if "_ARGCOMPLETE" in os.environ:
+    if asked():
         import argcomplete
 
         argcomplete.autocomplete(parser)

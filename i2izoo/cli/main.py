@@ -31,6 +31,7 @@ from i2izoo.cli import (
     train,
     translate,
 )
+from i2izoo.cli.added import add_commands
 from i2izoo.cli.printing import print_help
 from i2izoo.errors import I2IZooError, I2IZooWarning, suggest
 from i2izoo.training.interrupt import ending
@@ -69,20 +70,21 @@ class Version(argparse.Action):
         parser.exit()
 
 
-def build_parser() -> Parser:
-    """The parser of all commands."""
+def build_parser(words: Sequence[str] | None = None) -> Parser:
+    """The parser of all commands; of plugins' commands only the one that `words` begin with is imported, or all."""
     parser = Parser(prog="i2izoo", description="A plugin-based model zoo for image-to-image translation in PyTorch.")
     parser.add_argument("-V", "--version", action=Version, nargs=0, help="print the version")
     parser.set_defaults(run=print_help, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for command in COMMANDS:
         command.add_to(commands)
+    add_commands(commands, words)
     return parser
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Parse a command line; what follows its flags belongs to the command's last positional, too."""
-    parser = build_parser()
+    parser = build_parser(None if completion.asked() else sys.argv[1:] if argv is None else argv)
     completion.complete(parser)
     args, rest = parser.parse_known_args(argv)
     flags = [word for word in rest if word.startswith("-") and word != "-"]

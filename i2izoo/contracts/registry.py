@@ -34,6 +34,7 @@ KINDS: dict[str, str] = {
     "formats": "i2izoo.contracts.method:Method",  # of other libraries, see i2izoo.files.formats
     "datasets": "i2izoo.contracts.dataset:Dataset",
     "pretrained": "i2izoo.contracts.pretrained:PretrainedEntry",
+    "commands": "i2izoo.contracts.command:Command",  # of the command line
 }
 """Kind of part -> the interface that it must implement. The entry point group is `i2izoo.<kind>`."""
 

@@ -52,6 +52,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "formats": (),
     "datasets": options.RULES + datasets.RULES,
     "pretrained": others.PRETRAINED_RULES,
+    "commands": (),
 }
 """Kind of part -> its rules. A rule is a function whose docstring states it; it raises AssertionError."""
 
