@@ -131,7 +131,7 @@ def take_over(method: Method, fresh: Method) -> None:
     device = next(method.parameters()).device
     method.load_state_dict(fresh.state_dict())
     for module, new in zip(method.modules(), fresh.modules(), strict=True):
-        if hasattr(module, "load_training_state"):
+        if hasattr(module, "load_training_state") and hasattr(new, "training_state"):
             module.load_training_state(new.training_state(), device)
 
 
