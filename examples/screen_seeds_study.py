@@ -187,6 +187,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, help="how many (10)")
     parser.add_argument("--checks", help="steps at which translations are kept (20,40,60,80,120,160,240,320,480)")
     parser.add_argument("--first", type=int, help="place of the first check that is judged (3)")
+    parser.add_argument("--metrics", help=f"what is tried ({','.join(METRICS)})")
     parser.add_argument("--tables", action="store_true", help="train nothing; judge what is there")
     a = parser.parse_args()
     tiny = a.data is None
@@ -195,7 +196,7 @@ def parse() -> argparse.Namespace:
     a.out, a.seeds = a.out or out, a.seeds or (2 if tiny else 10)
     a.checks = tuple(map(int, (a.checks or ("1,2" if tiny else "20,40,60,80,120,160,240,320,480")).split(",")))
     a.first = (0 if tiny else 3) if a.first is None else a.first
-    a.metrics = ["fid[polarity]", "kid[polarity]"] if tiny else METRICS
+    a.metrics = a.metrics.split(",") if a.metrics else METRICS[:2] if tiny else METRICS
     a.data = {"name": "synthetic-facades", "count": 8, "size": 48} if tiny else {"name": "facades", "root": a.data}
     val = i2izoo.open_dataset({**a.data, "split": "val"})
     a.held_out = [val.sample(index, None) for index in range(len(val))]
