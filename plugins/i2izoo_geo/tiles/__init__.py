@@ -1,0 +1,1 @@
+"""Map tiles of servers and windows of rasters as a data set, divided by area: `make.make_tiles`."""
