@@ -40,11 +40,12 @@ RUNS: dict[str, dict[str, Any]] = {  # beside the common options below; the enco
     "z of 256": {"method": "bicyclegan", "latent": 256},
 }  # fmt: skip
 
-REALISM = ("fid", "kid", "fcn_score.pixel_accuracy", "fcn_score.class_iou", "perceptual_diversity", "reconstruction")
+DIVERSITY = ("perceptual_diversity", "pixel_diversity")
+REALISM = ("fid", "kid", "fcn_score.pixel_accuracy", "fcn_score.class_iou", *DIVERSITY, "reconstruction")
 TABLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # title: its rows and columns
     "Methods": (("pix2pix + noise", "cVAE-GAN", "cLR-GAN", BICYCLE), REALISM),
     "Encoders, and where z enters": (
-        (BICYCLE, "z at the input", "CNN encoder", "CNN encoder and z at the input"), ("reconstruction", *REALISM[:-1]),
+        (BICYCLE, "z at the input", "CNN encoder", "CNN encoder and z at the input"), ("reconstruction", *DIVERSITY),
     ),
     "Length of z": (("z of 2", BICYCLE, "z of 256"), REALISM),
 }  # fmt: skip
@@ -54,7 +55,7 @@ PAPER = {  # table 1 of the paper, maps to satellite photographs at 256 x 256: s
     "cLR-GAN": "29.23 / 0.090",
     BICYCLE: "34.33 / 0.110",
 }
-DIGITS = {"fid": 1, "kid": 4}
+DIGITS = {"fid": 1, "pixel_diversity": 1}
 LITE = {"features": "efficientnet_lite0"}
 
 
@@ -105,9 +106,11 @@ def study(a: argparse.Namespace) -> dict[str, Any]:
             if hasattr(model.method, "encoder"):
                 figures.setdefault("reconstruction", []).append(reconstruction(model, pairs))
     real = {label: s.reference for label, s in next(iter(results.values())).scores.items() if s.reference is not None}
-    diversity = registry("metrics").build({"name": "perceptual_diversity", **a.metrics["perceptual_diversity"]})
-    diversity.prepare(torch.device("cpu"))
-    real["perceptual_diversity"] = diversity.update(samples=torch.stack([p["photo"] for p in pairs])[None]).item()
+    photos = torch.stack([pair["photo"] for pair in pairs])[None]
+    for name in (name for name in DIVERSITY if name in a.metrics):
+        diversity = registry("metrics").build({"name": name, **a.metrics[name]})
+        diversity.prepare(torch.device("cpu"))
+        real[name] = diversity.update(samples=photos).item()
     names = ("size", "width", "batch", "steps", "minutes", "seeds", "samples", "learning_rate")
     settings = {**{name: getattr(a, name) for name in names}, "images": len(pairs)}
     return {"settings": settings, "real photographs": real, "runs": runs}
@@ -151,8 +154,10 @@ def figure(found: dict[str, Any], path: Path) -> None:
 
     drawn = Figure(figsize=(7, 4), layout="constrained")
     axes = drawn.subplots()
-    realism = next(m for m in ("fid", "kid") if m in next(iter(found["runs"].values())))
+    realism = "fid" if any("fid" in figures for figures in found["runs"].values()) else "kid"
     for run, figures in found["runs"].items():
+        if realism not in figures:
+            continue
         x, y = figures["perceptual_diversity"], figures[realism]
         dots = axes.plot(x, y, ".", alpha=0.4)[0]
         axes.plot(statistics.mean(x), statistics.mean(y), "o", color=dots.get_color())
@@ -192,13 +197,15 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     usual: dict[str, Any] = {
         "out": Path("out/bicyclegan"), "steps": 400, "minutes": None, "seeds": 3, "size": 64, "width": 16, "batch": 4,
         "learning_rate": 1e-3, "limit": 100, "samples": 4, "only": ",".join(RUNS),
-        "metrics": {"fid": LITE, "kid": LITE, "perceptual_diversity": LITE, "fcn_score": {"size": 128}},
+        "metrics": {
+            "fid": LITE, "kid": LITE, "perceptual_diversity": LITE, "pixel_diversity": {}, "fcn_score": {"size": 128},
+        },
     }  # fmt: skip
     tiny: dict[str, Any] = {
         "out": Path("out/tiny-bicyclegan"), "steps": 1, "seeds": 1, "size": 32, "width": 2, "limit": 2, "samples": 2,
         "metrics": {
             "kid": {"features": "pixels"},
-            "perceptual_diversity": {"features": {"name": "efficientnet_lite0", "side": 32}},
+            "perceptual_diversity": {"features": {"name": "efficientnet_lite0", "side": 32}}, "pixel_diversity": {},
         },
     }  # fmt: skip
     found = usual | ({} if "data" in given else tiny) | given

@@ -193,7 +193,10 @@ def options(base: str, place: str) -> str:
 
 def study(base: str, name: str) -> str:
     """The tables of a study's stored figures, as its script in examples/ lays them out."""
-    found = json.loads((DOCS / "assets" / "studies" / f"{name}.json").read_text(encoding="utf-8"))
+    path = DOCS / "assets" / "studies" / f"{name}.json"
+    if not path.exists():
+        return "*The study has not been run at its full size yet.*"
+    found = json.loads(path.read_text(encoding="utf-8"))
     return importlib.import_module(f"{name}_study").tables(found)
 
 

@@ -44,8 +44,8 @@ def test_figures_stand_beside_the_papers(out: Path, monkeypatch: pytest.MonkeyPa
     assert {name: rows[name][-1] for name in ("pix2pix + noise", "BicycleGAN")} == {
         name: PAPER[name] for name in ("pix2pix + noise", "BicycleGAN")
     }
-    assert len(rows["z at the input"]) == len(rows["BicycleGAN"]) - 1, "the paper's table 1 has no such row"
-    assert rows["pix2pix + noise"][2] == "-", "it has no encoder, so it reconstructs nothing"
+    assert len(rows["z at the input"]) == 3, "the paper's table 1 has no such row"
+    assert rows["pix2pix + noise"][3] == "-", "it has no encoder, so it reconstructs nothing"
     assert all("±" in cell for cell in rows["BicycleGAN"][:-1]), "two seeds make an interval"
     assert all((out / name).stat().st_size for name in ("figure.svg", "samples.png"))
 
@@ -117,10 +117,22 @@ def test_all_runs_differ_from_bicyclegan_in_what_their_name_says(tmp_path: Path)
 def test_means_have_students_interval() -> None:
     found = {"settings": {}, "real photographs": {"kid": 0.0}, "runs": {"BicycleGAN": {"kid": [1.0, 2.0, 3.0]}}}
     text = script(EXAMPLE).tables(found)
-    assert "| BicycleGAN | 2.0000 ± 2.4841 | 34.33 / 0.110 |" in text  # 4.3027 / sqrt(3)
+    assert "| BicycleGAN | 2.000 ± 2.484 | 34.33 / 0.110 |" in text  # 4.3027 / sqrt(3)
 
 
 def test_an_unknown_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         script(EXAMPLE).parse(["--only", "StarGAN"])
     assert "no run 'StarGAN'" in capsys.readouterr().err
+
+
+def test_the_site_lays_out_the_stored_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hooks = script("tools/site_hooks.py")
+    monkeypatch.setattr(hooks, "DOCS", tmp_path)
+    found = {"settings": {}, "real photographs": {"kid": 0.0}, "runs": {"z of 2": {"kid": [0.25]}}}
+    (tmp_path / "assets" / "studies").mkdir(parents=True)
+    (tmp_path / "assets" / "studies" / "bicyclegan.json").write_text(json.dumps(found))
+    text = hooks.fill("before <!-- study bicyclegan --> after")
+    assert "| z of 2 | 0.250 |" in text
+    assert text.startswith("before ")
+    assert text.endswith(" after")
