@@ -11,6 +11,17 @@ class Command(ABC):
 
     Its module is imported when the command or its help is asked for, so a heavy library is imported where it is
     needed. A mistake of the user's is raised as an `I2IZooError`: the command line shows it as one sentence.
+
+    >>> class Greet(Command):
+    ...     "Say hello."
+    ...     def arguments(self, parser):
+    ...         parser.add_argument("name", help="whom")
+    ...     def run(self, args):
+    ...         print(f"hello, {args.name}")
+    ...         return 0
+    >>> Greet().run(argparse.Namespace(name="you"))
+    hello, you
+    0
     """
 
     @abstractmethod

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from geo.tile_server import Clock, client, flat, noise, tile_server
 from i2izoo_geo.tiles.pixels import decoded
-from i2izoo_geo.tiles.polite import Pace
+from i2izoo_geo.tiles.polite import Client, Pace, Stopped
 from i2izoo_geo.tiles.secret import Secret
 
 from i2izoo.errors import ConfigError
@@ -125,6 +126,26 @@ def test_a_key_is_asked_for_and_never_taken_from_an_address(monkeypatch) -> None
             Secret("MAP_KEY").refuse_open(address)
         assert "abc" not in str(raised.value)
     Secret("MAP_KEY").refuse_open("https://e.org/1.png?key={key}&layer=monkey")
+
+
+def test_who_waits_for_hours_stops_when_another_thread_has_failed(server) -> None:
+    polite = Client(Secret(), rate=0.0001)  # the real clock: the second request would go out in three hours
+    polite.get(f"{server.address}/photo/1.png", BODY)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(polite.get, f"{server.address}/photo/2.png", BODY)
+        polite.stop()
+        with pytest.raises(Stopped):
+            waiting.result()
+    assert len(server.asked) == 1
+
+
+def test_a_key_that_an_answer_repeats_is_hidden_before_it_is_cut(server, monkeypatch) -> None:
+    monkeypatch.setenv("MAP_KEY", "k" * 40)
+    polite, _ = client("MAP_KEY", rate=1000)
+    server.tiles["photo/1.png"] = b"the key of this account is wrong: it says " + b"k" * 40
+    with pytest.raises(DownloadError, match=r"it says {key}") as raised:
+        polite.get(f"{server.address}/photo/1.png?key={{key}}", lambda body: decoded(body, None))
+    assert "kkk" not in str(raised.value)
 
 
 @pytest.mark.parametrize("body", [b"", b"<xml/>", noise("a", "GIF"), noise("a")[:500], flat((0,) * 3, 4097)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from pathlib import Path
@@ -13,11 +14,14 @@ import pytest
 import rasterio
 import yaml
 from geo.tile_server import client, noise
+from i2izoo_geo.tiles.grid import MercatorGrid
+from i2izoo_geo.tiles.layers import open_layers
 from i2izoo_geo.tiles.make import make_tiles
 from i2izoo_geo.tiles.wmts import wmts_templates
 from PIL import Image
 
 from i2izoo.errors import ConfigError, DataError
+from i2izoo.files.waiting import Head
 
 wsgiapp = pytest.importorskip("mapproxy.wsgiapp")
 
@@ -95,7 +99,7 @@ def test_key_value_pairs_are_asked_where_capabilities_have_no_address(mapproxy: 
         assert image.size == (256, 256)
 
 
-def test_layers_and_zooms_that_are_not_there_are_named(mapproxy: str, tmp_path: Path) -> None:
+def test_layers_and_zooms_that_are_not_there_are_named_and_a_key_is_hidden(mapproxy: str, monkeypatch) -> None:
     body = client()[0].get(f"{mapproxy}/wmts/1.0.0/WMTSCapabilities.xml", bytes)
     assert body is not None
     for layer in (None, "orto"):
@@ -106,6 +110,17 @@ def test_layers_and_zooms_that_are_not_there_are_named(mapproxy: str, tmp_path: 
     templates, said = wmts_templates(body, f"{mapproxy}/caps?token={{key}}", "map", [10, 11])
     assert templates[11].endswith("/11/{x}/{y}.png?token={key}")
     assert said["access"] == "CC BY 4.0"
+    monkeypatch.setenv("I2IZOO_TILES_KEY", "photo-key")
+    echoing = body.replace(b"/wmts/map/", b"/wmts/photo-key/map/")  # as servers do that want a key
+    polite, _ = client(ask=lambda *_: (item for item in (Head(200), echoing)))
+    layer = open_layers(
+        {"": f"{mapproxy}/caps?token={{key}}#map"}, MercatorGrid(BBOX, [10]), polite, contextlib.ExitStack(),
+        size=256, channels=None, bands=None, value_range=None,
+    )[""]  # fmt: skip
+    address = layer.address(next(MercatorGrid(BBOX, [10]).tiles()))
+    assert "/wmts/{key}/map/" in address
+    assert address.endswith(".png?token={key}")
+    assert "photo-key" not in json.dumps(layer.described)
     other = body.replace(b"3857", b"2056").replace(b"900913", b"2056")
     with pytest.raises(DataError, match="not offered in the grid of web maps"):
         wmts_templates(other, mapproxy, "map", [10])

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from i2izoo.errors import ConfigError, listing
+from i2izoo.errors import ConfigError, I2IZooError, listing
 from i2izoo_geo.tiles.grid import Grid, MercatorGrid, RasterGrid, Tile
 from i2izoo_geo.tiles.opening import opened
 from i2izoo_geo.tiles.pixels import Pixels
@@ -123,6 +123,11 @@ def _web_layer(place: str, grid: MercatorGrid, client: Client, channels: int | N
         return WebLayer({None: place}, client, channels, {"kind": "xyz", "address": place})
     address, _, layer = place.partition("#")
     body = client.get(address, bytes)
-    templates, said = wmts_templates(body or b"", address, layer or None, grid.zooms)
-    hidden = {zoom: client.secret.hide(template) for zoom, template in templates.items()}
+    hide = client.secret.hide  # servers write the key into what they send
+    try:
+        templates, said = wmts_templates(body or b"", address, layer or None, grid.zooms)
+    except I2IZooError as error:
+        raise type(error)(hide(str(error))) from None
+    said = {name: hide(text) for name, text in said.items()}
+    hidden = {zoom: hide(template) for zoom, template in templates.items()}
     return WebLayer(hidden, client, channels, {"kind": "wmts", "address": address, "layer": layer or None, **said})

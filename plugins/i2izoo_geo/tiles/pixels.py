@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from i2izoo.errors import ImageError, printable
+from i2izoo.errors import ImageError
 
 FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 """What servers send -> the ending of the file."""
@@ -79,8 +79,7 @@ def decoded(body: bytes, channels: int | None) -> Pixels:
     except ImageError:
         raise
     except Exception as error:  # whatever a decoder does with what is no image
-        begin = printable(body[:80].decode("ascii", "replace"), 60)
-        raise ImageError(f"what came is no PNG, JPEG or WebP: {begin!r}") from error
+        raise ImageError("what came is no PNG, JPEG or WebP") from error
     array = array[..., None] if array.ndim == 2 else array
     as_sent = channels is None or mode == wanted
     valid = None if valid is None or valid.all() else valid

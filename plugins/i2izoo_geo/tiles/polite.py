@@ -25,13 +25,17 @@ LARGEST = 32 << 20
 """Bytes of an answer; no tile and no capabilities come near."""
 
 
+class Stopped(Exception):
+    """Another thread has failed: nothing more is asked."""
+
+
 class Pace:
     """At most `rate` requests a second, from all threads together.
 
     Args:
         rate: requests a second.
         clock: seconds, never backwards.
-        sleep: waits for so many seconds.
+        sleep: waits for so many seconds; says True where all is to end.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
@@ -47,7 +51,8 @@ class Pace:
                 if wait <= 0:
                     self._free = self._clock() + self._gap
                     return
-            self._sleep(wait)
+            if self._sleep(wait) is True:
+                raise Stopped
 
     def hold(self, seconds: float) -> None:
         """No request of any thread goes out for so long."""
@@ -92,7 +97,8 @@ class Client:
             raise ConfigError(f"the rate is above 0 to 1000 requests a second; found {rate}.")
         self.secret, self.requests = secret, 0
         self._headers = {"User-Agent": user_agent} | ({"Referer": referer} if referer else {})
-        self._attempts, self._patience, self._limit, self._ask, self._now = attempts, patience, timeout, ask, now
+        self._attempts, self._patience, self._ask, self._now = attempts, patience, ask, now
+        self._limit = time_limit(timeout)
         self._stopped = threading.Event()
         self._pace = Pace(rate, clock, sleep or self._stopped.wait)
 
@@ -116,7 +122,7 @@ class Client:
             try:
                 if (body := self._body(url)) is None:
                     return None
-                return read(body)
+                return self._understood(body, read)
             except Refused as refused:
                 code, asked = _refusal(refused, self._now)
                 if code in ABSENT:
@@ -125,7 +131,7 @@ class Client:
                 if code not in BUSY:
                     raise self._failed(address, said, "see what it wants, and call again to go on") from None
                 wait = wait if asked is None else asked
-            except (I2IZooError, OSError, http.client.HTTPException, ValueError) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:
                 said = str(getattr(error, "reason", "") or error) or type(error).__name__
             if wait > self._patience:
                 raise self._failed(address, f"{said}, and wants {wait:.0f} s to pass", "go on then") from None
@@ -133,13 +139,20 @@ class Client:
                 self._pace.hold(wait)
         raise self._failed(address, f"{said}, {self._attempts} times", "call again to go on from here") from None
 
+    def _understood(self, body: bytes, read: Callable[[bytes], T]) -> T:
+        try:
+            return read(body)
+        except I2IZooError as error:
+            begin = self.secret.hide(body[:2000].decode("ascii", "replace"))  # as a whole, before it is cut
+            raise ValueError(f"{str(error).rstrip('.')}: {printable(begin, 60)!r}") from None
+
     def _body(self, url: str) -> bytes | None:
         self._pace.turn()
         if self._stopped.is_set():
-            raise DownloadError("stopped.")
+            raise Stopped
         self.requests += 1
         body = bytearray()
-        with answer(self._ask, url, self._headers, time_limit(self._limit)) as (head, chunks):
+        with answer(self._ask, url, self._headers, self._limit) as (head, chunks):
             for chunk in chunks:
                 body += chunk
                 if len(body) > LARGEST:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -105,18 +106,14 @@ class RasterLayer:
         ) as warped:  # fmt: skip
             return warped.read(self._bands), warped.dataset_mask()
 
-    @property
+    @functools.cached_property
     def _resolution(self) -> float:
         """Size of a pixel of the raster, in units of the grid."""
-        if not hasattr(self, "_found_resolution"):
-            from rasterio.warp import calculate_default_transform
+        from rasterio.warp import calculate_default_transform
 
-            source = self._source
-            found, *_ = calculate_default_transform(
-                source.crs, self._grid.crs, source.width, source.height, *source.bounds
-            )
-            self._found_resolution = abs(found.determinant) ** 0.5
-        return self._found_resolution
+        source = self._source
+        found, *_ = calculate_default_transform(source.crs, self._grid.crs, source.width, source.height, *source.bounds)
+        return float(abs(found.determinant) ** 0.5)
 
     def close(self) -> None:
         """Let the file go."""

@@ -48,8 +48,10 @@ class Writer:
                     yield self._finish(*waiting.popleft())
             while waiting:
                 yield self._finish(*waiting.popleft())
-        finally:
+        except BaseException:
             client.stop()
+            raise
+        finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
     def _read(self, tile: Tile) -> Read:
