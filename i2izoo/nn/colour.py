@@ -6,6 +6,8 @@ Sums are written out rather than as matrix products, which autocast would comput
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -72,7 +74,7 @@ def lab_to_srgb(lab: Tensor) -> Tensor:
     return linear_to_srgb(lab_to_linear(lab))
 
 
-def into_gamut(lab: Tensor, steps: int = 14) -> Tensor:
+def into_gamut(lab: Tensor, steps: int = 20) -> Tensor:
     """Move colours that sRGB cannot show towards grey until it can, at their own lightness and hue.
 
     Cutting red, green and blue at 0 and 1 instead would change the lightness, by tens of L* for strong colours.
@@ -109,6 +111,43 @@ def normalise_lab(lab: Tensor) -> Tensor:
     tensor([[ 0.5000,  0.5000, -1.0000]])
     """
     return torch.cat([lab[:, :1] / 50 - 1, lab[:, 1:] / AB_SCALE], dim=1)
+
+
+def signed_to_lab(image: Tensor) -> Tensor:
+    """sRGB N x 3 x ..., or grey N x 1 x ..., in [-1, 1] to L*a*b*, in float32: half precision has too few steps."""
+    return srgb_to_lab((image.float().expand(-1, 3, *image.shape[2:]) + 1) / 2)
+
+
+def luminance(image: Tensor) -> Tensor:
+    """Luminance Y in [0, 1], N x 1 x ... in float32, of sRGB N x 3 x ... or grey N x 1 x ... in [-1, 1].
+
+    >>> luminance(torch.tensor([[1.0, -1.0, -1.0]]))
+    tensor([[0.2127]])
+    """
+    red, green, blue = srgb_to_linear((image.float().expand(-1, 3, *image.shape[2:]) + 1) / 2).unbind(1)
+    return torch.stack([XYZ_OF_RGB[1][0] * red + XYZ_OF_RGB[1][1] * green + XYZ_OF_RGB[1][2] * blue], dim=1)
+
+
+def recolour(image: Tensor, colours: Tensor, gamut: Literal["chroma", "clip"] = "chroma") -> Tensor:
+    """The L* of an image with other colours.
+
+    Args:
+        image: sRGB N x 3 x ..., or grey N x 1 x ..., in [-1, 1].
+        colours: a* / 110 and b* / 110, N x 2 x ...
+        gamut: "chroma" makes colours that sRGB cannot show paler until it can, which keeps L*, see `into_gamut`; "clip"
+            cuts red, green and blue, which does not.
+
+    Returns:
+        sRGB N x 3 x ... in [-1, 1], float32. Gradients reach `colours`, through those that were made paler, too.
+
+    >>> image = torch.rand(1, 3, 4, 4) * 2 - 1
+    >>> wild = recolour(image, torch.rand(1, 2, 4, 4) * 2 - 1)
+    >>> bool((signed_to_lab(wild) - signed_to_lab(image))[:, 0].abs().max() < 0.01)
+    True
+    """
+    lab = torch.cat([signed_to_lab(image)[:, :1], colours.float() * AB_SCALE], dim=1)
+    lab = into_gamut(lab) if gamut == "chroma" else lab
+    return lab_to_srgb(lab).clamp(0, 1) * 2 - 1
 
 
 def _product(matrix: tuple[tuple[float, ...], ...] | list[list[float]], values: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from i2izoo.contracts.checkpoints import Checkpoints
@@ -18,10 +17,11 @@ from i2izoo.contracts.task import DECIDED, BaseInTask
 from i2izoo.data.derived import DerivedDataset
 from i2izoo.errors import ConfigError, DataError
 from i2izoo.interfaces import Batch, Method, Part, Update
-from i2izoo.nn.colour import AB_SCALE, XYZ_OF_RGB, into_gamut, lab_to_srgb, normalise_lab, srgb_to_lab
+from i2izoo.nn.colour import normalise_lab, recolour, signed_to_lab
 from i2izoo.nn.random import derive_seed
 from i2izoo_tasks.common import DRAWN, TINY
 from i2izoo_tasks.degradations import Preset, degradation
+from i2izoo_tasks.film import grey_of
 
 
 class Colorization(BaseInTask):
@@ -39,7 +39,7 @@ class Colorization(BaseInTask):
         gamut: what becomes of a*b* that sRGB cannot show at the given L*: "chroma" makes it paler until it can, which
             keeps L* and the hue; "clip" cuts red, green and blue at 0 and 1, as the public code does, and changes L*.
         degrade: what is done to the grey images in training, so that real old photographs look familiar: "none",
-            "light", "strong" or strengths, see `i2izoo_tasks.degradations.Degradation`.
+            "light", "strong", "film" or strengths, see `i2izoo_tasks.degradations.Degradation`.
 
     >>> tiny = {"name": "pix2pix", "generator": {"name": "unet_256", "width": 4, "depth": 3}}
     >>> Colorization(base=tiny)(torch.zeros(1, 3, 20, 9), to="colour").shape
@@ -56,7 +56,7 @@ class Colorization(BaseInTask):
         domains: list[str] = ["grey", "colour"],
         colour: Literal["lab", "rgb"] = "lab",
         gamut: Literal["chroma", "clip"] = "chroma",
-        degrade: Literal["none", "light", "strong"] | dict[str, Any] = "none",
+        degrade: Preset | dict[str, Any] = "none",
     ) -> None:
         super().__init__()
         self.build(base, domains, in_channels=1, out_channels=2 if colour == "lab" else 3)
@@ -73,16 +73,14 @@ class Colorization(BaseInTask):
         """An image, N x 3 (or N x 1) x H x W in [-1, 1], as the base method sees it: L*, a*b* or RGB."""
         if domain == self.colour and self.space == "rgb":
             return image
-        values = normalise_lab(_lab(image))
+        values = normalise_lab(signed_to_lab(image))
         return (values[:, :1] if domain == self.grey else values[:, 1:]).to(image.dtype)
 
     def decode(self, grey: Tensor, output: Tensor) -> Tensor:
         """The colour image, N x 3 x H x W in [-1, 1], of an input and of what the base method made of it."""
         if self.space == "rgb":
             return output
-        lab = torch.cat([_lab(grey)[:, :1], output.float() * AB_SCALE], dim=1)
-        lab = into_gamut(lab) if self.gamut == "chroma" else lab
-        return lab_to_srgb(lab).clamp(0, 1) * 2 - 1
+        return recolour(grey, output, self.gamut)
 
     def translate(self, image: Tensor, *, to: str, seeds: list[int], **options: Any) -> Tensor:
         """Colour N x 3 (or N x 1) x H x W; `options` are those of the base method.
@@ -136,11 +134,6 @@ def _kind(base: Mapping[str, Any]) -> type[Method]:
     return kind
 
 
-def _lab(image: Tensor) -> Tensor:
-    """N x 3 (or 1) x H x W in [-1, 1] to L*a*b*, in float32: half precision has too few steps for images."""
-    return srgb_to_lab((image.float().expand(-1, 3, -1, -1) + 1) / 2)
-
-
 class ColorizationDataset(DerivedDataset):
     """Pairs of a grey and a colour image, of which only the colour images have to be there.
 
@@ -153,7 +146,7 @@ class ColorizationDataset(DerivedDataset):
         root: the colour images: a folder, the name of a dataset, or `{"root": ..., option: value}`; see `open_dataset`.
         domains: names of the grey and of the colour images. Where the data has domains (`photo` and `label`), the
             second is the one whose images are taken.
-        degrade: what happens to the grey images in training: "none", "light", "strong", or strengths such as
+        degrade: what happens to the grey images in training: "none", "light", "strong", "film", or strengths such as
             `{"noise": 0.05, "blur": 1.0}`, see `i2izoo_tasks.degradations.Degradation`.
         channels: of the grey images, 1 or 3 equal ones; alone or by domain. Those of colour are 3.
 
@@ -186,23 +179,7 @@ class ColorizationDataset(DerivedDataset):
         self.degradation = degradation(degrade)
 
     def made_of(self, found: dict[str, Tensor], index: int, seed: int | None) -> dict[str, Tensor]:
-        grey = grey_of((found.get(self.source, found[self.target]).numpy() + 1) / 2)
-        if seed is not None:
-            grey = self.degradation(grey, derive_seed(seed, "degrade"))
+        image = (found.get(self.source, found[self.target]).numpy() + 1) / 2
+        grey = grey_of(image) if seed is None else self.degradation(image, derive_seed(seed, "degrade"))
         planes = torch.from_numpy(np.ascontiguousarray(grey * 2 - 1)).clamp_(-1, 1)
         return {self.source: planes.repeat(self._grey_channels, 1, 1), self.target: found[self.target]}
-
-
-def grey_of(colour: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-    """The grey image, H x W in [0, 1], of the same luminance and so the same L* as sRGB 3 x H x W in [0, 1].
-
-    In numpy, as everything that runs in the loader's thread.
-
-    >>> grey_of(np.array([1, 0, 0], np.float32).reshape(3, 1, 1)).round(3)
-    array([[0.499]], dtype=float32)
-    """
-    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
-    red, green, blue = XYZ_OF_RGB[1]
-    luminance = red * linear[0] + green * linear[1] + blue * linear[2]
-    encoded = np.where(luminance <= 0.0031308, luminance * 12.92, 1.055 * luminance ** (1 / 2.4) - 0.055)
-    return encoded.astype(np.float32)

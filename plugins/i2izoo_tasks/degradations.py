@@ -1,6 +1,7 @@
-"""What age and scanning do to an old photograph, as training augmentation of grey images.
+"""What film, age and scanning do to an old photograph, as training augmentation of grey images.
 
 Each function is a pure function of its arguments and the seed. Images here are grey, H x W, float32 in [0, 1].
+`i2izoo_tasks.film` has what film does, this module what age does, and the order of all.
 """
 
 from __future__ import annotations
@@ -14,28 +15,50 @@ from numpy.typing import NDArray
 from i2izoo.contracts.config import Configurable
 from i2izoo.contracts.ranges import Range, Share
 from i2izoo.errors import ConfigError, listing, suggest
+from i2izoo_tasks.film import Grey, add_grain, blur, contrasted, develop, emulsion, vignette
 
-Grey: TypeAlias = NDArray[np.float32]
-Preset: TypeAlias = Literal["none", "light", "strong"]
+Preset: TypeAlias = Literal["none", "light", "strong", "film"]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "none": {},
     "light": {"blur": 0.7, "fading": 0.2, "noise": 0.03, "scratches": 2.0, "jpeg": 70},
     "strong": {"blur": 2.0, "fading": 0.5, "noise": 0.1, "scratches": 10.0, "jpeg": 30},
+    "film": {
+        "orthochromatic": 0.4,
+        "blur": 0.7,
+        "vignette": 0.3,
+        "contrast": 1.35,
+        "development": 0.045,
+        "grain": 0.1,
+        "grain_size": 0.75,
+        "scratches": 0.5,
+        "gamma": 1.45,
+        "jpeg": 80,
+    },
 }
-"""Names of strengths: a scan of a good print, and one of a print in bad condition."""
+"""Names of strengths: a scan of a good print, one of a print in bad condition, and one of aerial film of the 1930s,
+whose ranges are fitted by `benchmarks/scan_statistics.py`."""
+
+Slope = Annotated[float, Range(1, 10)]
 
 
 class Degradation(Configurable):
-    """Blur, fading, grain, scratches and JPEG, in the order in which they happen to a photograph.
+    """Film, age and scan, in the order in which they happen to a photograph.
 
     Each call draws every strength anew, uniformly between none and the one that is given here.
 
     Args:
+        orthochromatic: of the film: largest share of it that is blind to red, in [0, 1]; of colour images only.
         blur: of the lens: largest standard deviation of a Gaussian, in pixels.
+        vignette: of the lens: largest share of the light that is lost in the farthest corner, in [0, 1).
+        contrast: of the film: largest slope of its curve at mid-grey, 1 or more.
+        development: largest standard deviation of clouds, as a share of the range from black to white.
+        grain: largest standard deviation of film grain in mid-grey, as a share of the same range.
+        grain_size: largest standard deviation of one grain, in pixels.
         fading: of the print: largest share of the contrast that is lost, in [0, 1].
-        noise: grain: largest standard deviation, as a share of the range from black to white.
+        noise: of the scanner: largest standard deviation, as a share of the range from black to white.
         scratches: largest number of scratches, and of specks of dust, in 256 x 256 pixels.
+        gamma: of the scanner: largest exponent of the grey values; lightening ones go down to its inverse.
         jpeg: lowest quality of the compression, 1 to 100; None does not compress.
 
     >>> grey = np.full((8, 8), 0.5, np.float32)
@@ -46,30 +69,62 @@ class Degradation(Configurable):
     def __init__(
         self,
         *,
+        orthochromatic: Share = 0.0,
         blur: Annotated[float, Range(0, 1000)] = 0.0,
+        vignette: Annotated[float, Range(0, 1, without="high")] = 0.0,
+        contrast: Slope = 1.0,
+        development: Share = 0.0,
+        grain: Annotated[float, Range(0, 1000)] = 0.0,
+        grain_size: Annotated[float, Range(0, 1000)] = 1.0,
         fading: Share = 0.0,
         noise: Annotated[float, Range(0, 1000)] = 0.0,
         scratches: Annotated[float, Range(0, 1000)] = 0.0,
+        gamma: Slope = 1.0,
         jpeg: Annotated[int, Range(1, 100)] | None = None,
     ) -> None:
-        self.blur, self.fading, self.noise, self.scratches, self.jpeg = blur, fading, noise, scratches, jpeg
+        self.orthochromatic, self.blur, self.vignette, self.contrast = orthochromatic, blur, vignette, contrast
+        self.development, self.grain, self.grain_size, self.fading = development, grain, grain_size, fading
+        self.noise, self.scratches, self.gamma, self.jpeg = noise, scratches, gamma, jpeg
 
-    def __call__(self, grey: Grey, seed: int) -> Grey:
-        """Degrade H x W in [0, 1]; the result is a function of `seed`, and in [0, 1]."""
+    def __call__(self, image: NDArray[np.floating[Any]], seed: int) -> Grey:
+        """Degrade a grey image.
+
+        Args:
+            image: H x W, or 3 x H x W of sRGB, of which film makes a grey one; in [0, 1].
+            seed: the result is a function of it.
+
+        Returns:
+            H x W in [0, 1].
+        """
         draw = np.random.default_rng(seed)
         # all are drawn whichever are used, so that one strength does not change what the others do
-        shares, seeds = draw.random(5), draw.integers(2**63, size=3)
+        lens, fading, noise, scratches, jpeg = draw.random(5)
+        fading_seed, noise_seed, scratches_seed = (int(each) for each in draw.integers(2**63, size=3))
+        blind, corner, slope, clouds, grain, size = draw.random(6)
+        exponent = draw.uniform(-1, 1)
+        corner_seed, clouds_seed, grain_seed = (int(each) for each in draw.integers(2**63, size=3))
+
+        grey = image.astype(np.float32, copy=False) if image.ndim == 2 else emulsion(image, self.orthochromatic * blind)
         if self.blur:
-            grey = blur(grey, self.blur * shares[0])
+            grey = blur(grey, self.blur * lens)
+        if self.vignette:
+            grey = vignette(grey, self.vignette * corner, corner_seed)
+        if self.contrast > 1:
+            grey = contrasted(grey, 1 + (self.contrast - 1) * slope)
+        if self.development:
+            grey = develop(grey, self.development * clouds, clouds_seed)
+        if self.grain:
+            grey = add_grain(grey, self.grain * grain, self.grain_size * size, grain_seed)
         if self.fading:
-            grey = fade(grey, self.fading * shares[1], int(seeds[0]))
+            grey = fade(grey, self.fading * fading, fading_seed)
         if self.noise:
-            grey = add_noise(grey, self.noise * shares[2], int(seeds[1]))
+            grey = add_noise(grey, self.noise * noise, noise_seed)
         if self.scratches:
-            expected = self.scratches * shares[3] * grey.size / 256**2
-            grey = scratch(grey, expected, int(seeds[2]))
+            grey = scratch(grey, self.scratches * scratches * grey.size / 256**2, scratches_seed)
+        if self.gamma > 1:
+            grey = grey.clip(0, 1) ** np.float32(self.gamma**exponent)
         if self.jpeg is not None:
-            grey = compress(grey, round(100 - (100 - self.jpeg) * shares[4]))
+            grey = compress(grey, round(100 - (100 - self.jpeg) * jpeg))
         return grey
 
 
@@ -84,13 +139,6 @@ def degradation(choice: str | dict[str, Any]) -> Degradation:
     if name not in PRESETS:
         raise ConfigError(f"there is no degradation {name!r}{suggest(str(name), PRESETS) or ';'} {listing(PRESETS)}.")
     return Degradation(**{**PRESETS[name], **strengths})
-
-
-def blur(grey: Grey, sigma: float) -> Grey:
-    """Gaussian blur of standard deviation `sigma` pixels."""
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(grey, sigma, mode="reflect")
 
 
 def fade(grey: Grey, strength: float, seed: int) -> Grey:

@@ -11,9 +11,9 @@ from torch import Tensor
 from i2izoo.data.derived import making_seed
 from i2izoo.errors import ConfigError, DataError
 from i2izoo.interfaces import Method, Part
-from i2izoo_tasks.colorization import grey_of
 from i2izoo_tasks.common import DRAWN, DamagedDataset
 from i2izoo_tasks.filling import hide
+from i2izoo_tasks.film import grey_of
 from i2izoo_tasks.jpeg_restoration import compressed, draw_quality
 from i2izoo_tasks.masks import border, draw_mask
 from i2izoo_tasks.uncropping import Uncropping

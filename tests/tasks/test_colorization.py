@@ -6,7 +6,6 @@ import contextlib
 import json
 from collections.abc import Iterator
 
-import i2izoo_tasks.colorization
 import numpy as np
 import pytest
 import torch
@@ -23,6 +22,7 @@ from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.registry import register
 from i2izoo.errors import ConfigError, DataError, EvaluationError
 from i2izoo.interfaces import Batch, Generator, Latent, Method, Part, Update
+from i2izoo.nn import colour
 from i2izoo.nn.colour import lab_to_srgb, srgb_to_lab
 from i2izoo.nn.random import randn
 from i2izoo.training.step import Stepper
@@ -141,7 +141,7 @@ def test_grey_images_of_its_own_are_taken(tmp_path):
 
 def test_the_lightness_is_the_inputs_bit_for_bit_before_the_gamut(monkeypatch):
     seen = []
-    monkeypatch.setattr(i2izoo_tasks.colorization, "into_gamut", lambda lab: seen.append(lab) or lab)
+    monkeypatch.setattr(colour, "into_gamut", lambda lab: seen.append(lab) or lab)
     method = bold(model().method.eval())
     image = torch.rand(2, 3, 16, 16) * 2 - 1
     with torch.no_grad():
