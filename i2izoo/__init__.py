@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from i2izoo.data.open import open_dataset
     from i2izoo.evaluation.evaluate import evaluate
     from i2izoo.models.translator import Translator, create, load
+    from i2izoo.rasters.translate import translate_raster
     from i2izoo.report.compare import compare
     from i2izoo.sweeps.sweep import sweep
     from i2izoo.training.distill import distill
@@ -36,6 +37,7 @@ _PLACES = {
     "open_dataset": "i2izoo.data.open",
     "register": "i2izoo.contracts.registry",
     "sweep": "i2izoo.sweeps.sweep",
+    "translate_raster": "i2izoo.rasters.translate",
 }
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "open_dataset",
     "register",
     "sweep",
+    "translate_raster",
 ]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from i2izoo.cli import rasters
 from i2izoo.cli.completion import add_model
 from i2izoo.cli.options import is_assignment, parse_options, parse_size, translation_options
 from i2izoo.errors import I2IZooError, ImageError, escaped, listing
@@ -16,6 +17,7 @@ from i2izoo.errors import I2IZooError, ImageError, escaped, listing
 EXAMPLES = """
   i2izoo translate cyclegan-facades label.png -o photo.png
   i2izoo translate ./my-model 'images/*.jpg' -o out/ --to photo --batch-size 4
+  i2izoo translate ./my-model ortho.tif -o colour.tif --tile 512 --bounds 684000,246000,685000,247000
 """
 
 
@@ -39,6 +41,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or auto (default: cpu)")
     parser.add_argument("--revision", help="branch, tag or commit of a Hub repository")
     parser.add_argument("--force", action="store_true", help="overwrite files")
+    rasters.add_flags(parser)
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -50,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
     inputs = list(dict.fromkeys(p for w in args.words if w not in words for p in find_images(w)))
     if not inputs:
         args.parser.error("name at least one image, folder or glob to translate")
+    if rasters.asks_for_tiles(args, inputs):
+        return rasters.run(args, inputs, words)
     size = None if args.size is None else parse_size(args.size)
     outputs = plan_outputs(inputs, args.out, args.samples, args.force)
     if args.depth == 16:

@@ -33,6 +33,7 @@ KINDS: dict[str, str] = {
     "methods": "i2izoo.contracts.method:Method",
     "formats": "i2izoo.contracts.method:Method",  # of other libraries, see i2izoo.files.formats
     "datasets": "i2izoo.contracts.dataset:Dataset",
+    "rasters": "i2izoo.contracts.raster:RasterFormat",
     "pretrained": "i2izoo.contracts.pretrained:PretrainedEntry",
     "commands": "i2izoo.contracts.command:Command",  # of the command line
 }
@@ -291,7 +292,9 @@ def singular(kind: str) -> str:
     >>> singular("losses"), singular("pretrained")
     ('loss', 'pretrained entry')
     """
-    return {"losses": "loss", "pretrained": "pretrained entry"}.get(kind, kind.removesuffix("s"))
+    return {"losses": "loss", "pretrained": "pretrained entry", "rasters": "raster format"}.get(
+        kind, kind.removesuffix("s")
+    )
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

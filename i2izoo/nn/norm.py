@@ -48,8 +48,23 @@ class InstanceNorm(nn.Module):
         out = torch.native_group_norm(x, None, None, n, c, h * w, c, self.eps)[0]
         return out.contiguous(memory_format=layout)  # the CUDA kernel answers in NCHW
 
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each sample and channel, N x C x 1 x 1; see `i2izoo.nn.statistics`."""
+        return group_moments(x, self.channels)
+
+    def normalised(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """N x C x H x W by a mean and a variance that are given, each of a shape that broadcasts to it."""
+        return (x - mean) * (variance + self.eps).rsqrt()
+
     def extra_repr(self) -> str:
         return f"{self.channels}, eps={self.eps}"
+
+
+def group_moments(x: Tensor, groups: int) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance of N x C x H x W over space and the channels of each group, as N x C x 1 x 1."""
+    n, channels = x.shape[:2]
+    variance, mean = torch.var_mean(x.reshape(n, groups, -1), dim=-1, correction=0)
+    return tuple(m.repeat_interleave(channels // groups, dim=1)[..., None, None] for m in (mean, variance))  # type: ignore[return-value]
 
 
 def make_norm(name: Norm, channels: int) -> nn.Module:

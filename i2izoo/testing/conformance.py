@@ -50,6 +50,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "metrics": options.RULES + metrics.RULES,
     "methods": options.RULES + methods.RULES + training.RULES,
     "formats": (),
+    "rasters": (),
     "datasets": options.RULES + datasets.RULES,
     "pretrained": others.PRETRAINED_RULES,
     "commands": (),

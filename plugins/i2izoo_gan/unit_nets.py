@@ -273,9 +273,17 @@ class _LayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.normalised(x, *self.moments(x))
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and unbiased variance of each sample, N x 1 x 1 x 1; see `i2izoo.nn.statistics`."""
         full = x.to(torch.promote_types(x.dtype, torch.float32))
-        deviation, mean = torch.std_mean(full, dim=(1, 2, 3), keepdim=True)
-        normalised = ((full - mean) / (deviation + 1e-5)).to(x.dtype)
+        variance, mean = torch.var_mean(full, dim=(1, 2, 3), keepdim=True)
+        return mean, variance
+
+    def normalised(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """N x C x H x W by a mean and a variance that are given."""
+        normalised = ((x.to(mean.dtype) - mean) / (variance.sqrt() + 1e-5)).to(x.dtype)
         return normalised * self.weight.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
 
 

@@ -1,0 +1,167 @@
+"""The first pass over a large image: the statistics that the normalisation layers take in all tiles of the second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from i2izoo.nn.statistics import Frozen, Joint, Moments, Policy, SelfNormalising, normalising, pooled
+from i2izoo.rasters.windows import Windows
+
+Statistics: TypeAlias = Literal["joint", "exact", "dense", "tile"]
+"""Of several tiles as one image; of all of them, layer by layer; interpolated between tiles; each tile's own."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of the image.
+
+    Attributes:
+        place: top, bottom, left and right in pixels of the image.
+        core: the same of the part that no other window has, relative to the window.
+        image: C x H x W in [-1, 1].
+    """
+
+    place: tuple[int, int, int, int]
+    core: tuple[int, int, int, int]
+    image: Tensor
+
+
+def joint(run: Windows, windows: Iterable[Window]) -> list[Moments]:
+    """The statistics of windows of one size as one image, in one pass of all of them together."""
+    policy = Joint()
+    with normalising(run.method, policy) as anew:
+        run(torch.stack([w.image for w in windows]), anew)
+    return policy.found
+
+
+def exact(run: Windows, windows: Callable[[], Iterable[Window]]) -> list[Moments]:
+    """The statistics of the whole image, layer by layer: as many passes as there are layers, in the memory of a tile.
+
+    Of every window the core counts, so that each pixel does once.
+    """
+    found: list[Moments] = []
+    while True:
+        policy = _NextLayer(found, run.fits)
+        with normalising(run.method, policy) as anew:
+            for window in windows():
+                policy.window = window
+                try:
+                    run(window.image[None], anew)
+                except _Enough:
+                    continue
+                return found  # it ran to the end: there is no further layer
+        found.append(policy.whole())
+
+
+class _Enough(Exception):
+    """The layer whose statistics are wanted has been reached."""
+
+
+class _NextLayer:
+    """Frozen up to a layer, whose moments over the cores of windows are added up."""
+
+    def __init__(self, known: Sequence[Moments], fits: Callable[[int], int]) -> None:
+        self.known, self.fits = known, fits
+        self.window: Window | None = None
+        self.rows: list[Moments] = []
+        self.sizes: list[int] = []
+
+    def __call__(self, call: int, norm: SelfNormalising, x: Tensor) -> Moments:
+        if call < len(self.known):
+            return self.known[call]
+        assert self.window is not None
+        top, bottom, left, right = self.window.core
+        height, width = self.window.image.shape[-2:]
+        rows = _scaled(top, bottom, height, self.fits(height), x.shape[-2])
+        columns = _scaled(left, right, width, self.fits(width), x.shape[-1])
+        self.rows.append(Moments(*norm.moments(x[..., rows, columns])))
+        self.sizes.append((rows.stop - rows.start) * (columns.stop - columns.start))
+        raise _Enough
+
+    def whole(self) -> Moments:
+        both = Moments(*(torch.cat(parts) for parts in zip(*self.rows, strict=True)))
+        return pooled(both, torch.tensor(self.sizes, dtype=torch.float32))
+
+
+def _scaled(start: int, stop: int, side: int, padded: int, length: int) -> slice:
+    """Pixels of a side in a feature map of its padded one, at least one; padding goes with the last."""
+    stop = padded if stop == side else stop
+    first = min(round(start * length / padded), length - 1)
+    return slice(first, max(round(stop * length / padded), first + 1))
+
+
+class Dense:
+    """The statistics of each pixel, interpolated linearly between those of the tiles around it.
+
+    Source: Ho et al. 2024, "Every Pixel Has its Moments" (arXiv 2407.04245), dense normalisation; two passes.
+
+    Args:
+        table: call -> mean and variance, 1 x C x rows x columns of the tiles.
+        rows, columns: where in the image the middles of the tiles are, in pixels.
+    """
+
+    def __init__(self, table: Sequence[Moments], rows: Sequence[float], columns: Sequence[float]) -> None:
+        self.table, self.rows, self.columns = table, torch.tensor(rows), torch.tensor(columns)
+        self.place = (0, 1, 0, 1)
+
+    def __call__(self, call: int, norm: SelfNormalising, x: Tensor) -> Moments:
+        top, bottom, left, right = self.place
+        y, x_ = _among(self.rows, top, bottom, x.shape[-2]), _among(self.columns, left, right, x.shape[-1])
+        grid = torch.stack(torch.meshgrid(y, x_, indexing="ij")[::-1], dim=-1)[None].to(x)
+        mean, variance = (
+            F.grid_sample(m.to(x), grid, padding_mode="border", align_corners=True) for m in self.table[call]
+        )
+        return Moments(mean, variance)
+
+
+def dense(run: Windows, windows: Iterable[Window], rows: int, columns: int) -> Dense:
+    """The statistics of every tile by itself, from one pass over all of them, row by row."""
+    calls: list[list[Moments]] = []
+    places = []
+
+    def own(call: int, norm: SelfNormalising, x: Tensor) -> Moments:
+        moments = Moments(*norm.moments(x))
+        if call == len(calls):
+            calls.append([])
+        calls[call].append(moments)
+        return moments
+
+    with normalising(run.method, own) as anew:
+        for window in windows:
+            places.append(window.place)
+            run(window.image[None], anew)
+    table = [
+        Moments(*(torch.cat(m).view(rows, columns, -1).permute(2, 0, 1)[None] for m in zip(*found, strict=True)))
+        for found in calls
+    ]
+    middles = [[(p[i] + p[i + 1]) / 2 for p in places] for i in (0, 2)]
+    return Dense(table, middles[0][::columns], middles[1][:columns])
+
+
+def _among(middles: Tensor, start: int, stop: int, count: int) -> Tensor:
+    """Where the pixels of a feature map of start..stop lie among the middles, in [-1, 1] from first to last."""
+    pixels = start + (torch.arange(count) + 0.5) * (stop - start) / count
+    if len(middles) == 1:
+        return torch.zeros(count)
+    after = torch.bucketize(pixels, middles).clamp(1, len(middles) - 1)
+    low, high = middles[after - 1], middles[after]
+    return 2 * (after - 1 + (pixels - low) / (high - low)) / (len(middles) - 1) - 1
+
+
+@contextmanager
+def applied(run: Windows, policy: Policy | None) -> Iterator[Callable[[], None]]:
+    """Windows that run inside take the statistics of the first pass; None: each its own."""
+    with nullcontext(lambda: None) if policy is None else normalising(run.method, policy) as anew:
+        yield anew
+
+
+def frozen(moments: Sequence[Moments]) -> Policy | None:
+    """The policy of statistics that were found; None where no layer takes any."""
+    return Frozen(moments) if moments else None

@@ -1,0 +1,162 @@
+"""From an image's size and a model to windows and the statistics that they take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from i2izoo.contracts.annotations import shown
+from i2izoo.contracts.ranges import Range
+from i2izoo.errors import ConfigError
+from i2izoo.nn.statistics import Policy
+from i2izoo.rasters import first_pass
+from i2izoo.rasters.first_pass import Statistics, Window
+from i2izoo.rasters.grid import Span, spans
+from i2izoo.rasters.probing import Tiling
+from i2izoo.rasters.rows import Read
+from i2izoo.rasters.windows import Windows
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileSettings:
+    """How an image is cut into tiles.
+
+    Attributes:
+        tile: side of a tile in pixels; rounded up to what the model takes.
+        overlap: pixels that neighbours share; None: an eighth of a tile, or of an exact model twice its reach.
+        statistics: of the normalisation layers, where a model's are of its input: "joint" of some tiles as one image,
+            "exact" of all of them, layer by layer, "dense" interpolated between tiles, "tile" each tile's own.
+        joint_tiles: of "joint"; they lie spread over the image.
+
+    Raises:
+        ConfigError: one of them is none of these.
+    """
+
+    tile: Annotated[int, Range(8, 16384)] = 512
+    overlap: Annotated[int, Range(0, 8192)] | None = None
+    statistics: Statistics = "joint"
+    joint_tiles: Annotated[int, Range(1, 256)] = 8
+
+    def __post_init__(self) -> None:
+        for name, least in (("tile", 8), ("overlap", 0), ("joint_tiles", 1)):
+            value = getattr(self, name)
+            if not (value is None and name == "overlap") and (type(value) is not int or value < least):
+                raise ConfigError(f"{name} is a whole number of from {least}; found {shown(value)}.")
+        if self.statistics not in (known := ("joint", "exact", "dense", "tile")):
+            raise ConfigError(f"statistics is one of {', '.join(known)}; found {shown(self.statistics)}.")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The windows of an image.
+
+    Attributes:
+        rows, columns: the windows.
+        cores: the windows of tiles that do not overlap, for statistics: rows and columns.
+        settings: what was asked for.
+        tiling: of the model.
+    """
+
+    rows: Sequence[Span]
+    columns: Sequence[Span]
+    cores: tuple[Sequence[Span], Sequence[Span]]
+    settings: TileSettings
+    tiling: Tiling
+
+
+def plan(run: Windows, height: int, width: int, settings: TileSettings, tiling: Tiling) -> Plan:
+    """Cut an image of a model.
+
+    Raises:
+        ConfigError: the model cannot be run in tiles, or tiles of this size do not reach as far as it does.
+    """
+    if tiling.mode == "refused":
+        raise ConfigError(f"this model cannot be run in tiles: {tiling.reason}.")
+    step = run.method.size_multiple(run.to)
+    size, overlap = run.fits(settings.tile), settings.overlap
+    if tiling.mode == "exact":
+        reach = tiling.reach or 0
+        margin = reach if overlap is None else min(reach, overlap // 2 // step * step)
+        if overlap is None and size <= 2 * margin:
+            size = run.fits(4 * margin)
+        cut = {"overlap": 2 * margin if overlap is None else overlap, "margin": margin, "multiple": step}
+    else:
+        cut = {"overlap": size // 8 if overlap is None else overlap, "margin": 0, "multiple": 1}
+    cores = tuple(spans(length, size, overlap=0) for length in (height, width))
+    rows, columns = (spans(length, size, **cut) for length in (height, width))
+    return Plan(rows, columns, (cores[0], cores[1]), settings, tiling)
+
+
+def statistics(run: Windows, read: Read, plan: Plan) -> Policy | None:
+    """The first pass: what the tiles of the second take; None: each its own, or there is nothing to take."""
+    kind = plan.settings.statistics
+    if not plan.tiling.norms or kind == "tile" or len(plan.rows) * len(plan.columns) == 1:
+        return None
+    if kind == "exact":
+        return first_pass.frozen(first_pass.exact(run, lambda: _all(read, plan.rows, plan.columns)))
+    if kind == "dense":
+        rows, columns = plan.cores
+        return first_pass.dense(run, _all(read, rows, columns, gaps=True), len(rows), len(columns))
+    chosen = spread(read, plan.rows, plan.columns, plan.settings.joint_tiles)
+    return first_pass.frozen(first_pass.joint(run, chosen)) if chosen else None
+
+
+def _all(read: Read, rows: Sequence[Span], columns: Sequence[Span], gaps: bool = False) -> Iterator[Window]:
+    """All windows that hold valid pixels, each with the part of it that counts most; `gaps`: also the others."""
+    for row in rows:
+        for column in columns:
+            if (found := window(read, row, column)) is not None:
+                yield found
+
+
+def window(read: Read, row: Span, column: Span) -> Window | None:
+    image = read(row.start, row.stop, column.start, column.stop)
+    if image is None:
+        return None
+    return Window((row.start, row.stop, column.start, column.stop), (*_core(row), *_core(column)), image)
+
+
+def _core(span: Span) -> tuple[int, int]:
+    """The pixels of a window that count at least half, so that each pixel of the side is in one core."""
+    inside = (span.weights > 0.5).nonzero()[0]
+    return int(inside[0]), int(inside[-1]) + 1
+
+
+def spread(read: Read, rows: Sequence[Span], columns: Sequence[Span], count: int) -> list[Window]:
+    """At most `count` windows of one size with valid pixels, evenly spread over the area: a lattice of the R2 sequence.
+
+    Source: Roberts 2018, "The Unreasonable Effectiveness of Quasirandom Sequences": additive recurrence with the
+    plastic number, whose points keep apart for any count.
+    """
+    plastic = 1.32471795724474602596
+    found: dict[tuple[int, int], Window] = {}
+    full = (rows[0].stop - rows[0].start, columns[0].stop - columns[0].start)
+    for index in range(4 * count):
+        if len(found) == min(count, len(rows) * len(columns)):
+            break
+        place = tuple(
+            min(int((0.5 + (index + 1) / plastic**power) % 1 * len(side)), len(side) - 1)
+            for power, side in ((1, rows), (2, columns))
+        )
+        if place in found:
+            continue
+        row, column = rows[place[0]], columns[place[1]]
+        if (row.stop - row.start, column.stop - column.start) != full:
+            continue
+        if (one := window(read, row, column)) is not None:
+            found[place[0], place[1]] = one
+    return list(found.values())
+
+
+def cost(plan: Plan) -> float:
+    """Pixels that are translated for each pixel of the image, without the first pass.
+
+    >>> from i2izoo.rasters.grid import spans
+    >>> side = spans(2048, 256, overlap=32)
+    >>> round(cost(Plan(side, side, (side, side), TileSettings(), Tiling("frozen"))), 2)
+    1.27
+    """
+    both = [sum(s.stop - s.start for s in side) / side[-1].stop for side in (plan.rows, plan.columns)]
+    return math.prod(both)
