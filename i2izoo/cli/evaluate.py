@@ -15,6 +15,9 @@ from i2izoo.errors import ConfigError, EvaluationError
 if TYPE_CHECKING:
     from i2izoo.evaluation.result import Result
 
+TILED = ("seam_ratio", "tile_drift")
+"""Metrics of `--tiled`."""
+
 EXAMPLES = """
   i2izoo evaluate pix2pix-facades --data ./facades --sides photo,label --out results/pix2pix
   i2izoo evaluate ./my-model --data ./facades --metrics psnr,ssim,fid[resnet18] --limit 20
@@ -35,6 +38,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the method's translation")
     parser.add_argument("--to", metavar="DOMAIN", help="target domain (default: the model's first)")
     add_settings(parser)
+    parser.add_argument(
+        "--tiled", action="store_true", help="measure seams and drift of tiles, too: seam_ratio, tile_drift"
+    )
     parser.add_argument("--card", action="store_true", help="write the scores into the model's folder and card")
     parser.set_defaults(run=run, parser=parser)
 
@@ -82,6 +88,10 @@ def run(args: argparse.Namespace) -> int:
     given = settings(args)
 
     from i2izoo.evaluation.evaluate import evaluate
+    from i2izoo.evaluation.measuring import DEFAULT
+
+    if args.tiled:
+        given["metrics"] = [*(given["metrics"] or DEFAULT), *({"name": name, "to": args.to} for name in TILED)]
 
     model, options = _open(args) if args.words else (args.model, {})
     try:

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace, inputs: Sequence[Path], words: Sequence[str]) 
     target = Path(args.out).expanduser()
     if target.exists() and not args.force:
         raise ImageError(f"{str(target)!r} would be overwritten; use --force, or another -o.")
-    numbers = {flag: parse_numbers(flag, getattr(args, flag), int) for flag in ("bands", "window")}
+    numbers: dict[str, Any] = {flag: parse_numbers(flag, getattr(args, flag), int) for flag in ("bands", "window")}
     numbers["bounds"] = parse_numbers("bounds", args.bounds, float)
     values: Any = args.values
     if values is not None and values not in ("dtype", "file", "model"):

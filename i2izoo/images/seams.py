@@ -19,9 +19,9 @@ def seam_ratio(image: Tensor, rows: Sequence[int], columns: Sequence[int]) -> Te
     Returns:
         N; NaN where there are no borders.
 
-    >>> step = torch.tensor([0.0, 0.0, 1.0, 1.0]).expand(1, 1, 4, 4)
-    >>> seam_ratio(step + torch.arange(4)[:, None] * 0.5, [], [2]).tolist(), seam_ratio(step, [], []).isnan().tolist()
-    ([3.0], [True])
+    >>> image = torch.tensor([0.0, 1.0, 3.0, 4.0]).view(1, 1, 1, 4)
+    >>> seam_ratio(image, [], [2]).tolist(), seam_ratio(image, [], []).isnan().tolist()
+    ([2.0], [True])
     """
     down, across = (image[..., 1:, :] - image[..., :-1, :]).abs(), (image[..., 1:] - image[..., :-1]).abs()
     at_rows = torch.tensor([y - 1 for y in rows], dtype=torch.long)

@@ -63,7 +63,9 @@ class _Decoded(Raster):
         self.opacity = array[..., -1] if found.alpha else None
         self.array = array[..., :-1] if found.alpha else array
         masked = self.opacity is not None and not self.opacity.all()
-        self.info = RasterInfo(*array.shape[:2], self.array.shape[2], self.array.dtype.name, masked=masked)
+        self.info = RasterInfo(
+            array.shape[0], array.shape[1], self.array.shape[2], self.array.dtype.name, masked=masked
+        )
 
     def read(self, box: Box, bands: Sequence[int]) -> np.ndarray:
         return self.array[box.top : box.bottom, box.left : box.right][..., list(bands)]

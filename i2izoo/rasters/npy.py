@@ -56,7 +56,11 @@ class _Array(Raster):
             )
         bands = self.array.shape[2] if self.array.ndim == 3 else 1
         self.info = RasterInfo(
-            *self.array.shape[:2], bands, self.array.dtype.newbyteorder("=").name, facts={"dims": self.array.ndim}
+            self.array.shape[0],
+            self.array.shape[1],
+            bands,
+            self.array.dtype.newbyteorder("=").name,
+            facts={"dims": self.array.ndim},
         )
 
     def read(self, box: Box, bands: Sequence[int]) -> np.ndarray:

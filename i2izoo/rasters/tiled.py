@@ -9,7 +9,7 @@ from torch import Tensor
 
 from i2izoo.models.translator import Translator
 from i2izoo.rasters.plan import TileSettings, plan, statistics
-from i2izoo.rasters.probing import tiling
+from i2izoo.rasters.probing import Tiling, tiling
 from i2izoo.rasters.rows import translated_rows
 from i2izoo.rasters.windows import Windows
 
@@ -21,6 +21,7 @@ def translate_tiled(
     to: str | None = None,
     seed: int = 0,
     settings: TileSettings | None = None,
+    declared: Tiling | None = None,
     **options: Any,
 ) -> Tensor:
     """Translate one image in tiles that leave no seams.
@@ -31,6 +32,7 @@ def translate_tiled(
         to: target domain; None: the first.
         seed: of all randomness.
         settings: how it is cut; None: tiles of 512.
+        declared: how the model may be run in tiles; None: what `tiling` says.
         options: the method's own.
 
     Returns:
@@ -48,7 +50,8 @@ def translate_tiled(
     """
     settings = settings or TileSettings()
     run = Windows(model, to, seed, options)
-    planned = plan(run, *image.shape[-2:], settings, tiling(model, to, **options))
+    height, width = image.shape[-2:]
+    planned = plan(run, height, width, settings, declared or tiling(model, to, **options))
 
     def read(top: int, bottom: int, left: int, right: int) -> Tensor:
         return image[:, top:bottom, left:right]

@@ -36,9 +36,8 @@ class Scale:
 
     def inside(self, values: np.ndarray) -> Tensor:
         """H x W x C to C x H x W, float32, in [-1, 1]."""
-        scaled = (values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32) - self.low) * (
-            2 / (self.high - self.low)
-        ) - 1
+        numbers: np.ndarray[Any, np.dtype[Any]] = values.astype(np.float64 if values.dtype.itemsize > 2 else np.float32)
+        scaled = (numbers - self.low) * (2 / (self.high - self.low)) - 1
         return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1), dtype=np.float32)).clamp_(-1, 1)
 
     def outside(self, image: Tensor, dtype: str) -> np.ndarray:
