@@ -1,7 +1,8 @@
-"""Measure the bundled models on the facades, for the cards, the gallery and the page of results.
+"""Measure the bundled models on the facades or the maps, for the cards, the gallery and the page of results.
 
     python tools/make_results.py --data facades --out results            # all tables
     python tools/make_results.py --data facades --out results colour     # one of them
+    python tools/make_results.py --data maps --out results --zoo maps      # those of the maps
 
 Run it when the bundled weights changed, on an idle machine, since it takes times, too. Written are, on the
 validation split: the figures on the models' cards, with the protocol beside them; the grids of docs/assets/gallery;
@@ -15,6 +16,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from stored import save_webp, store
@@ -40,7 +42,7 @@ class Table:
         to: target domain.
         models: entries; those that are not bundled are left out.
         metrics: what is measured.
-        sides: names of the two halves of the images.
+        sides: names of the two halves of the images; None: a folder for each domain.
         size: side in pixels, that at which the models learned or twice it.
         trivial: answers that need no learning: "mean" and "nearest" of benchmarks/trivial_answers.py, "copy-input".
         samples: translations of each image.
@@ -50,8 +52,8 @@ class Table:
 
     to: str
     models: tuple[str, ...]
-    metrics: tuple[str, ...]
-    sides: tuple[str, str] = ("photo", "label")
+    metrics: tuple[str | dict[str, Any], ...]
+    sides: tuple[str, str] | None = ("photo", "label")
     size: int = 256
     trivial: tuple[str, ...] = ("mean", "nearest")
     samples: int = 1
@@ -62,7 +64,7 @@ class Table:
 PAINTERS = ("bicyclegan-facades", "cut-facades", "cvae-facades", "cyclegan-facades", "pix2pix-facades", "unit-facades")
 RESTORED = {"domains": ["damaged", "photo"]}
 REPAIRS = ("colorization", "inpainting", "uncropping", "jpeg_restoration")
-TABLES = {
+FACADES = {
     "photo": Table("photo", PAINTERS, PHOTO),
     "photo-64": Table("photo", ("ddim-facades",), ("psnr", "ssim", *SETS, "fid[segmenter]", "fcn_score"), size=64),
     "samples": Table(
@@ -86,16 +88,25 @@ TABLES = {
     )
     for task in REPAIRS
 }
+SCORE = {"name": "label_score", "palette": registry("datasets").get("maps").palettes["map"]}
+MAPS = {
+    "map": Table("map", ("pix2pix-maps", "cyclegan-maps"), (SCORE,), sides=None),
+    "aerial": Table("aerial", ("cyclegan-maps",), ("psnr", "ssim", *SETS), sides=None),
+}
+ZOOS = {"facades": FACADES, "maps": MAPS}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"of {', '.join(TABLES)}; none: all")
-    parser.add_argument("--data", required=True, help="facades in the pix2pix layout, with train/ and val/")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="of the zoo; none: all")
+    parser.add_argument("--zoo", choices=ZOOS, default="facades")
+    parser.add_argument(
+        "--data", required=True, help="its data, with train/ and val/: of the facades in the pix2pix layout"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for all that a comparison writes")
     arguments = parser.parse_args()
-    for name in arguments.tables or TABLES:
-        measure(name, TABLES[name], arguments.data, arguments.out)
+    for name in arguments.tables or ZOOS[arguments.zoo]:
+        measure(f"{arguments.zoo}-{name}", ZOOS[arguments.zoo][name], arguments.data, arguments.out)
 
 
 def measure(name: str, table: Table, data: str, out: Path) -> None:
@@ -125,7 +136,7 @@ def measure(name: str, table: Table, data: str, out: Path) -> None:
             make_grid(found, result.model, table.task)
         elif result.model in bundled:
             make_grid_of_samples(found, result.model, data, table)
-    store(found, f"facades-{name}")
+    store(found, name)
 
 
 def trivial_answers(name: str, table: Table, data: str, out: Path) -> dict[str, str]:
@@ -134,7 +145,8 @@ def trivial_answers(name: str, table: Table, data: str, out: Path) -> dict[str, 
     if made := [answer for answer in table.trivial if answer != "copy-input"]:
         folder, partial = out / f"trivial-{name}", out / f"trivial-{name}.partial"
         script = DOCS.parent / "benchmarks" / "trivial_answers.py"
-        options = ["--data", data, "--sides", ",".join(table.sides), "--to", table.to, "--size", str(table.size)]
+        options = ["--data", data, "--to", table.to, "--size", str(table.size)]
+        options += ["--sides", ",".join(table.sides)] if table.sides else []
         if not folder.is_dir():
             subprocess.run([sys.executable, script, *options, "--out", partial], check=True)
             partial.rename(folder)
