@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,24 +21,32 @@ ENTRIES = [name for name in registry("pretrained").names() if registry("pretrain
 @pytest.fixture(scope="module")
 def facades(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in the layout of the facades: small images, as many as the largest batch."""
-    return images(tmp_path_factory.mktemp("facades"), ".", (8, 16))
+    folder = tmp_path_factory.mktemp("facades")
+    for path, photo, label in pairs(folder, "facades", "label"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.concatenate([photo, label], axis=1)).save(path)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One in the layout of the maps."""
     folder = tmp_path_factory.mktemp("maps")
-    return images(images(folder, "aerial", (8, 8)), "map", (8, 8))
-
-
-def images(folder: Path, within: str, size: tuple[int, int]) -> Path:
-    """Sixteen images of noise for training, and as many held out."""
-    rng = np.random.default_rng(0)
-    for place in (folder / "train" / within, folder / "val" / within):
-        place.mkdir(parents=True)
-        for number in range(16):
-            Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(place / f"{number}.png")
+    for path, *images in pairs(folder, "maps", "map"):
+        for domain, image in zip(("aerial", "map"), images, strict=True):
+            (path.parent / domain).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path.parent / domain / path.name)
     return folder
+
+
+def pairs(folder: Path, data: str, domain: str) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
+    """Photographs of noise, and as label maps the colours of a data set at random: for training, and held out."""
+    palette = np.array(registry("datasets").get(data).palettes[domain], np.uint8)
+    rng = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for number in range(16):
+            photo, classes = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), rng.integers(len(palette), size=(8, 8))
+            yield folder / split / f"{number}.png", photo, palette[classes]
 
 
 @pytest.mark.parametrize("name", ENTRIES)
