@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +130,9 @@ def take_over(method: Method, fresh: Method) -> None:
     """Give a method in place the weights, buffers and training state of another one with the same options."""
     device = next(method.parameters()).device
     method.load_state_dict(fresh.state_dict())
-    for module, new in zip(method.modules(), fresh.modules(), strict=True):
-        if hasattr(module, "load_training_state") and hasattr(new, "training_state"):
+    pairs: Iterable[tuple[Any, Any]] = zip(method.modules(), fresh.modules(), strict=True)
+    for module, new in pairs:
+        if hasattr(module, "load_training_state"):
             module.load_training_state(new.training_state(), device)
 
 
