@@ -42,8 +42,9 @@ class Tile:
 class Grid(Protocol):
     """Tiles of an area, always in the same order."""
 
-    crs: str | None
-    """Coordinate system, as an authority's code or WKT; None: not known."""
+    @property
+    def crs(self) -> str | None:
+        """Coordinate system, as an authority's code or WKT; None: not known."""
 
     def tiles(self) -> Iterator[Tile]:
         """All tiles."""

@@ -129,5 +129,5 @@ def _web_layer(place: str, grid: MercatorGrid, client: Client, channels: int | N
     except I2IZooError as error:
         raise type(error)(hide(str(error))) from None
     said = {name: hide(text) for name, text in said.items()}
-    hidden = {zoom: hide(template) for zoom, template in templates.items()}
+    hidden: dict[int | None, str] = {zoom: hide(template) for zoom, template in templates.items()}
     return WebLayer(hidden, client, channels, {"kind": "wmts", "address": address, "layer": layer or None, **said})

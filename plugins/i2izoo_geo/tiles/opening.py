@@ -10,6 +10,9 @@ from typing import Any
 
 from i2izoo.errors import DataError, printable
 
+CACHE = 64
+"""Megabytes of blocks that GDAL keeps, more than a row of tiles of an image 50,000 wide needs."""
+
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Any]:
@@ -24,7 +27,8 @@ def opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise DataError(f"there is no raster {str(path)!r}; check the path.")
     try:
-        with warnings.catch_warnings():
+        # a tile is read once, so GDAL need not keep a share of the memory
+        with rasterio.Env(GDAL_CACHEMAX=CACHE), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             source = rasterio.open(path)
     except RasterioError as error:

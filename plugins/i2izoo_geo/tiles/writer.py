@@ -45,9 +45,11 @@ class Writer:
             for tile, part in tiles:
                 waiting.append((tile, part, pool.submit(self._read, tile)))
                 if len(waiting) >= 2 * workers:
-                    yield self._finish(*waiting.popleft())
+                    self._finish(*waiting.popleft())
+                    yield
             while waiting:
-                yield self._finish(*waiting.popleft())
+                self._finish(*waiting.popleft())
+                yield
         except BaseException:
             client.stop()
             raise
