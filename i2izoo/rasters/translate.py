@@ -29,6 +29,9 @@ from i2izoo.rasters.values import Scale, learned_range, of_type
 from i2izoo.rasters.windows import Windows
 from i2izoo.rasters.work import Work
 
+ROWS = 32
+"""Of pixels that are turned into values at a time."""
+
 
 def translate_raster(
     model: Translator | str | os.PathLike[str],
@@ -137,8 +140,11 @@ def _translate(run: Windows, seen: Source, planned: Plan, work: Work, scale: Sca
     policy = statistics(run, seen.read, planned)
     rows = translated_rows(run, seen.read, planned.rows, planned.columns, policy, work.done)
     for top, bottom, image in _tracked(rows, seen.box, progress):
-        pixels, valid = scale.outside(image, work.info.dtype), seen.valid(top, bottom)
-        work.add(top, with_nodata(pixels, valid, work.info.nodata), valid)
+        for y in range(top, bottom, ROWS):  # in float64, which would be large for a whole row of tiles
+            end = min(y + ROWS, bottom)
+            pixels = scale.outside(image[:, y - top : end - top], work.info.dtype)
+            valid = seen.valid(y, end)
+            work.add(y, with_nodata(pixels, valid, work.info.nodata), valid)
         work.finish(work.done + 1)
 
 
