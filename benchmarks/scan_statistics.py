@@ -72,7 +72,7 @@ def distance(found: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.floating[A
     return np.abs(apart).mean(0) / wanted.std(0)
 
 
-def opened(folder: str, count: int, start: int) -> list[NDArray[np.float32]]:
+def opened(folder: str, count: int, start: int) -> list[NDArray[np.floating[Any]]]:
     """Every so many of the images below a folder, 3 x H x W in [0, 1]."""
     paths = [path for path in sorted(Path(folder).rglob("*")) if path.suffix.lower() in (".jpg", ".png", ".webp")]
     chosen = paths[start :: max(1, len(paths) // count)][:count]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspect import Parameter
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ DECIDED = ("domains", "in_channels", "out_channels")
 class BaseInTask(OneWayMethod):
     """A paired method, the base, inside a task that decides what it sees; the rest is the base's own."""
 
-    inference_parts = ("base",)
+    inference_parts: ClassVar[tuple[str, ...]] = ("base",)
     samples: bool  # type: ignore[misc]  # the base's
 
     def configure(self) -> None:  # type: ignore[override]

@@ -81,7 +81,7 @@ def _outline(kind: str, height: int, width: int, draw: np.random.Generator) -> I
         ends = (abs(corner[0] - along), corner[1]), (corner[0], abs(corner[1] - down))
         yield [corner, *_walk(*ends, 12, side / 100, draw)], 0
     elif kind == "crack":
-        angle, reach = draw.uniform(0, math.pi), height + width
+        angle, reach = draw.uniform(0, math.pi), float(height + width)
         over, up = math.cos(angle) * reach, math.sin(angle) * reach
         path = _walk((x - over, y - up), (x + over, y + up), 60, side / 60, draw)
         yield path, max(1, round(unit * draw.uniform(1, 4)))

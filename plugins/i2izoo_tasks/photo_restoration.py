@@ -78,7 +78,7 @@ class PhotoRestoration(Filling):
         self.build(base, domains, in_channels=2, out_channels=3)
         self.detector = self.part("detector", in_channels=1, out_channels=FEATURES)
         self.head = nn.Conv2d(FEATURES, 1, 1)
-        nn.init.constant_(self.head.bias, -2.0)  # before it has learned anything, little is damaged
+        nn.init.constant_(self.head.bias, -2.0)  # type: ignore[arg-type]  # at first, little is damaged
         self.detector_learning_rate = detector_learning_rate
         self.dataset = {"name": "photo_restoration", "domains": domains, "degrade": degrade, "damage": damage}
 
