@@ -209,7 +209,7 @@ def test_the_detector_learns_where_damage_is(learned, learning_seed):
     share = hole.float().mean()
     constant = -(share * share.log() + (1 - share) * (1 - share).log())  # the best that knows how much is damaged
     entropy = torch.nn.functional.binary_cross_entropy_with_logits(found, hole.float())
-    learned("cross-entropy, of that of the best constant", float(entropy / constant), below=0.85, untrained=1.0)
+    learned("cross-entropy, of that of the best constant", float(entropy / constant), below=0.88, untrained=1.0)
 
 
 def test_mistakes():
