@@ -18,6 +18,9 @@ PALETTE: dict[str, tuple[int, int, int]] = {
 """Class -> colour in the maps. What the source leaves unlabelled (155, 155, 155) is no class: where a pixel has to be
 of one, it takes that of its surroundings."""
 
+PALETTES = {"map": [list(colour) for colour in PALETTE.values()]}
+"""Palettes of the domains that are label maps."""
+
 
 class Maps(ImageDataset):
     """Satellite photographs of Dubai and land-cover maps of five classes, paired by name.
@@ -38,7 +41,7 @@ class Maps(ImageDataset):
         DataError: no folder is named, or it is not laid out so.
     """
 
-    palettes: ClassVar[dict[str, Palette]] = {"map": [list(colour) for colour in PALETTE.values()]}
+    palettes = PALETTES
     tiny_options: ClassVar[dict[str, Any] | None] = None
 
     def __init__(
