@@ -18,7 +18,7 @@ THUMBNAIL = 72
 SIDES = (1024, 512)
 """Longest side of an image, in pixels: the second where the first makes a page too large to send."""
 MANY_PIXELS = 24_000_000
-STEPS = ((512, 85), (384, 80), (256, 75), (192, 70), (160, 60), (128, 55), (96, 50), (64, 50))
+STEPS = ((512, 85), (384, 80), (256, 75), (192, 70), (160, 60), (128, 55), (96, 50), (80, 50), (64, 50))
 """Longest side and quality of the images of a page that may only have so many bytes, tried from the left."""
 FEW_COLOURS = 4096
 
@@ -88,9 +88,10 @@ def embed(path: Path, longest: int, quality: int = QUALITY) -> Embedded | None:
         size = tuple(max(1, math.floor(side * factor + 0.5)) for side in image.size)
         image = image.resize((size[0], size[1]), Image.Resampling.BOX if factor <= 0.5 else Image.Resampling.LANCZOS)
     data = _webp(image, quality=quality, method=4)
-    if max(image.size) <= 64 < longest or image.getcolors(FEW_COLOURS):
+    small = max(image.size) <= 64 and not reduced
+    if small or image.getcolors(FEW_COLOURS):
         exact = _webp(image, lossless=True, exact=True)
-        if len(exact) <= len(data) or max(image.size) <= 64:
+        if len(exact) <= len(data) or small:
             data = exact
     return Embedded(_uri(data), *image.size, reduced)
 

@@ -46,7 +46,7 @@ def test_scores_are_a_table(capsys: Capture) -> None:
         assert row.get("95 % interval", "") in " ".join(shown)
     notes = {row["note"] for row in scores.values() if "note" in row}
     text = said(capsys, "pix2pix-facades")
-    assert all(text.count(note) == 1 for note in notes)
+    assert all(text.count(f") {note}\n") == 1 for note in notes)
     assert '{"value"' not in text
 
 

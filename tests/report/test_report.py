@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from report_example import FID_NOTE, MODELS, REASON, comparison, protocol
@@ -369,3 +370,10 @@ def test_large_grey_and_deep_images(tmp_path):
     assert (tall.width, tall.height, tall.reduced) == (256, 1024, True)
     Image.new("I;16", (4, 4), 32896).save(tmp_path / "deep.png")  # 32896 = 128 * 257
     assert _decoded(embed(tmp_path / "deep.png", 1024).uri).convert("RGB").getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_an_image_that_is_made_smaller_takes_fewer_bytes(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.webp", quality=75)
+    sizes = [len(embed(tmp_path / "a.webp", side, 50).uri) for side in (96, 80, 64)]
+    assert sizes == sorted(sizes, reverse=True)

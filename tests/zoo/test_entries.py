@@ -2,8 +2,8 @@
 
 `entries.safetensors` of each zoo holds what a model made of the upper left 32 x 32 pixels of an example image with
 seed 0, in 8 bits. Of the facades that was version 0.1.0; since then the noise of DDIM is derived from the clipped
-image, which moves the two models that sample by less than the bound, and `cyclegan-facades` was trained again in
-November 2026.
+image, which moves the two models that sample by less than the bound, and `cyclegan-facades` and `cut-facades` were
+trained again in November 2026.
 """
 
 from pathlib import Path
