@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
         entries = registry("pretrained").names()
         raise UnknownNameError(
             f"there is no pretrained entry, folder, method or part {name!r}{suggest(name, known) or '.'} "
-            f"Entries: {listing(entries)}. Methods: {listing(registry('methods').names())}."
+            f"Entries: {listing(entries, 12)}. Methods: {listing(registry('methods').names(), 12)}. "
+            "`i2izoo list` has all."
         )
     if not meanings:
         from i2izoo.models.locate import locate

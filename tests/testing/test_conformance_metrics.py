@@ -330,6 +330,14 @@ class GoodExtractor(FeatureExtractor):
         return features[:, :5]
 
 
+class CoarseToFine(GoodExtractor):
+    """Has its maps the wrong way round."""
+
+    def maps(self, image: Tensor) -> list[Tensor]:
+        found = self.layers(image)
+        return [nn.functional.avg_pool2d(found, 2), found]
+
+
 class SizeDependent(GoodExtractor):
     """Has more features of a larger image."""
 
@@ -430,6 +438,7 @@ BROKEN = [
     ("extractors", Normalises, "leaves_its_input_alone"),
     ("extractors", Learns, "leaves_its_input_alone"),
     ("extractors", OneLogit, "logits_belong_to_classes"),
+    ("extractors", CoarseToFine, "maps_are_differentiable"),
 ]
 
 GOOD = [
