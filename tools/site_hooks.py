@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 import html
-import importlib
 import inspect
 import json
 import math
 import re
+import runpy
 import sys
 import tempfile
 from pathlib import Path
@@ -197,7 +197,8 @@ def study(base: str, name: str) -> str:
     if not path.exists():
         return "*The study has not been run at its full size yet.*"
     found = json.loads(path.read_text(encoding="utf-8"))
-    return importlib.import_module(f"{name}_study").tables(found)
+    # mkdocs takes back what this file adds to sys.path, once it has loaded
+    return str(runpy.run_path(str(DOCS.parent / "examples" / f"{name}_study.py"))["tables"](found))
 
 
 def command_help(base: str, *words: str) -> str:

@@ -23,7 +23,7 @@ class Polarity(FeatureExtractor):
     values the skewness, in [-inf, inf]: below 0 where small dark parts (windows) lie on light ground (walls), above 0
     where they are light, about 0 where neither is. Brightness and contrast do not matter, and of what is too fine
     for the scales nothing remains, so images that are still fog compare with photographs. An image and its negative
-    have opposite numbers. `fid[polarity]` is what [screening](screening.md) looks at.
+    have opposite numbers. `fid[polarity]` is what `--screen-seeds` looks at.
 
     Args:
         scales: standard deviations of the narrow Gaussians, as shares of the side.
