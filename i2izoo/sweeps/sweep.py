@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import json
@@ -146,6 +147,8 @@ def _train(run: Run, data: Any, val: Any, place: Path, progress: bool, title: st
     before = _facts(place) if (model / "config.json").is_file() else None
     if before is not None and completed(before) == completed(run.facts):
         _say(progress, f"{title}: finished before")
+        with contextlib.suppress(WriteError), locked(place):
+            pass  # it takes away the lock that a run has left which was killed at its very end
         return None
     _say(progress, f"{title}: training")
     shutil.rmtree(model, ignore_errors=True)  # of a shorter run: it tells from now on that this one is finished

@@ -259,8 +259,11 @@ def test_what_is_finished_is_kept_and_what_was_interrupted_goes_on_exactly(tmp_p
         "train_step",
         lambda self: done.append((self.method.config["gan_loss"]["name"], self.step)) or step(self),
     )
+    left = tmp_path / "parts" / "runs" / "gan_loss=lsgan" / ".lock"
+    left.touch()  # as by a run that was killed at its very end
     found = i2izoo.sweep(sweep, DATA, out=tmp_path / "parts")
     assert done == [("hinge", 2)]
+    assert not left.exists()
     for name in ("gan_loss=lsgan", "gan_loss=hinge"):
         assert same(weights(tmp_path / "parts" / "runs" / name), weights(tmp_path / "whole" / "runs" / name))
     assert [row.scores["psnr"].value for row in found.rows] == [row.scores["psnr"].value for row in whole.rows]
