@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, TypeAlias
 
 from i2izoo.contracts.ranges import Palette, Range
@@ -24,11 +24,23 @@ def check_palette(palette: Palette) -> None:
         raise ConfigError(f"each class of a palette has a colour of its own; {twice[0]} is there twice.")
 
 
-def with_label_maps(method: str, options: dict[str, Any]) -> dict[str, Any]:
+def check_domains(named: Iterable[str], domains: Sequence[str]) -> None:
+    """Refuse label maps in a domain that is none of the method's.
+
+    Raises:
+        ConfigError: names it.
+    """
+    for domain in named:
+        if domain not in domains:
+            raise ConfigError(
+                f"label_maps names {domain!r}{suggest(domain, domains) or ';'} the domains are {listing(domains)}."
+            )
+
+
+def with_label_maps(options: dict[str, Any]) -> dict[str, Any]:
     """A method's options with palettes in full, and with a channel for each class of a domain that is a label map.
 
     Args:
-        method: its name, for messages.
         options: `label_maps` and `domains`; and `in_channels` and `out_channels`, or `channels` of both domains, which
             are set. A method that has other options sets its channels itself.
 
@@ -39,12 +51,7 @@ def with_label_maps(method: str, options: dict[str, Any]) -> dict[str, Any]:
     if not maps:
         return options
     domains = options["domains"]
-    for domain in maps:
-        if domain not in domains:
-            raise ConfigError(
-                f"label_maps of {method} names {domain!r}{suggest(domain, domains) or ';'} its domains are "
-                f"{listing(domains)}."
-            )
+    check_domains(maps, domains)
     if isinstance(maps, list):
         raise ConfigError(
             f"label_maps={maps} leaves the colours to be found in data, which only training can do; give the palette: "
@@ -64,9 +71,3 @@ def with_label_maps(method: str, options: dict[str, Any]) -> dict[str, Any]:
             option = "out_channels" if domain == domains[-1] else "in_channels"
             changed |= {option: len(palettes[domain])} if option in options else {}
     return changed
-
-
-def palettes_of(config: Mapping[str, Any]) -> Mapping[str, Palette]:
-    """The palettes in a method's options: domain -> colours of its classes."""
-    found: Mapping[str, Palette] = config.get("label_maps") or {}
-    return found

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from i2izoo.contracts.annotations import PartSpec, part_interface
 from i2izoo.contracts.checkpoints import Checkpoints, build, read
 from i2izoo.contracts.config import Configurable, constructor, function_options
-from i2izoo.contracts.label_maps import palettes_of, with_label_maps
+from i2izoo.contracts.label_maps import with_label_maps
 from i2izoo.contracts.parts import Generator
 from i2izoo.contracts.ranges import Palette
 from i2izoo.contracts.registry import complete_spec, kind_of, registry
@@ -176,12 +176,13 @@ class Method(Configurable, nn.Module, ABC):
 
     @classmethod
     def completed(cls, options: dict[str, Any]) -> dict[str, Any]:
-        return with_label_maps(cls.__name__, options)
+        return with_label_maps(options)
 
     @property
     def label_maps(self) -> Mapping[str, Palette]:
         """Domains that are label maps -> RGB colours of their classes, 8 bits."""
-        return palettes_of(self.config)
+        found: Mapping[str, Palette] = self.config.get("label_maps", {})
+        return found
 
     @property
     def image_channels(self) -> dict[str, int]:

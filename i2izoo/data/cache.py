@@ -17,7 +17,7 @@ from i2izoo.errors import ImageError
 from i2izoo.images.reading import to_tensor
 from i2izoo.images.types import ImageSource
 from i2izoo.images.writing import resize
-from i2izoo.nn.label_maps import Colours, colours_of, nearest_classes, to_classes, tolerance_of
+from i2izoo.nn.label_maps import Colours, cleaned, nearest_classes, tolerance_of
 
 Half: TypeAlias = Literal["left", "right"] | None
 Pixels: TypeAlias = NDArray[Any]
@@ -112,7 +112,7 @@ def prepare(image: Tensor, size: int | None, palette: Colours | None = None) -> 
     A label map gets the colours of its palette first, and no mixtures of them by resizing.
     """
     if palette is not None:
-        image = colours_of(to_classes(image[None], palette), palette)[0]
+        image = cleaned(image, palette)
         image = image if size is None else resize(image, (size, size), "nearest")
         size = None
     planes = _eight_bits(image)

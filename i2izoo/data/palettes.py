@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.ranges import Palette
-from i2izoo.data.renamed import RenamedDataset
+from i2izoo.data.renamed import with_those_it_has
 from i2izoo.errors import DataError
 
 EXACT = 256
@@ -74,9 +73,7 @@ def find_palette(label_maps: Sequence[Tensor], domain: str = "label") -> Palette
 def _whole_maps(data: Dataset, domain: str) -> list[Tensor]:
     """Evenly chosen label maps, as large as they come."""
     whole: Mapping[str, Any] = {"load_size": None, "crop_size": None, "channels": None}
-    inner = data.data if isinstance(data, RenamedDataset) else data
-    options = {name: value for name, value in whole.items() if name in schema(type(inner))}
-    data = data.with_options(**options) if options else data
+    data = with_those_it_has(data, whole)
     places = np.linspace(0, data.count(domain) - 1, min(LOOKED_AT, data.count(domain))).astype(int)
     return [data.sample(int(place), None)[domain] for place in places]
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.ranges import Palette
 from i2izoo.errors import ConfigError, DataError, listing, suggest
@@ -122,6 +123,13 @@ def check_names(names: Any) -> dict[str, str]:
     if len(set(names.values())) < len(names):
         raise ConfigError(f"rename gives one name to two domains: {listing(f'{a}={b}' for a, b in names.items())}.")
     return {own: name for own, name in names.items() if own != name}
+
+
+def with_those_it_has(data: Dataset, options: Mapping[str, Any]) -> Dataset:
+    """The same data with those of the options that its class declares; a renamed one is asked for what it renames."""
+    declared = schema(type(data.data if isinstance(data, RenamedDataset) else data))
+    had = {name: value for name, value in options.items() if name in declared}
+    return data.with_options(**had) if had else data
 
 
 def unrenamed(data: Dataset, domain: str) -> tuple[Dataset, str]:

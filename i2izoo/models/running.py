@@ -16,7 +16,7 @@ from i2izoo.images.batching import Item, Row
 from i2izoo.images.reading import read
 from i2izoo.images.writing import give_back, resize
 from i2izoo.models.options import PerImage, stacked
-from i2izoo.nn.label_maps import Colours, colours_of, to_classes
+from i2izoo.nn.label_maps import Colours, cleaned
 from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.random import derive_seed
 
@@ -77,7 +77,7 @@ def resized(item: Item, size: tuple[int, int], palette: Colours | None = None) -
     scaled = (size[0] / before[0], size[1] / before[1])
     image, filter = item.image, "bicubic"
     if palette is not None:
-        image, filter = colours_of(to_classes(image[None], palette), palette)[0], "nearest"
+        image, filter = cleaned(image, palette), "nearest"
     return replace(item, image=resize(image, size, filter), options=options, scaled=scaled)
 
 

@@ -95,6 +95,11 @@ def to_classes(image: Tensor, palette: Colours) -> Tensor:
     return classes
 
 
+def cleaned(image: Tensor, palette: Colours) -> Tensor:
+    """One label map, C x H x W, in the colours of its palette alone: C is 3, or 1 where all are greys."""
+    return colours_of(to_classes(image[None], palette), palette)[0]
+
+
 def to_planes(image: Tensor, palette: Colours) -> Tensor:
     """Label maps as a network sees them: a plane for each class, 1 where a pixel is of it and -1 elsewhere.
 

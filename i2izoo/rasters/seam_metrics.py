@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
@@ -52,8 +53,9 @@ class _OfTiles(ImageMetric):
             found.append(self.compared(tiled[None], run.finished(run(image[None])[0])[None], planned))
         return torch.cat(found)
 
+    @abstractmethod
     def compared(self, tiled: Tensor, whole: Tensor, planned: Plan) -> Tensor:
-        raise NotImplementedError
+        """The score of an image, a tensor of one number, by its translation in tiles and that of the whole."""
 
 
 class SeamRatio(_OfTiles):

@@ -10,14 +10,15 @@ import torch
 from i2izoo.contracts.annotations import PartSpec
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.dataset import Dataset, check_methods
+from i2izoo.contracts.label_maps import check_domains
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.parts import Discriminator
 from i2izoo.contracts.registry import registry
 from i2izoo.data.domains import choose_domains
 from i2izoo.data.open import open_dataset, with_task_dataset
 from i2izoo.data.palettes import palettes_in
-from i2izoo.data.renamed import RenamedDataset
-from i2izoo.errors import ConfigError, listing, suggest
+from i2izoo.data.renamed import with_those_it_has
+from i2izoo.errors import ConfigError, listing
 from i2izoo.models.building import build_without_memory
 from i2izoo.models.translator import Translator, create
 from i2izoo.nn.random import derive_seed, seeded
@@ -87,19 +88,11 @@ def with_domains(method: PartSpec, data: Any, given: Mapping[str, Any], to: str 
         data = _open(data, given, options, learns_from, wanted)
         spec["domains"] = choose_domains(data, to, wanted)
         if isinstance(named := spec.get("label_maps"), list):
-            spec["label_maps"] = palettes_in(data, _of_domains(named, spec["domains"]))
+            check_domains(named, spec["domains"])
+            spec["label_maps"] = palettes_in(data, named)
     elif to:
         raise ConfigError(f"method {spec['name']!r} has no domains to choose; leave --to out.")
     return spec, data
-
-
-def _of_domains(named: list[Any], domains: list[str]) -> list[str]:
-    for name in named:
-        if name not in domains:
-            raise ConfigError(
-                f"label_maps names {name!r}{suggest(str(name), domains) or ';'} the domains are {domains}."
-            )
-    return named
 
 
 def fitted(
@@ -125,8 +118,7 @@ def fitted(
     if not isinstance(data, Dataset):
         data = _open(data, given, options, method.data, list(method.domains), seen)
     elif not as_it_is:  # it was opened before there was a method
-        has = schema(type(data.data if isinstance(data, RenamedDataset) else data))
-        data = data.with_options(**{name: value for name, value in seen.items() if name in has})
+        data = with_those_it_has(data, seen)
     check_methods(data)
     if lacking := set(method.domains) - set(data.domains):
         raise ConfigError(

@@ -277,10 +277,8 @@ def _number(value: float | None) -> str:
 def _read(out: Path) -> dict[str, Any]:
     """run.json of a run that is being screened."""
     path = out / "run.json"
-    try:
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         run = parse_json(path.read_text(encoding="utf-8"))
         if set(run["screening"]) >= {"seeds", "metric", "steps"}:
             return dict(run)
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
     raise StorageError(f"{path} is missing or damaged; remove {str(out / SCREENING)!r} to screen the seeds anew.")
