@@ -295,7 +295,8 @@ def test_a_metric_that_cannot_be_computed_ends_it_before_training(tmp_path, monk
 
 def test_stages_of_a_recipe_go_on_with_the_seed_of_the_first(tmp_path):
     """And a start that lacks parts draws them from each seed."""
-    pix2pix = i2izoo.create("pix2pix", domains=["label", "photo"], **METHODS["pix2pix"])
+    with seeded(1):  # or it depends on the tests before which seed is chosen
+        pix2pix = i2izoo.create("pix2pix", domains=["label", "photo"], **METHODS["pix2pix"])
     pix2pix.save_pretrained(tmp_path / "start")  # without the discriminator
     recipe = {
         "method": "pix2pix", "to": "photo", "data": DATA, "start": str(tmp_path / "start"),
