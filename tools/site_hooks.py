@@ -35,6 +35,7 @@ from site_model_pages import cell
 from site_tables import arrange
 
 DOCS = stored.DOCS
+EXAMPLES = Path(__file__).parents[1] / "examples"
 REPORT_BYTES = 500_000
 
 
@@ -56,7 +57,7 @@ def on_files(files: Any, *, config: Any) -> Any:
         files.append(File.generated(config, address, abs_src_path=str(path)))
     for path in sorted(stored.RESULTS.glob("*.json")):
         files.append(File.generated(config, f"assets/results/{path.stem}.html", content=report(path.stem)))
-    for path in sorted((DOCS.parent / "examples").glob("*.ipynb")):
+    for path in sorted(EXAMPLES.glob("*.ipynb")):
         files.append(File.generated(config, f"assets/{path.name}", content=path.read_text(encoding="utf-8")))
     for name in ("table.css", "table.js"):
         files.append(File.generated(config, f"assets/{name}", abs_src_path=str(ASSETS / name)))
@@ -198,7 +199,7 @@ def study(base: str, name: str) -> str:
         return "*The study has not been run at its full size yet.*"
     found = json.loads(path.read_text(encoding="utf-8"))
     # mkdocs takes back what this file adds to sys.path, once it has loaded
-    return str(runpy.run_path(str(DOCS.parent / "examples" / f"{name}_study.py"))["tables"](found))
+    return str(runpy.run_path(str(EXAMPLES / f"{name}_study.py"))["tables"](found))
 
 
 def command_help(base: str, *words: str) -> str:

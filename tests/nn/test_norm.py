@@ -109,3 +109,15 @@ def test_the_others_are_torchs_own():
 def test_unknown_name_says_what_is_allowed():
     with pytest.raises(ConfigError, match=r"'layer'.*batch, instance, none"):
         make_norm("layer", 3)
+
+
+def test_the_gradient_of_channels_last_bfloat16_is_that_of_float32_and_stays_channels_last():
+    x = torch.randn(2, 4, 6, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64).bfloat16()
+    weight = torch.randn(2, 4, 6, 6, generator=torch.Generator().manual_seed(1))
+    exact = x.double().requires_grad_()
+    (nn.InstanceNorm2d(4)(exact) * weight.bfloat16().double()).sum().backward()
+    ours = x.to(memory_format=torch.channels_last).requires_grad_()
+    out = InstanceNorm(4)(ours)
+    (out * weight.bfloat16()).sum().backward()
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(ours.grad.double(), exact.grad, rtol=2**-6, atol=2**-6)
