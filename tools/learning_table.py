@@ -1,7 +1,7 @@
 """Run the tests that learn for many seeds and numbers of threads; print how far from their bounds they end.
 
     python tools/learning_table.py                                  # ten seeds, each on 1, 2 and 4 threads
-    python tools/learning_table.py --seeds 0-2 --threads 1 -k unit  # one file's, say, while it is worked on
+    python tools/learning_table.py --seeds 0-2 --threads 1 tests/gan/test_unit.py  # one file's, while it is worked on
     python tools/learning_table.py --reports learning               # what stands in the folder is not run again
 
 Room is the distance of the worst run to the bound, in parts of the distance between bound and no learning at all.
@@ -30,7 +30,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="0-9")
     parser.add_argument("--threads", default="1,2,4")
-    parser.add_argument("-k", dest="chosen", default="")
+    parser.add_argument("-k", dest="chosen", default="", help="as pytest's")
+    parser.add_argument("tests", nargs="*", default=["tests"], help="files or folders of tests (all)")
     parser.add_argument("--reports", type=Path, help="a folder that keeps the report of each process, to go on from")
     words = parser.parse_args()
     first, _, last = words.seeds.partition("-")
@@ -43,17 +44,17 @@ def main() -> None:
             for threads in words.threads.split(","):
                 report = folder / f"{threads}-threads-seed-{seed}.xml"
                 if not report.exists():
-                    run(report, seed, threads, words.chosen)
+                    run(report, seed, threads, [*words.tests, "-k", words.chosen])
                 passed &= read(report, runs)
     print(table(runs))
     sys.exit(not passed)
 
 
-def run(report: Path, seed: int, threads: str, chosen: str) -> None:
+def run(report: Path, seed: int, threads: str, chosen: list[str]) -> None:
     """Run the tests in one process, which has some number of threads."""
     unfinished = report.with_suffix(".part")
-    command = [sys.executable, "-m", "pytest", "-m", "learns", "-n", "0", "-p", "no:cacheprovider", "tests"]
-    command += ["-k", chosen, f"--junitxml={unfinished}", f"--learning-seed={seed}"]
+    command = [sys.executable, "-m", "pytest", "-m", "learns", "-n", "0", "-p", "no:cacheprovider"]
+    command += [*chosen, f"--junitxml={unfinished}", f"--learning-seed={seed}"]
     environment = {**os.environ, "OMP_NUM_THREADS": threads}
     subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=False)
     unfinished.replace(report)
