@@ -6,9 +6,10 @@ No plugin is imported but the modules of pretrained entries, which are free of t
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from i2izoo.cli.completion import offers
 from i2izoo.cli.printing import columns
@@ -17,6 +18,9 @@ from i2izoo.contracts.registry import KINDS, registry
 from i2izoo.contracts.summary import summary
 from i2izoo.errors import I2IZooError, listing, suggest
 from i2izoo.files.kept import kept
+
+if TYPE_CHECKING:
+    from i2izoo.contracts.pretrained import PretrainedEntry
 
 PLACES = {
     "bundled": "bundled",
@@ -41,7 +45,9 @@ def add_to(commands: Any) -> None:
     which.add_argument("--pretrained", dest="kind", action="store_const", const="pretrained", help="entries only")
     which.add_argument("--methods", dest="kind", action="store_const", const="methods", help="methods only")
     which.add_argument("--kind", choices=list(KINDS), metavar="KIND", help=f"only one of: {', '.join(KINDS)}")
-    parser.add_argument("--names", action="store_true", help="names alone, one a line, for scripts")
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument("--names", action="store_true", help="names alone, one a line, for scripts")
+    shown.add_argument("--json", action="store_true", help="a JSON list, for programs")
     parser.set_defaults(run=run, parser=parser)
 
 
@@ -63,6 +69,9 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.names:
         print("".join(f"{name}\n" for name in dict.fromkeys(names)), end="")
+        return 0
+    if args.json:
+        print(json.dumps([_described(kind, entry) for kind, entries in found.items() for entry in entries.values()]))
         return 0
     width, limit = max(map(len, names), default=0), columns()
     for heading, lines in _sections(found):
@@ -95,6 +104,18 @@ def _kept(entry: Entry) -> tuple[str, str]:
         return found.where, str(found)
     except I2IZooError:
         return "broken", ""
+
+
+def _described(kind: str, entry: Entry) -> dict[str, Any]:
+    """What is said of a part, for programs."""
+    said: dict[str, Any] = {"kind": kind, "name": entry.name, "summary": summary(entry)}
+    if kind == "pretrained":
+        said["weights"], _ = _kept(entry)
+        if said["weights"] != "broken":
+            found: PretrainedEntry = registry(kind).get(f"{entry.distribution}:{entry.name}")
+            said |= {"method": found.method, "directions": found.directions, "licence": found.licence,
+                     "size": found.size}  # fmt: skip
+    return said
 
 
 def _search(kind: str, word: str | None) -> dict[str, Entry]:

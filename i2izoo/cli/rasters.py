@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from i2izoo.cli.options import parse_options, translation_options
 from i2izoo.errors import ConfigError, ImageError, escaped
 
-FLAGS = ("tile", "overlap", "statistics", "bands", "values", "window", "bounds", "resume")
+if TYPE_CHECKING:
+    from i2izoo.rasters.progress import Watcher
+
+FLAGS = ("tile", "overlap", "statistics", "bands", "values", "window", "bounds", "resume", "progress")
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +34,10 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--window", metavar="L,T,W,H", help="only this part: left, top, width, height in pixels")
     group.add_argument("--bounds", metavar="L,B,R,T", help="only this part: left, bottom, right, top in coordinates")
     group.add_argument("--resume", action="store_true", help="go on with what a killed run has left")
+    group.add_argument(
+        "--progress", choices=("bar", "json", "none"),
+        help="a bar on stderr, or a JSON object a line on stdout, for programs (default: a bar on a terminal)",
+    )  # fmt: skip
 
 
 def asks_for_tiles(args: argparse.Namespace, inputs: Sequence[Path]) -> bool:
@@ -71,13 +80,23 @@ def run(args: argparse.Namespace, inputs: Sequence[Path], words: Sequence[str]) 
     try:
         translate_raster(
             model, inputs[0], target, to=args.to, values=values, depth=args.depth, seed=args.seed, resume=args.resume,
-            progress=sys.stderr.isatty(), **numbers, **given, **options,
+            progress=watcher(args.progress), **numbers, **given, **options,
         )  # fmt: skip
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         print("i2izoo: the same command with --resume goes on where this one stopped.", file=sys.stderr)
         raise
-    print(f"translated the raster to {escaped(args.out)}")
+    if args.progress == "json":
+        print(json.dumps({"stage": "done", "target": str(target)}))
+    else:
+        print(f"translated the raster to {escaped(args.out)}")
     return 0
+
+
+def watcher(kind: str | None) -> bool | Watcher:
+    """What `--progress` asks for, as `translate_raster` takes it."""
+    if kind != "json":
+        return sys.stderr.isatty() if kind is None else kind == "bar"
+    return lambda now: print(json.dumps(asdict(now)), flush=True)
 
 
 def parse_numbers(flag: str, text: str | None, kind: Callable[[str], Any]) -> list[Any] | None:

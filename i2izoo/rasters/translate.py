@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from i2izoo.rasters.first_pass import Statistics
 from i2izoo.rasters.formats import readable, writer
 from i2izoo.rasters.plan import Plan, TileSettings, plan, statistics
 from i2izoo.rasters.probing import tiling
+from i2izoo.rasters.progress import Progress, Watcher, watching
 from i2izoo.rasters.rows import translated_rows
 from i2izoo.rasters.source import Source, box_of, choose_bands, raster_scale
 from i2izoo.rasters.values import Scale, learned_range, of_type
@@ -50,7 +51,7 @@ def translate_raster(
     depth: Literal[8, 16] | None = None,
     seed: int = 0,
     resume: bool = False,
-    progress: bool = False,
+    progress: bool | Watcher = False,
     **options: Any,
 ) -> Path:
     """Translate a raster in tiles that leave no seams, and keep what it says of its place.
@@ -71,7 +72,8 @@ def translate_raster(
         depth: bits of each band of the result, over their whole range; None: type and range are the source's.
         seed: of all randomness.
         resume: go on with what a killed run of the same arguments has left, to the same bytes.
-        progress: show a bar on stderr, with megapixels a second and the time left.
+        progress: show a bar on stderr, with megapixels a second and the time left; or a function that is called with
+            each `i2izoo.rasters.progress.Progress`.
         options: the method's own.
 
     Returns:
@@ -123,9 +125,11 @@ def translate_raster(
         }
         work = Work(target, info, signature, resume)
         try:
-            _translate(run, seen, planned, work, back, progress)
-            with replacing(target, in_folder=True) as temporary:
-                written.write(temporary, work, raster.info, box, classes=run.to in run.method.label_maps)
+            with watching(progress) as tell:
+                _translate(run, seen, planned, work, back, tell)
+                tell(Progress("writing", 0.0, box.height * box.width / 1e6))
+                with replacing(target, in_folder=True) as temporary:
+                    written.write(temporary, work, raster.info, box, classes=run.to in run.method.label_maps)
         except BaseException:
             work.close()
             raise
@@ -133,19 +137,23 @@ def translate_raster(
     return target
 
 
-def _translate(run: Windows, seen: Source, planned: Plan, work: Work, scale: Scale, progress: bool) -> None:
+def _translate(run: Windows, seen: Source, planned: Plan, work: Work, scale: Scale, tell: Watcher) -> None:
     """Fill the work with what is still missing."""
     if work.done == len(planned.rows):
         return
+    mega, total = seen.box.width / 1e6, seen.box.height * seen.box.width / 1e6
+    tell(Progress("statistics", 0.0, total))
     policy = statistics(run, seen.read, planned)
     rows = translated_rows(run, seen.read, planned.rows, planned.columns, policy, work.done)
-    for top, bottom, image in _tracked(rows, seen.box, progress):
+    tell(Progress("translating", planned.rows[work.done].counts[0] * mega if work.done else 0.0, total))
+    for top, bottom, image in rows:
         for y in range(top, bottom, ROWS):  # in float64, which would be large for a whole row of tiles
             end = min(y + ROWS, bottom)
             pixels = scale.outside(image[:, y - top : end - top], work.info.dtype)
             valid = seen.valid(y, end)
             work.add(y, with_nodata(pixels, valid, work.info.nodata), valid)
         work.finish(work.done + 1)
+        tell(Progress("translating", bottom * mega, total))
 
 
 def with_nodata(pixels: np.ndarray, valid: np.ndarray | None, nodata: float | None) -> np.ndarray:
@@ -199,23 +207,3 @@ def _fingerprint(model: Translator) -> str:
         digest.update(name.encode())
         digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
-
-
-def _tracked(rows: Iterator[Any], box: Box, progress: bool) -> Iterator[Any]:
-    """The rows behind a bar on stderr with megapixels done, megapixels a second and the time left."""
-    if not progress:
-        yield from rows
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    mega = box.height * box.width / 1e6
-    said = TextColumn("{task.completed:.1f} of {task.total:.1f} megapixels, {task.fields[rate]}")
-    bar = Progress(TextColumn("translating"), BarColumn(), said, TimeElapsedColumn(), TimeRemainingColumn(),
-                   console=Console(stderr=True))  # fmt: skip
-    with bar:
-        task = bar.add_task("", total=mega, rate="...")
-        for top, bottom, image in rows:
-            yield top, bottom, image
-            speed = bar.tasks[0].speed
-            bar.update(task, completed=bottom * box.width / 1e6, rate=f"{speed:.2f} a second" if speed else "...")

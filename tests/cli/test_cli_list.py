@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,20 @@ def test_names_alone_are_for_scripts(capsys: Capture) -> None:
     assert listed(capsys, "--kind", "generators", "resnet*", "--names") == "resnet_6blocks\nresnet_9blocks\n"
     assert listed(capsys, "generators", "--names") == listed(capsys, "--kind", "generators", "--names")
     assert listed(capsys, "ddim", "--names").split().count("ddim") == 1  # a method and a scheduler
+
+
+def test_json_is_for_programs(capsys: Capture) -> None:
+    """What bundled and remote entries are is known without loading them."""
+    found = {entry["name"]: entry for entry in json.loads(listed(capsys, "--pretrained", "--json"))}
+    assert [*found] == listed(capsys, "--pretrained", "--names").split()
+    here, there = found["cyclegan-facades"], found["cyclegan-horse2zebra"]
+    assert (here["kind"], here["weights"], here["method"]) == ("pretrained", "bundled", "cyclegan")
+    assert here["directions"] == {"photo": "label", "label": "photo"}
+    assert there["directions"] == {"zebra": "horse"}
+    assert (there["method"], there["weights"]) == ("cyclegan", "remote")
+    assert [*json.loads(listed(capsys, "--kind", "losses", "l1", "--json"))[0]] == ["kind", "name", "summary"]
+    assert main(["list", "no-such-name", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
 
 
 def test_a_word_is_looked_for_in_parts_and_in_what_is_said_of_them(capsys: Capture) -> None:
@@ -107,7 +122,9 @@ def test_a_sick_plugin_is_listed_and_not_run(
 
 
 def test_listing_everything_imports_no_torch() -> None:
-    code = "import sys; from i2izoo.cli.main import main; main(['list', 'e']); assert 'torch' not in sys.modules"
+    code = (
+        "import sys; from i2izoo.cli.main import main; main(['list', 'e', '--json']); assert 'torch' not in sys.modules"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "generators:" in done.stdout
+    assert '"generators"' in done.stdout

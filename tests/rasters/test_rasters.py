@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from i2izoo.errors import ConfigError, ImageError
 from i2izoo.images.reading import to_tensor
 from i2izoo.models.translator import Translator
 from i2izoo.rasters import formats
+from i2izoo.rasters.progress import Progress
 from i2izoo.rasters.tiff import Tiff
 
 SIZE = (90, 150)
@@ -161,14 +163,19 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
         finish(self, count)
 
     monkeypatch.setattr(work.Work, "finish", killed)
+    before: list[Progress] = []
+    after: list[Progress] = []
     with pytest.raises(_Killed):
-        i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "b.tif", tile=48)
+        i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "b.tif", tile=48, progress=before.append)
     assert not (tmp_path / "b.tif").exists()
     monkeypatch.setattr(work.Work, "finish", lambda self, count: (done.append(count), finish(self, count)))
     with pytest.raises(ConfigError, match="was of another seed; begin anew without --resume"):
         i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "b.tif", tile=48, seed=5, resume=True)
-    i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "b.tif", tile=48, resume=True)
+    i2izoo.translate_raster(
+        network, tmp_path / "a.npy", tmp_path / "b.tif", tile=48, resume=True, progress=after.append
+    )
     assert done[rows + 1] == rows + 1, "what was done is not done again"
+    assert after[1] == before[-1]
     assert (tmp_path / "b.tif").read_bytes() == whole
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npy", "b.tif", "whole.tif"]
 
@@ -203,3 +210,35 @@ def test_what_cannot_be_read_or_written_is_said(negative: Translator, tmp_path: 
         with pytest.raises(ImageError, match=said):
             i2izoo.translate_raster(negative, tmp_path / source, tmp_path / target)
     assert formats.reader(tmp_path / "a.txt") is None
+
+
+def test_progress_goes_from_stage_to_stage(network: Translator, tmp_path: Path) -> None:
+    """Rows of tiles of 48 with an overlap of 6 end 42 pixels apart: of 200 rows those of 42, 84, 126, 168 and 200."""
+    np.save(tmp_path / "a.npy", colours("uint8", 255, height=200, width=100))
+    seen: list[Progress] = []
+    i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "b.tif", tile=48, progress=seen.append)
+    assert [p.stage for p in seen] == ["statistics", *["translating"] * (len(seen) - 2), "writing"]
+    assert {p.total for p in seen} == {0.02}
+    done = [p.done for p in seen if p.stage == "translating"]
+    assert done[0] == 0
+    assert done[-1] == 0.02
+    assert done == sorted(done)
+    assert len(done) == 6
+
+
+def test_progress_for_people_and_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each line of stdout is JSON, the last says where the raster is; a mistake is still a sentence on stderr."""
+    model = i2izoo.create("pix2pix", generator={"name": "resnet_6blocks", "width": 4, "blocks": 1})
+    model.save_pretrained(tmp_path / "model")
+    Image.fromarray(colours("uint8", 255)).save(tmp_path / "a.png")
+    words = ["translate", str(tmp_path / "model"), str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png")]
+    assert main([*words, "--progress", "bar", "--tile", "64"]) == 0
+    assert "writing" in capsys.readouterr().err
+    assert main([*words, "--progress", "json", "--tile", "64", "--force"]) == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert said[0] == {"stage": "statistics", "done": 0.0, "total": 0.0135}
+    assert said[-2:] == [{"stage": "writing", "done": 0.0, "total": 0.0135},
+                         {"stage": "done", "target": str(tmp_path / "b.png")}]  # fmt: skip
+    assert main([*words, "--progress", "json"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
