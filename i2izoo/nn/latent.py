@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from i2izoo.errors import ConfigError
-from i2izoo.nn.random import derive_seed, randn
+from i2izoo.nn.random import derive_seed, noise_like, randn
 
 LatentAt: TypeAlias = Literal["input", "all", "bottleneck"]
 """Where a latent enters a generator: at its input, at every level on the way down, or at its innermost level only."""
@@ -79,7 +79,7 @@ def reparameterise(mean: Tensor, log_variance: Tensor) -> Tensor:
     The noise comes from torch's global random state, which the trainer seeds.
     """
     mean, log_variance = _full(mean), _full(log_variance)
-    return mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+    return mean + noise_like(mean) * (0.5 * log_variance).exp()
 
 
 def kl_divergence(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -30,6 +30,22 @@ def randn(shape: Sequence[int], seeds: Sequence[int], device: torch.device | str
     return torch.stack(rows).to(device)
 
 
+def noise_like(x: Tensor) -> Tensor:
+    """A draw from N(0, 1) of the shape, dtype and device of `x`, the same for every memory layout of `x`.
+
+    torch draws channels-last noise on a CPU one number at a time, which takes ten times as long, and in another order.
+
+    >>> image = torch.zeros(1, 3, 2, 2)
+    >>> with seeded(0):
+    ...     a = noise_like(image)
+    >>> with seeded(0):
+    ...     b = noise_like(image.contiguous(memory_format=torch.channels_last))
+    >>> torch.equal(a, b)
+    True
+    """
+    return torch.randn_like(x, memory_format=torch.contiguous_format)
+
+
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
     """Seed torch's global random state inside, and restore it after: for layers that draw by themselves (dropout)."""

@@ -16,7 +16,7 @@ from i2izoo.contracts.ranges import Guidance, Number, Range, Share
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Image, Latent, Method, ReconstructionLoss, Update
 from i2izoo.nn.padding import pad_to_valid
-from i2izoo.nn.random import derive_seed, randn
+from i2izoo.nn.random import derive_seed, noise_like, randn
 from i2izoo_diffusion.guidance.blending import Blending
 from i2izoo_diffusion.guidance.classifier_free import classifier_free
 from i2izoo_diffusion.guidance.ilvr import ILVR
@@ -95,7 +95,7 @@ class Diffusion(Method):
         x = None if self.source is None else batch[self.source]
         timesteps = torch.randint(self.scheduler.config.num_train_timesteps, (len(y),), device=y.device)
         alpha, sigma = (level.to(y.dtype) for level in training_levels(self.scheduler, timesteps))
-        noise = torch.randn_like(y)
+        noise = noise_like(y)
         present = torch.rand(len(y), device=y.device) >= self.dropout
         prediction = self.predict(alpha * y + sigma * noise, timesteps.float(), x, present)
         yield Update("generator", {"denoising": self.loss(prediction, target(self.kind, y, noise, alpha, sigma))})

@@ -13,6 +13,7 @@ from i2izoo.contracts.one_way import two_domains
 from i2izoo.contracts.ranges import Channels, Items, Number, Range, Rate, Timesteps
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Part, PartSpec, ReconstructionLoss, Scheduler, Update
+from i2izoo.nn.random import noise_like
 from i2izoo_diffusion.diffusion import Diffusion
 from i2izoo_diffusion.guidance.blending import Blending
 from i2izoo_diffusion.prediction import Prediction, target
@@ -126,7 +127,7 @@ class Palette(Diffusion):
         mask = batch.extras.get("mask")
         gamma = draw_gammas(self.gammas, len(y))
         alpha, sigma = (level.sqrt().to(y.device, y.dtype).view(-1, 1, 1, 1) for level in (gamma, 1 - gamma))
-        noise = torch.randn_like(y)
+        noise = noise_like(y)
         noisy = alpha * y + sigma * noise
         if mask is not None and self.known_pixels == "clean":
             noisy = torch.lerp(y, noisy, mask.to(y.dtype).expand_as(y))

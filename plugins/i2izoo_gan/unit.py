@@ -13,7 +13,7 @@ from i2izoo.errors import ConfigError, listing
 from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Part, ReconstructionLoss, TwoWayMethod, Update
 from i2izoo.nn.init import Init, init_weights
 from i2izoo.nn.optim import adam
-from i2izoo.nn.random import randn
+from i2izoo.nn.random import noise_like, randn
 from i2izoo_gan.unit_nets import CodeGenerator
 
 
@@ -252,4 +252,4 @@ class UNITLater(UNIT):
 
 def _sample(mean: Tensor) -> Tensor:
     """A draw from N(mean, 1)."""
-    return mean + torch.randn_like(mean)
+    return mean + noise_like(mean)

@@ -17,7 +17,7 @@ from torch import Tensor
 from i2izoo.contracts.task import BaseInTask, base_class
 from i2izoo.errors import ImageError
 from i2izoo.interfaces import Batch, Image, PartSpec, Update
-from i2izoo.nn.random import derive_seed, randn
+from i2izoo.nn.random import derive_seed, noise_like, randn
 from i2izoo_tasks.masks import Mask
 
 
@@ -68,7 +68,7 @@ class Filling(BaseInTask):
 
     def training_step(self, batch: Batch) -> Iterator[Update]:
         colours, hole = holes(batch[self.source])
-        images = {**batch.images, self.source: self.seen(colours, hole, torch.randn_like(colours))}
+        images = {**batch.images, self.source: self.seen(colours, hole, noise_like(colours))}
         extras = {**batch.extras, "mask": self.unknown(hole).to(colours.dtype)}
         yield from self.base.training_step(replace(batch, images=images, extras=extras))
 

@@ -21,7 +21,7 @@ from i2izoo.data.derived import making_seed
 from i2izoo.interfaces import Batch, Generator, Image, Method, Part, PartSpec, Update
 from i2izoo.nn.colour import AB_SCALE, into_gamut, lab_to_srgb, normalise_lab, recolour, signed_to_lab
 from i2izoo.nn.optim import adam
-from i2izoo.nn.random import derive_seed, randn
+from i2izoo.nn.random import derive_seed, noise_like, randn
 from i2izoo_tasks.common import DRAWN, TINY, DamagedDataset
 from i2izoo_tasks.damage import damage
 from i2izoo_tasks.degradations import Preset, degradation
@@ -104,7 +104,7 @@ class PhotoRestoration(Filling):
         found = F.binary_cross_entropy_with_logits(self.logits(grey).float(), hole.float())
         yield Update("detector", {"detector": found})
         target = normalise_lab(signed_to_lab(batch[self.target])).to(grey.dtype)
-        seen = self.seen(grey, hole, torch.randn_like(grey))
+        seen = self.seen(grey, hole, noise_like(grey))
         extras = {**batch.extras, "mask": self.unknown(hole).to(grey.dtype)}
         images = {self.source: seen, self.target: target}
         yield from self.base.training_step(replace(batch, images=images, extras=extras))

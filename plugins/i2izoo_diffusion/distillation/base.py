@@ -13,6 +13,7 @@ from i2izoo.contracts.distillation import Distillation
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Method, PartSpec
+from i2izoo.nn.random import noise_like
 from i2izoo_diffusion.ddim import DDIM
 from i2izoo_diffusion.guidance.classifier_free import classifier_free
 from i2izoo_diffusion.prediction import clean_of, noise_of
@@ -148,7 +149,7 @@ class DiffusionDistillation(Distillation):
         method = self.student
         clean = batch[method.target]
         count, device = len(clean), clean.device
-        noise = torch.randn_like(clean)
+        noise = noise_like(clean)
         # with a weight of guidance the source is always there: the weight says how much it counts
         hidden = 0.0 if self.guidance else method.dropout
         present = torch.rand(count, device=device) >= hidden

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from i2izoo.contracts.ranges import Channels, Items, Layers, Number, Range, Rate
 from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.interfaces import Batch, Method, Part, Scheduler, Update
+from i2izoo.nn.random import noise_like
 from i2izoo_diffusion.guidance.gradients import gradient
 from i2izoo_diffusion.schedulers import check_levels, completed, training_levels
 
@@ -97,7 +98,7 @@ class NoisyClassifier(Method):
         truth = torch.cat([torch.full((len(batch[label]),), i) for i, label in enumerate(self.labels)]).to(y.device)
         timesteps = torch.randint(self.scheduler.config.num_train_timesteps, (len(y),), device=y.device)
         alpha, sigma = (level.to(y.dtype) for level in training_levels(self.scheduler, timesteps))
-        logits = self.logits(alpha * y + sigma * torch.randn_like(y), timesteps.to(y.dtype))
+        logits = self.logits(alpha * y + sigma * noise_like(y), timesteps.to(y.dtype))
         yield Update("classifier", {"cross_entropy": F.cross_entropy(logits.float(), truth)})
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
