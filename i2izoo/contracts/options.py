@@ -147,10 +147,12 @@ def _with_inner_parts(spec: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def laid_over(under: Any, over: Any, what: str) -> Any:
-    """One value of an option over another; a part's name and its options combine.
+    """One value of an option over another; a part's name and its options combine, but for those of another part.
 
     >>> laid_over({"name": "unet_256", "width": 8}, {"width": 4}, "option 'generator'")
     {'name': 'unet_256', 'width': 4}
+    >>> laid_over({"name": "unet_256", "width": 8}, "resnet_9blocks", "option 'generator'")
+    {'name': 'resnet_9blocks'}
     """
     if isinstance(under, dict) and isinstance(over, str):
         over = {"name": over}
@@ -159,4 +161,6 @@ def laid_over(under: Any, over: Any, what: str) -> Any:
     under = {"name": under} if isinstance(under, str) else under
     if not isinstance(under, dict):
         raise ConfigError(f"{what} is one value and has no {listing(over)} inside.")
+    if under.get("name", over.get("name")) != over.get("name", under.get("name")):
+        return over
     return {**under, **{key: laid_over(under.get(key), value, what) for key, value in over.items()}}

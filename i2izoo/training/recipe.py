@@ -84,7 +84,8 @@ class Recipe(Configurable):
         self.kind = registry("methods").get(method)
         self._own, _ = self._split(options or {}, "options", self.kind)
         if self.start is not None:
-            self._own = dict(flat(self.start.options(method, {}), "options")) | self._own
+            (given,) = sort_options(self._own.items(), schema(self.kind), where="options", complete=False)
+            self._own = dict(flat(self.start.options(method, given), "options"))
         _, self.training = self._split(training or {}, "training", TrainingOptions)
         self.stages = [
             self._split(stage, f"stages[{number}]", self.kind, TrainingOptions)

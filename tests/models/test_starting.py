@@ -74,6 +74,18 @@ def test_options_are_laid_over_those_of_the_model(tmp_path):
     assert (options["cycle_weight"], options["pool_size"]) == (3.0, 7)
 
 
+def test_another_part_has_none_of_the_options_of_the_former(tmp_path):
+    """A discriminator of another kind, trained from its beginning, beside a generator that goes on."""
+    model = cyclegan()
+    model.save_pretrained(tmp_path)
+    judge = {"name": "vision_aided", "extractor": {"name": "pixels", "size": 4}, "maps": [-1], "width": 3}
+    started = i2izoo.create("cyclegan", pretrained=tmp_path, discriminator=judge)
+    found = started.method.config["discriminator"]
+    assert (found["name"], found["width"], found["discriminator"]["layers"]) == ("vision_aided", 3, 3)
+    for name, value in model.method.generator.state_dict().items():
+        assert torch.equal(value, started.method.generator.state_dict()[name])
+
+
 def test_what_the_folder_lacks_is_said_and_stays(tmp_path):
     saved = cyclegan()
     saved.save_pretrained(tmp_path, training=["discriminator.of_zebra"])
