@@ -55,7 +55,7 @@ def line(name: str, measured: dict[str, list[str]]) -> list[str]:
 PAGES = {
     "fastcut": "cut", "unit_public": "unit", "clr_gan": "bicyclegan", "cvae_gan": "bicyclegan", "ddpm": "ddim",
     "uncropping": "restoration", "inpainting": "restoration", "jpeg_restoration": "restoration",
-    "photo_restoration": "restoration",
+    "photo_restoration": "restoration", "dcgan": "gan",
 }  # fmt: skip
 """Methods that stand on the page of another one."""
 

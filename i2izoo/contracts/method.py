@@ -119,6 +119,8 @@ class Method(Configurable, nn.Module, ABC):
         dataset: the dataset that makes what it learns from out of a user's images, which it takes as `root`, as
             `{"name": ..., option: value}`; None: the images are what it learns from.
         classes: names of the class labels in the order of their numbers, where an option of a translation is a `Label`.
+            A method that learns from labels has an option `classes`: these names, or "data", which training replaces by
+            those of its data.
         resampling: filter by which a translation at another `size=` is scaled back; "nearest" where a mixture of two
             colours means nothing, as of label maps.
         required_options: what a translation cannot do without, as the example on a card has it: `mask="mask.png"`.
@@ -160,6 +162,11 @@ class Method(Configurable, nn.Module, ABC):
     def data_kind(cls, options: Mapping[str, Any]) -> str:
         """`data` of the method with these options, where it depends on them."""
         return cls.data
+
+    @classmethod
+    def recipe_for(cls, options: Mapping[str, Any]) -> dict[str, Any]:
+        """`recipe` of the method with these options, where it depends on them."""
+        return cls.recipe
 
     @property
     @abstractmethod
@@ -212,6 +219,11 @@ class Method(Configurable, nn.Module, ABC):
     @property
     def native_size(self) -> tuple[int, int] | None:
         """Height and width of what `generate` makes unless told otherwise; None: those that it was trained at."""
+        return None
+
+    @property
+    def training_size(self) -> tuple[int, int] | None:
+        """Height and width of the images that it learns from, where it learns from no others; None: any valid ones."""
         return None
 
     def size_multiple(self, to: str) -> int:

@@ -1,10 +1,11 @@
-"""What a part must offer: generator, discriminator, encoder, scheduler, loss and feature extractor."""
+"""What a part must offer: generators, discriminator, encoder, scheduler, loss and feature extractor."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, cast
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -46,10 +47,32 @@ class Generator(Configurable, nn.Module, ABC):
         return (torch.rand(batch, self.config.get("in_channels", 3), side, side) * 2 - 1,)
 
 
+class LatentGenerator(Configurable, nn.Module, ABC):
+    """Latent in, image out: what a method makes images of nothing with.
+
+    Options `latent`, `condition`, `out_channels` and `size` are part of the contract: length of the latent, length of
+    the vector that says what to make (0: there is none), channels and side of the image.
+    """
+
+    @abstractmethod
+    def forward(self, latent: Tensor, *conditions: Tensor) -> Tensor:
+        """Map N x latent, and N x condition where there is one, to N x out_channels x size x size in [-1, 1].
+
+        A condition is a class as a one-hot vector, the embedding of a text, or any other vector.
+        """
+
+    def example_inputs(self, batch: int = 2, size: int | None = None) -> tuple[Tensor, ...]:
+        """Valid random arguments of `forward`, for tests, export and benchmarks; the size is its own."""
+        told = self.config["condition"]
+        return (torch.randn(batch, self.config["latent"]), *([torch.randn(batch, told)] if told else []))
+
+
 class Discriminator(Configurable, nn.Module, ABC):
     """Image in, realness logits out, one map for each scale that it looks at. Option `in_channels` is required.
 
-    Every discriminator has the options of `configure`, whatever its constructor takes.
+    Every discriminator has the options of `configure`, whatever its constructor takes. One that judges images of one
+    size has an option `size`, their side; one that judges an image by what it should show has an option `condition`,
+    the length of a vector that says so (0: there is none), which its `forward` takes after the image.
 
     Args:
         augment: an augmentation of all that it sees in training, by real and generated images and in both players'
@@ -76,18 +99,61 @@ class Discriminator(Configurable, nn.Module, ABC):
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map N x in_channels x H x W to a list of logits, each N x 1 x h x w (or N x 1)."""
 
-    def __call__(self, image: Tensor) -> list[Tensor]:
-        return cast(list[Tensor], super().__call__(self._seen(image)))
+    def __call__(self, image: Tensor, *conditions: Tensor) -> list[Tensor]:
+        return cast(list[Tensor], super().__call__(self._seen(image), *conditions))
 
-    def uncompiled(self, image: Tensor) -> list[Tensor]:
+    def uncompiled(self, image: Tensor, *conditions: Tensor) -> list[Tensor]:
         """The same, past `torch.compile`, which has no second derivatives."""
-        return self.forward(self._seen(image))
+        return cast(Any, self.forward)(self._seen(image), *conditions)
+
+    def given(self, *conditions: Tensor) -> Conditioned:
+        """The discriminator with the conditions of a batch bound, as losses take it: an image in, logits out.
+
+        Conditions are vectors, N x L. Where it has `condition_channels`, it sees them as planes before the image.
+        """
+        return Conditioned(self, conditions)
+
+    def example_inputs(self, batch: int = 2) -> tuple[Tensor, ...]:
+        """Valid random arguments of `forward`, for tests."""
+        side = self.config.get("size") or max(32, self.min_size)
+        told = self.config.get("condition")
+        image = torch.rand(batch, self.config["in_channels"], side, side) * 2 - 1
+        return (image, *([torch.randn(batch, told)] if told else []))
 
     def _seen(self, image: Tensor) -> Tensor:
         if self.augment is None or not self.training:
             return image
         with torch.autocast(image.device.type, enabled=False):
             return cast(Tensor, self.augment(image.float(), self.condition_channels))
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """A discriminator and what it judges the images of a batch by; see `Discriminator.given`."""
+
+    discriminator: Discriminator
+    conditions: tuple[Tensor, ...]
+
+    @property
+    def augment(self) -> Augmentation | None:
+        return self.discriminator.augment
+
+    def __call__(self, image: Tensor) -> list[Tensor]:
+        return self.discriminator(*self._shown(image))
+
+    def uncompiled(self, image: Tensor) -> list[Tensor]:
+        """The same, past `torch.compile`, which has no second derivatives."""
+        return self.discriminator.uncompiled(*self._shown(image))
+
+    def _shown(self, image: Tensor) -> tuple[Tensor, ...]:
+        if not self.discriminator.condition_channels:
+            return image, *self.conditions
+        planes = torch.cat(self.conditions, dim=1).to(image.dtype)[:, :, None, None]
+        return (torch.cat([planes.expand(-1, -1, *image.shape[-2:]), image], dim=1),)
+
+
+Judge: TypeAlias = nn.Module | Conditioned
+"""What losses take for a discriminator: an image in, logits out."""
 
 
 class Encoder(Configurable, nn.Module, ABC):
@@ -146,12 +212,12 @@ class AdversarialLoss(Loss):
     def generator(self, fake: list[Tensor]) -> Tensor:
         """The scalar that the generator minimises."""
 
-    def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
+    def penalty(self, discriminator: Judge, real: Tensor, fake: Tensor) -> Tensor | None:
         """A regulariser of the discriminator at (or between) the images, weighted; None where the loss has none."""
         return None
 
     def discriminator_losses(
-        self, discriminator: nn.Module, real: Tensor, fake: Tensor, *, weight: float = 1.0, of: str | None = None
+        self, discriminator: Judge, real: Tensor, fake: Tensor, *, weight: float = 1.0, of: str | None = None
     ) -> dict[str, Tensor]:
         """All that the discriminator minimises, by name: `d_gan`; `d_penalty` where the loss has one, `d_r1` where due.
 
@@ -203,9 +269,11 @@ class AdversarialLoss(Loss):
         self._updates = {key.removeprefix("updates_"): int(count) for key, count in state.items()}
 
 
-def eager(discriminator: nn.Module) -> Callable[[Tensor], list[Tensor]]:
+def eager(discriminator: Judge) -> Callable[[Tensor], list[Tensor]]:
     """A discriminator past `torch.compile`, which has no second derivatives; for `i2izoo.nn.slopes`."""
-    return discriminator.uncompiled if isinstance(discriminator, Discriminator) else discriminator.forward
+    if isinstance(discriminator, (Discriminator, Conditioned)):
+        return discriminator.uncompiled
+    return discriminator.forward
 
 
 class FeatureExtractor(Configurable, nn.Module, ABC):

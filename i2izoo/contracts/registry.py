@@ -23,6 +23,7 @@ from i2izoo.errors import ConfigError, I2IZooError, PluginConflictError, PluginE
 
 KINDS: dict[str, str] = {
     "generators": "i2izoo.contracts.parts:Generator",
+    "latent_generators": "i2izoo.contracts.parts:LatentGenerator",
     "discriminators": "i2izoo.contracts.parts:Discriminator",
     "augmentations": "i2izoo.contracts.augmentation:Augmentation",
     "encoders": "i2izoo.contracts.parts:Encoder",
@@ -292,9 +293,8 @@ def singular(kind: str) -> str:
     >>> singular("losses"), singular("pretrained")
     ('loss', 'pretrained entry')
     """
-    return {"losses": "loss", "pretrained": "pretrained entry", "rasters": "raster format"}.get(
-        kind, kind.removesuffix("s")
-    )
+    special = {"losses": "loss", "pretrained": "pretrained entry", "rasters": "raster format"}
+    return special.get(kind, kind.removesuffix("s").replace("_", " "))
 
 
 def natural_key(name: str) -> list[tuple[int, int, str]]:

@@ -27,6 +27,7 @@ from i2izoo.testing import (
     encoders,
     extractors,
     generators,
+    latent_generators,
     losses,
     methods,
     metrics,
@@ -41,6 +42,7 @@ Rule = Callable[[Subject], None]
 
 RULES: dict[str, tuple[Rule, ...]] = {
     "generators": options.RULES + networks.RULES + generators.RULES,
+    "latent_generators": options.RULES + networks.RULES + latent_generators.RULES,
     "discriminators": options.RULES + networks.RULES + discriminators.RULES,
     "augmentations": options.RULES + augmentations.RULES,
     "encoders": options.RULES + networks.RULES + encoders.RULES,

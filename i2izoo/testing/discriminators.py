@@ -16,12 +16,16 @@ from i2izoo.testing.subject import NotApplicable, Subject, inputs, require
 
 
 def logits_come_as_a_list(subject: Subject) -> None:
-    """`forward` gives a list with one N x 1 x h x w (or N x 1) of finite logits for each scale, from min_size on."""
+    """`forward` gives a list with one N x 1 x h x w (or N x 1) of finite logits for each scale, from min_size on.
+
+    One with an option `size` is given images of that side.
+    """
     network = subject.network()
-    least = network.min_size
-    for size in ((least, least), (2 * least + 1, least + 5)):
+    least, own = network.min_size, network.config.get("size")
+    _, *conditions = inputs(network)
+    for size in ((own, own),) if own else ((least, least), (2 * least + 1, least + 5)):
         with seeded(4), torch.no_grad():
-            logits = network(torch.rand(2, network.config["in_channels"], *size) * 2 - 1)
+            logits = network(torch.rand(2, network.config["in_channels"], *size) * 2 - 1, *conditions)
         require(isinstance(logits, list) and logits, f"found {type(logits).__name__}")
         for scale in logits:
             shape = tuple(scale.shape)
@@ -40,8 +44,8 @@ def channels_are_an_option(subject: Subject) -> None:
 def has_a_second_derivative(subject: Subject) -> None:
     """The gradient with respect to the image can be differentiated again, as gradient penalties do."""
     network = subject.network()
-    image = inputs(network)[0].requires_grad_()
-    logits: list[Tensor] = network(image)
+    image, *conditions = inputs(network)
+    logits: list[Tensor] = network(image.requires_grad_(), *conditions)
     (slope,) = torch.autograd.grad(torch.stack([s.sum() for s in logits]).sum(), image, create_graph=True)
     try:
         slope.square().sum().backward()

@@ -19,6 +19,7 @@ class RandomImages(Dataset):
         size: height and width, in pixels.
         kind: what it says that it is.
         count: number of items.
+        classes: names of the classes, which the items have in turn; none: they have no labels.
 
     >>> RandomImages(channels={"grey": 1, "colour": 3}, size=8).sample(0, seed=None)["grey"].shape
     torch.Size([1, 8, 8])
@@ -31,9 +32,10 @@ class RandomImages(Dataset):
         size: int = 32,
         kind: Literal["paired", "unpaired"] = "paired",
         count: int = 6,
+        classes: list[str] = [],
     ) -> None:
         self.domains = tuple(channels)
-        self.kind = kind
+        self.kind, self.classes = kind, classes
         self._channels, self._size, self._count = channels, size, count
 
     def __len__(self) -> int:
@@ -51,6 +53,12 @@ class RandomImages(Dataset):
             - 1
             for domain, channels in self._channels.items()
         }
+
+    def label(self, index: int) -> int | None:
+        return index % len(self.classes) if self.classes else None
+
+    def text(self, index: int) -> str:
+        return self.name(index)
 
     def name(self, index: int) -> str:
         return f"noise_{index}"

@@ -32,13 +32,14 @@ STEPS = 6
 
 
 def data_for(method: Method) -> RandomImages:
-    """Noise at the smallest size from 32 that all networks of the method accept."""
+    """Noise of the method's classes, at its training size, else the smallest from 32 that all its networks accept."""
     multiple = max(method.size_multiple(to) for to in method.directions)
     discriminators = [m.min_size for m in method.modules() if isinstance(m, Discriminator)]
     least = max(32, *(method.min_size(to) for to in method.directions), *discriminators)
     channels = {d: method.channels[d] for d in method.domains}
     kind: Any = "paired" if method.data == "paired" else "unpaired"
-    return RandomImages(channels=channels, size=least + -least % multiple, kind=kind)
+    size = method.training_size[0] if method.training_size else least + -least % multiple
+    return RandomImages(channels=channels, size=size, kind=kind, classes=list(method.classes))
 
 
 def batches(method: Method, count: int) -> list[Batch]:
@@ -46,8 +47,12 @@ def batches(method: Method, count: int) -> list[Batch]:
     data = data_for(method)
     made = []
     for step in range(count):
-        rows = [data.sample((2 * step + row) % len(data), seed=step) for row in range(2)]
-        made.append(Batch({d: torch.stack([r[d] for r in rows]) for d in data.domains}, step, step / count))
+        places = [(2 * step + row) % len(data) for row in range(2)]
+        rows = [data.sample(place, seed=step) for place in places]
+        labels = torch.tensor([data.label(place) for place in places]) if method.classes else None
+        texts = [data.text(place) for place in places]
+        images = {d: torch.stack([r[d] for r in rows]) for d in data.domains}
+        made.append(Batch(images, step, step / count, labels=labels, texts=texts))
     return made
 
 
@@ -140,10 +145,10 @@ class _Blackout(Augmentation):
         return 0 * image
 
 
-def _spied(forward: Callable[[torch.Tensor], Any], seen: list[torch.Tensor]) -> Callable[[torch.Tensor], Any]:
-    def spy(image: torch.Tensor) -> Any:
+def _spied(forward: Callable[..., Any], seen: list[torch.Tensor]) -> Callable[..., Any]:
+    def spy(image: torch.Tensor, *conditions: torch.Tensor) -> Any:
         seen.append(image.detach())
-        return forward(image)
+        return forward(image, *conditions)
 
     return spy
 

@@ -178,7 +178,7 @@ def _at_hand(recipe: Recipe) -> bool:
 
 
 def _without_data(recipe: Recipe, stage: Stage) -> Iterator[str]:
-    o = TrainingOptions.of(recipe.kind.recipe, stage.training)
+    o = TrainingOptions.of(recipe.kind.recipe_for(stage.method), stage.training)
     options = {name: value for name, value in stage.method.items() if name != "name"}
     if "domains" not in missing_options(recipe.kind, options):  # which the data has
         model = create(recipe.method, **options)

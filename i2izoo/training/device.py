@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from i2izoo.contracts.parts import Discriminator, Encoder, Generator
+from i2izoo.contracts.parts import Discriminator, Encoder, Generator, LatentGenerator
 from i2izoo.errors import ConfigError, TrainingError
 from i2izoo.nn.device import find_device
 
@@ -39,7 +39,7 @@ def choose_layout(channels_last: bool | None, device: torch.device) -> torch.mem
 
 def networks(module: nn.Module) -> Iterator[nn.Module]:
     """The outermost generators, discriminators and encoders of a method: what `torch.compile` is worth for."""
-    return outermost(module, Generator, Discriminator, Encoder)
+    return outermost(module, Generator, LatentGenerator, Discriminator, Encoder)
 
 
 def outermost(module: nn.Module, *kinds: type) -> Iterator[nn.Module]:

@@ -84,12 +84,14 @@ def with_domains(method: PartSpec, data: Any, given: Mapping[str, Any], to: str 
         wanted, learns_from = spec.get("domains"), kind.data_kind(spec)
         if learns_from == "single":  # the data cannot know which of its domains it is, or the name of its only one
             wanted = wanted[-1:] if wanted else [to] if to else None
-        options = TrainingOptions.of(kind.recipe, given)
+        options = TrainingOptions.of(kind.recipe_for(spec), given)
         data = _open(data, given, options, learns_from, wanted)
         spec["domains"] = choose_domains(data, to, wanted)
         if isinstance(named := spec.get("label_maps"), list):
             check_domains(named, spec["domains"])
             spec["label_maps"] = palettes_in(data, named)
+        if spec.get("classes") == "data" and "classes" in schema(kind):
+            spec["classes"] = _classes(data)
     elif to:
         raise ConfigError(f"method {spec['name']!r} has no domains to choose; leave --to out.")
     return spec, data
@@ -125,6 +127,11 @@ def fitted(
             f"the model's domains are {listing(method.domains)}, the data's are {listing(data.domains)}: "
             f"{listing(sorted(lacking))} is missing; create the model with domains named as the data's."
         )
+    if method.classes and list(method.classes) != _classes(data):
+        raise ConfigError(
+            f"{name} learns the classes {listing(method.classes, 5)}, and the data has {listing(data.classes, 5)}; "
+            "give data of these classes, in this order, or create the model with classes='data'."
+        )
     if method.data == "paired" and data.kind != "paired":
         raise ConfigError(
             f"{name} learns from pairs, and the data is {data.kind}; give images whose names match (`i2izoo data check "
@@ -132,6 +139,20 @@ def fitted(
         )
     check_images(method, name, {domain: image[None] for domain, image in data.sample(0, 0).items()})
     return data
+
+
+def _classes(data: Dataset) -> list[str]:
+    """The names of the classes of data.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    if not data.classes:
+        raise ConfigError(
+            "the method learns from class labels, and the data has none; put the images of each class into a folder of "
+            "its own, or add a metadata.csv with a column 'label'."
+        )
+    return list(data.classes)
 
 
 def check_images(method: Method, name: str, images: Mapping[str, torch.Tensor]) -> None:
@@ -147,6 +168,11 @@ def check_images(method: Method, name: str, images: Mapping[str, torch.Tensor]) 
             raise ConfigError(
                 f"{name} learns from images of {domain!r} with {wanted} channels, and the data's have {channels}; "
                 "create the model, or open the data, with others."
+            )
+        if (fixed := method.training_size) and fixed != (height, width):
+            raise ConfigError(
+                f"{name} learns from images of {fixed[1]} x {fixed[0]}, and those of {domain!r} come as {width} x "
+                f"{height}; set load_size and crop_size, or the size of the model."
             )
         if height % multiple or width % multiple or min(height, width) < least:
             raise ConfigError(

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from i2izoo.contracts.parts import eager
+from i2izoo.contracts.parts import Judge, eager
 from i2izoo.contracts.ranges import Weight
 from i2izoo.interfaces import AdversarialLoss, ReconstructionLoss
 from i2izoo.nn.slopes import slopes
@@ -79,7 +79,7 @@ class WGANGP(AdversarialLoss):
     def generator(self, fake: list[Tensor]) -> Tensor:
         return _total([-f.float().mean() for f in fake])
 
-    def penalty(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor | None:
+    def penalty(self, discriminator: Judge, real: Tensor, fake: Tensor) -> Tensor | None:
         if not self.penalty_weight:
             return None
         mix = torch.rand(len(real), 1, 1, 1, device=real.device)

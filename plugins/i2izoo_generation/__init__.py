@@ -1,0 +1,1 @@
+"""Images from nothing: generators of latents, and the adversarial methods that train them."""
