@@ -42,6 +42,7 @@ class RasterInfo:
         masked: it has a mask or opacity of its own.
         transform: from columns and rows to coordinates, (a, b, c, d, e, f): x = a * column + b * row + c and
             y = d * column + e * row + f; None: it lies nowhere.
+        resolution: side of a pixel on the ground, in metres; None: unknown.
         colours: places of red, green and blue among the bands, from 0; None: they are not marked.
         facts: what else the format keeps of it, for `RasterFormat.write` of the same format.
     """
@@ -53,6 +54,7 @@ class RasterInfo:
     nodata: float | None = None
     masked: bool = False
     transform: tuple[float, ...] | None = None
+    resolution: float | None = None
     colours: tuple[int, int, int] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from i2izoo.errors import StorageError
-from i2izoo.models.config_file import trained_at
+from i2izoo.models.config_file import learned_resolution, trained_at
 
 HUB_LICENCES = frozenset(
     {
@@ -33,6 +33,7 @@ TRAINING_FACTS = {
     "batch_size": "Batch size",
     "ema_half_life": "Half-life of the average of the weights, in thousands of images",
     "size": "Size",
+    "ground": "Ground resolution",
     "hardware": "Hardware",
     "seed": "Seed",
     "screening": "Seeds tried",
@@ -45,9 +46,10 @@ def render_card(config: Mapping[str, Any], *, name: str | None = None) -> str:
 
     Args:
         config: what config.json holds. Of `config["provenance"]` these are used, each optional: start, data, data_url,
-            split, steps, minutes, epochs, batch_size, ema_half_life, crop_size (or image_size), hardware, seed,
-            screening, recipe, date, licence, citation, notes, limitations, call (further arguments of the example, as
-            Python has them) and metrics: `{name: {"value": ..., "on": ..., "n": ..., further columns}}`.
+            split, steps, minutes, epochs, batch_size, ema_half_life, crop_size (or image_size), ground_resolution (of
+            images of the earth: cm per pixel, or the finest and the coarsest), hardware, seed, screening, recipe, date,
+            licence, citation, notes, limitations, call (further arguments of the example, as Python has them) and
+            metrics: `{name: {"value": ..., "on": ..., "n": ..., further columns}}`.
         name: how the model is loaded: a pretrained entry, a repository or a folder.
 
     >>> card = render_card({"method": "pix2pix", "provenance": {"licence": "Apache-2.0", "steps": 20000}})
@@ -190,7 +192,12 @@ def _example(config: Mapping[str, Any], title: str, call: str | None = None) -> 
 
 def _training(facts: Mapping[str, Any], title: str) -> list[str]:
     size = trained_at({"provenance": facts})
-    facts = {**facts, "size": f"{size[1]} x {size[0]} pixels" if size else None}
+    ground = learned_resolution({"provenance": facts})
+    facts = {
+        **facts,
+        "size": f"{size[1]} x {size[0]} pixels" if size else None,
+        "ground": " to ".join(f"{value:g}" for value in sorted({*ground})) + " cm per pixel" if ground else None,
+    }
     rows = [f"| {label} | {_cell(facts[key])} |" for key, label in TRAINING_FACTS.items() if _there(facts.get(key))]
     recipe = facts.get("recipe")
     if not rows and not recipe:

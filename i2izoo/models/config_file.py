@@ -76,6 +76,24 @@ def trained_at(config: Mapping[str, Any]) -> tuple[int, int] | None:
     return (both[0], both[1]) if len(both) == 2 and all(type(side) is int and side > 0 for side in both) else None
 
 
+def learned_resolution(config: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The finest and the coarsest ground resolution that a model has learned, in cm per pixel; None: it does not say.
+
+    `config["provenance"]["ground_resolution"]` is one number, or these two.
+
+    >>> learned_resolution({"provenance": {"ground_resolution": 60}})
+    (60, 60)
+    >>> learned_resolution({"provenance": {"ground_resolution": [49, 98]}})
+    (49, 98)
+    """
+    facts = config.get("provenance")
+    found = facts.get("ground_resolution") if isinstance(facts, Mapping) else None
+    both = found if isinstance(found, (list, tuple)) else [found, found]
+    if len(both) != 2 or not all(type(value) in (int, float) and 0 < value < math.inf for value in both):
+        return None
+    return min(both), max(both)
+
+
 def count_parameters(folder: str | os.PathLike[str]) -> int:
     """Number of parameters in the weights of a folder, by their header: whole numbers and running statistics are none.
 

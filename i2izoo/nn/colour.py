@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +22,7 @@ WHITE = (0.95047, 1.0, 1.08883)
 """XYZ of D65, 2 degree observer."""
 EDGE = 6 / 29
 """Where CIE's cube root becomes a straight line, as a root: 216/24389 is its cube."""
-RGB_OF_XYZ = torch.linalg.inv(torch.tensor(XYZ_OF_RGB, dtype=torch.float64)).tolist()
+RGB_OF_XYZ = np.linalg.inv(XYZ_OF_RGB).tolist()  # not by torch: a plugin's first import may be on the device "meta"
 
 AB_SCALE = 110.0
 """Of a* and b* in `normalise_lab`: within sRGB a* is -86.2 ... 98.2 and b* -107.9 ... 94.5, so -0.98 ... 0.89."""

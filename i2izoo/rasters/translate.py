@@ -24,6 +24,7 @@ from i2izoo.rasters.formats import readable, writer
 from i2izoo.rasters.plan import Plan, TileSettings, plan, statistics
 from i2izoo.rasters.probing import tiling
 from i2izoo.rasters.progress import Progress, Watcher, watching
+from i2izoo.rasters.resolution import warn_of_resolution
 from i2izoo.rasters.rows import translated_rows
 from i2izoo.rasters.source import Source, box_of, choose_bands, raster_scale
 from i2izoo.rasters.values import Scale, learned_range, of_type
@@ -103,6 +104,7 @@ def translate_raster(
     with contextlib.closing(readable(source).open(source)) as raster, locked(target.parent, file=lock):
         _check_apart(source, target)
         box = box_of(raster.info, window, bounds)
+        warn_of_resolution(model.config, raster.info, model.name)
         chosen = choose_bands(raster.info, bands, run.channels)
         scale = raster_scale(raster, chosen, values, learned_range(model.config, run.source), box)
         planned = plan(run, box.height, box.width, settings, tiling(model, to, **options))

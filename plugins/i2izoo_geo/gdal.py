@@ -16,6 +16,8 @@ from i2izoo.errors import ImageError
 ENDINGS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img")
 CACHE = 64
 """Megabytes that GDAL keeps of blocks: its own default is a share of the machine's memory."""
+EARTH = 6_371_009.0
+"""Its mean radius, in metres."""
 ROWS = 512
 """That are written at a time, and the side of a tile in the file."""
 LARGE = 1 << 24
@@ -135,9 +137,12 @@ class _Dataset(Raster):
         flags = [flag for one in self.file.mask_flag_enums for flag in one]
         masked = MaskFlags.per_dataset in flags or len(self.bands) < len(kinds)
         placed = self.file.crs is not None or not self.file.transform.is_identity
+        with _gdal(path):
+            resolution = _resolution(self.file)
         self.info = RasterInfo(
             self.file.height, self.file.width, len(self.bands), np.result_type(*self.file.dtypes).name,
             nodata=self.file.nodata, masked=masked, transform=tuple(self.file.transform)[:6] if placed else None,
+            resolution=resolution,
             colours=tuple(inner.index(m) for m in marked) if set(marked) <= set(inner) else None,  # type: ignore[arg-type]
             facts={
                 "crs": self.file.crs, "tags": self.file.tags(), "colorinterp": [kind.name for kind in inner],
@@ -158,6 +163,27 @@ class _Dataset(Raster):
 
     def close(self) -> None:
         self.file.close()
+
+
+def _resolution(file: Any) -> float | None:
+    """The side of the pixel in the middle, in metres on the ground; None: it has no place on the earth.
+
+    That a pixel is measured on the earth, and not by its CRS, is for maps whose metres are not those of the ground (Web
+    Mercator's are 1.2 m where they are 1 m in Osaka) and for those in degrees.
+    """
+    from rasterio.crs import CRS
+    from rasterio.warp import transform
+
+    if file.crs is None or not (file.crs.is_projected or file.crs.is_geographic) or file.transform.is_identity:
+        return None
+    x, y = file.width / 2, file.height / 2
+    corners = [file.transform @ (x, y), file.transform @ (x + 1, y), file.transform @ (x, y + 1)]
+    found = np.radians(transform(file.crs, CRS.from_epsg(4326), *map(list, zip(*corners, strict=True))))
+    if not np.isfinite(found).all():
+        return None
+    longitude, latitude = found
+    east, north = (longitude[1:] - longitude[0]) * np.cos(latitude[0]), latitude[1:] - latitude[0]
+    return float(EARTH * np.sqrt(np.hypot(east, north).prod()))
 
 
 def _window(box: Box) -> Any:

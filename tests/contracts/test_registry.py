@@ -221,6 +221,19 @@ def test_listing_imports_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_parts_can_be_imported_while_networks_are_built_without_memory() -> None:
+    """As in a new process whose first use of a generator is to see whether it fits."""
+    code = (
+        "from i2izoo.contracts.registry import registry\n"
+        "from i2izoo.nn.shapes import only_shapes\n"
+        "with only_shapes():\n"
+        "    for kind in ('generators', 'discriminators', 'losses', 'methods'):\n"
+        "        [registry(kind).get(name) for name in registry(kind).names()]\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_registered_in_the_program_goes_first_and_can_be_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     generators = registry("generators")
     monkeypatch.setattr(generators, "_registered", {})
