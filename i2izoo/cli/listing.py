@@ -113,8 +113,7 @@ def _described(kind: str, entry: Entry) -> dict[str, Any]:
         said["weights"], _ = _kept(entry)
         if said["weights"] != "broken":
             found: PretrainedEntry = registry(kind).get(f"{entry.distribution}:{entry.name}")
-            said |= {"method": found.method, "directions": found.directions, "licence": found.licence,
-                     "size": found.size}  # fmt: skip
+            said |= {name: getattr(found, name) for name in ("method", "directions", "tiling", "licence", "size")}
     return said
 
 

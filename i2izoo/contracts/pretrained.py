@@ -100,6 +100,13 @@ class PretrainedEntry:
         return {to: next((d for d in both if d != to), None) for to in self.remote_domains}
 
     @property
+    def tiling(self) -> dict[str, str]:
+        """Target -> how a bundled entry may be run in tiles, such as "refused", where its config.json says so."""
+        return (
+            {to: str(found.get("mode")) for to, found in self._config.get("tiling", {}).items()} if self.bundled else {}
+        )
+
+    @property
     def size(self) -> int | None:
         """Bytes: of a bundled entry its weights, of checkpoints all that is fetched, roughly; None: not known."""
         if self.bundled:

@@ -56,7 +56,7 @@ def _bar() -> Iterator[Watcher]:
                 for before in bar.task_ids:
                     bar.remove_task(before)
                 stage = now.stage
-                bar.add_task(stage, total=now.total, completed=now.done, rate="...")
+                bar.add_task(stage, total=now.total, completed=now.done, rate="...")  # type: ignore[arg-type]
                 return
             speed = bar.tasks[0].speed
             bar.update(bar.task_ids[0], completed=now.done, rate=f"{speed:.2f} a second" if speed else "...")

@@ -51,6 +51,7 @@ def test_json_is_for_programs(capsys: Capture) -> None:
     here, there = found["cyclegan-facades"], found["cyclegan-horse2zebra"]
     assert (here["kind"], here["weights"], here["method"]) == ("pretrained", "bundled", "cyclegan")
     assert here["directions"] == {"photo": "label", "label": "photo"}
+    assert found["ddim-facades"]["tiling"] == {"photo": "refused"}
     assert there["directions"] == {"zebra": "horse"}
     assert (there["method"], there["weights"]) == ("cyclegan", "remote")
     assert [*json.loads(listed(capsys, "--kind", "losses", "l1", "--json"))[0]] == ["kind", "name", "summary"]

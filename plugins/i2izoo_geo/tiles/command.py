@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,6 +45,8 @@ class Tiles(Command):
         add("--referer", metavar="URL", help="header that some servers want")
         about = "environment variable that holds the key for {key} (default: %(default)s)"
         add("--key-env", default="I2IZOO_TILES_KEY", metavar="NAME", help=about)
+        about = "a bar on stderr, or a JSON object a line on stdout, for programs (default: a bar on a terminal)"
+        add("--progress", choices=("bar", "json", "none"), help=about)
 
     def run(self, args: argparse.Namespace) -> int:
         """Make the data set, and say what became of the tiles."""
@@ -55,12 +58,12 @@ class Tiles(Command):
             raise ConfigError(f"tiles need {error.name}: pip install 'i2izoo[geo]'.") from error
         client = Client(Secret(args.key_env), rate=args.rate, user_agent=args.user_agent, referer=args.referer)
         options = "licence bbox zoom size bands channels block gap val test seed min_valid contrast workers"
-        with _bar() as progress:
+        with _progress(args.progress) as progress:
             found = make_tiles(
                 args.sources, args.out, value_range=args.range, client=client, progress=progress,
                 **{name: getattr(args, name) for name in options.split()},
             )  # fmt: skip
-        print(found)
+        print(json.dumps({"stage": "done", "target": str(args.out)}) if args.progress == "json" else found)
         return 0
 
 
@@ -90,9 +93,12 @@ def _zooms(text: str) -> list[int]:
 
 
 @contextlib.contextmanager
-def _bar() -> Iterator[Callable[[int, int], None] | None]:
-    """Tiles that are done, and the time left, where somebody looks at it."""
-    if not sys.stderr.isatty():
+def _progress(kind: str | None) -> Iterator[Callable[[int, int], None] | None]:
+    """Tiles that are done, for a program; or a bar with the time left, where somebody looks at it."""
+    if kind == "json":
+        yield lambda done, total: print(json.dumps({"stage": "tiles", "done": done, "total": total}), flush=True)
+        return
+    if not (sys.stderr.isatty() if kind is None else kind == "bar"):
         yield None
         return
     from rich import progress as bars
