@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from i2izoo.contracts.config import check_options
+from i2izoo.contracts.dataset import GIVEN
 from i2izoo.contracts.ranges import Bytes, Channels, Number, Palette, Share, Side
 from i2izoo.data.cache import ImageCache, Pixels
 from i2izoo.data.jittered import JitteredDataset, check_sizes
@@ -101,7 +102,7 @@ class ImageDataset(JitteredDataset):
             return super().with_options(**changes)
         other = copy.copy(self)  # the folder is not listed again
         other.config = options
-        other._read_as(**{name: options[name] for name in READING})
+        other._read_as(**{name: options.get(name, GIVEN.get(name)) for name in READING})  # not all subclasses have all
         return other
 
     def count(self, domain: str) -> int:
