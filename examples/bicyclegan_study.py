@@ -11,17 +11,15 @@ stopped; more --steps or --seeds add to what is there. Without --data all is tin
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from pathlib import Path
 from typing import Any
 
 import torch
+from study import add_scores, cell, parse, table, write
 
 import i2izoo
 from i2izoo.contracts.registry import registry
-from i2izoo.evaluation.statistics import student_interval
-from i2izoo.files.writing import write_text
 from i2izoo.images.writing import grid
 from i2izoo.sweeps.spec import folder_of
 
@@ -99,9 +97,7 @@ def study(a: argparse.Namespace) -> dict[str, Any]:
     for row in found.rows:
         figures = runs.setdefault(row.name, {})
         for name in (name for name in row.runs if name not in row.problems):
-            for label, score in results[name].scores.items():
-                if score.value is not None:
-                    figures.setdefault(label.partition("[")[0] + label.partition("]")[2], []).append(score.value)
+            add_scores(figures, results[name].scores)
             model = i2izoo.load(a.out / "runs" / folder_of(name) / "model")
             if hasattr(model.method, "encoder"):
                 figures.setdefault("reconstruction", []).append(reconstruction(model, pairs))
@@ -131,21 +127,12 @@ def tables(found: dict[str, Any]) -> str:
         paper = ["paper: fooled (%) / LPIPS"] if title == "Methods" else []
         if title == "Methods":
             runs["*real photographs*"] = {m: [value] for m, value in found["real photographs"].items()}
-        head = ["Run", *(f"`{m}`" for m in shown), *paper]
-        lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
-        for run, figures in runs.items():
-            cells = [cell(figures.get(m), DIGITS.get(m, 3)) for m in shown]
-            lines.append(f"| {' | '.join([run, *cells, *(PAPER.get(run, '-') for _ in paper)])} |")
-        parts += [f"### {title}", "\n".join(lines)] if shown else []
+        lines = [
+            [run, *(cell(figures.get(m), DIGITS.get(m, 3)) for m in shown), *(PAPER.get(run, "-") for _ in paper)]
+            for run, figures in runs.items()
+        ]
+        parts += [f"### {title}", table(["Run", *(f"`{m}`" for m in shown), *paper], lines)] if shown else []
     return "\n\n".join(parts)
-
-
-def cell(values: list[float] | None, digits: int) -> str:
-    if not values:
-        return "-"
-    low, high = student_interval(values)
-    spread = "" if low is None or high is None else f" ± {(high - low) / 2:.{digits}f}"
-    return f"{statistics.mean(values):.{digits}f}{spread}"
 
 
 def figure(found: dict[str, Any], path: Path) -> None:
@@ -178,52 +165,49 @@ def sheet(a: argparse.Namespace, columns: int = 6) -> None:
     grid(rows).save(a.out / "samples.png")
 
 
-def parse(words: list[str] | None = None) -> argparse.Namespace:
-    """The settings; `words`: of the command line, None: its own."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="facades in the pix2pix layout, with train/ and val/; default: drawn, all tiny")
-    parser.add_argument("--out", type=Path, help="folder of the study (out/bicyclegan)")
-    parser.add_argument("--steps", type=int, help="budget of each run (400)")
-    parser.add_argument("--minutes", type=float, help="the same as time")
-    parser.add_argument("--seeds", type=int, help="runs of each kind (3)")
-    parser.add_argument("--size", type=int, help="side in pixels, a power of two (64)")
-    parser.add_argument("--width", type=int, help="channels of the networks at full size (16)")
-    parser.add_argument("--batch", type=int, help="pairs in a step (4)")
-    parser.add_argument("--learning-rate", type=float, help="of Adam (1e-3; the paper's 2e-4 is for 400 epochs)")
-    parser.add_argument("--limit", type=int, help="held-out images (100)")
-    parser.add_argument("--samples", type=int, help="of each image (4)")
-    parser.add_argument("--only", help=f"runs, with commas; default: {', '.join(RUNS)}")
-    given = {name: value for name, value in vars(parser.parse_args(words)).items() if value is not None}
-    usual: dict[str, Any] = {
-        "out": Path("out/bicyclegan"), "steps": 400, "minutes": None, "seeds": 3, "size": 64, "width": 16, "batch": 4,
-        "learning_rate": 1e-3, "limit": 100, "samples": 4, "only": ",".join(RUNS),
-        "metrics": {
-            "fid": LITE, "kid": LITE, "perceptual_diversity": LITE, "pixel_diversity": {}, "fcn_score": {"size": 128},
-        },
-    }  # fmt: skip
-    tiny: dict[str, Any] = {
-        "out": Path("out/tiny-bicyclegan"), "steps": 1, "seeds": 1, "size": 32, "width": 2, "limit": 2, "samples": 2,
-        "metrics": {
-            "kid": {"features": "pixels"},
-            "perceptual_diversity": {"features": {"name": "efficientnet_lite0", "side": 32}}, "pixel_diversity": {},
-        },
-    }  # fmt: skip
-    found = usual | ({} if "data" in given else tiny) | given
+ABOUT: dict[str, tuple[type, str]] = {
+    "data": (str, "facades in the pix2pix layout, with train/ and val/; default: drawn, all tiny"),
+    "out": (Path, "folder of the study"),
+    "steps": (int, "budget of each run"),
+    "minutes": (float, "the same as time"),
+    "seeds": (int, "runs of each kind"),
+    "size": (int, "side in pixels, a power of two"),
+    "width": (int, "channels of the networks at full size"),
+    "batch": (int, "pairs in a step"),
+    "learning_rate": (float, "of Adam; the paper's 2e-4 is for 400 epochs"),
+    "limit": (int, "held-out images"),
+    "samples": (int, "of each image"),
+}
+USUAL: dict[str, Any] = {
+    "out": Path("out/bicyclegan"), "steps": 400, "minutes": None, "seeds": 3, "size": 64, "width": 16, "batch": 4,
+    "learning_rate": 1e-3, "limit": 100, "samples": 4,
+    "metrics": {
+        "fid": LITE, "kid": LITE, "perceptual_diversity": LITE, "pixel_diversity": {}, "fcn_score": {"size": 128},
+    },
+}  # fmt: skip
+TINY: dict[str, Any] = {
+    "out": Path("out/tiny-bicyclegan"), "steps": 1, "seeds": 1, "size": 32, "width": 2, "limit": 2, "samples": 2,
+    "metrics": {
+        "kid": {"features": "pixels"},
+        "perceptual_diversity": {"features": {"name": "efficientnet_lite0", "side": 32}}, "pixel_diversity": {},
+    },
+}  # fmt: skip
+
+
+def settings(words: list[str] | None = None) -> argparse.Namespace:
+    """The settings, and the facades, which are drawn where none are named."""
+    a = parse(__doc__, USUAL, TINY, ABOUT, RUNS, words)
     drawn = {"name": "synthetic-facades", "count": 4, "size": 64}
-    found["data"] = {"name": "facades", "root": given["data"]} if "data" in given else drawn
-    found["only"] = [name.strip() for name in found["only"].split(",")]
-    if unknown := [name for name in found["only"] if name not in RUNS]:
-        parser.error(f"there is no run {unknown[0]!r} in the study; it has {', '.join(RUNS)}")
-    return argparse.Namespace(**found)
+    a.data = {"name": "facades", "root": a.data} if a.data else drawn
+    return a
 
 
 def main() -> None:
-    arguments = parse()
-    found = study(arguments)
-    write_text(arguments.out / "study.json", json.dumps(found, indent=1) + "\n")
-    write_text(arguments.out / "tables.md", tables(found) + "\n")
-    figure(found, arguments.out / "figure.svg")
-    sheet(arguments)
+    a = settings()
+    found = study(a)
+    write(a.out, found, tables(found))
+    figure(found, a.out / "figure.svg")
+    sheet(a)
     print(tables(found))
 
 

@@ -11,16 +11,13 @@ and samples.png. A second call goes on where the first was stopped, and trains a
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from study import add_scores, cell, parse, table, write
 
 import i2izoo
-from i2izoo.evaluation.statistics import student_interval
-from i2izoo.files.writing import write_text
 from i2izoo.images.writing import grid
 
 TASKS = ("colorization", "inpainting", "uncropping", "jpeg_restoration")
@@ -77,10 +74,7 @@ def study(a: argparse.Namespace) -> tuple[dict[str, Any], list[list[Image.Image]
                 out=a.out / "evaluation" / f"{task}-{seed}",
             )  # fmt: skip
             for result in comparison.results:
-                figures = found.setdefault(task, {}).setdefault(result.model, {})
-                for label, score in result.scores.items():
-                    if score.value is not None:
-                        figures.setdefault(label.partition("[")[0], []).append(score.value)
+                add_scores(found.setdefault(task, {}).setdefault(result.model, {}), result.scores)
             if seed == 0:
                 shown = [comparison.results[0].names[len(comparison.results[0].names) * third // 3] for third in (1, 2)]
                 folders = [Path(f) for f in (*(r.images for r in comparison.results), comparison.truths) if f]
@@ -95,64 +89,53 @@ def tables(found: dict[str, Any]) -> str:
     for task, answers in found["tasks"].items():
         metrics = list(answers[FOUR])
         paper = ["paper: FID / PD"] if task in PAPER else []
-        lines = [
-            f"| {' | '.join(['Answer', *(f'`{m}`' for m in metrics), *paper])} |",
-            "|---|" + "---:|" * (len(metrics) + len(paper)),
+        rows = [
+            [
+                answer,
+                *(cell(answers[answer].get(m), DIGITS.get(m, 3)) for m in metrics),
+                *(PAPER[task].get(answer, "-") for _ in paper),
+            ]
+            for answer in (DAMAGED, FOUR, ONE, LONG)
         ]
-        for answer in (DAMAGED, FOUR, ONE, LONG):
-            figures = [cell(answers[answer].get(m), DIGITS.get(m, 3)) for m in metrics]
-            beside = [PAPER[task].get(answer, "-")] if paper else []
-            lines.append(f"| {' | '.join([answer, *figures, *beside])} |")
-        parts += [f"### {task}", "\n".join(lines)]
+        parts += [f"### {task}", table(["Answer", *(f"`{m}`" for m in metrics), *paper], rows)]
     return "\n\n".join(parts)
 
 
-def cell(values: list[float] | None, digits: int) -> str:
-    if not values:
-        return "-"
-    low, high = student_interval(values)
-    spread = "" if low is None or high is None or high - low < 1e-9 else f" ± {(high - low) / 2:.{digits}f}"
-    return f"{statistics.mean(values):.{digits}f}{spread}"
+ABOUT: dict[str, tuple[type, str]] = {
+    "data": (str, "facades in the pix2pix layout, with train/ and val/; default: drawn, all tiny"),
+    "out": (Path, "folder of the study"),
+    "steps": (int, "budget of a model of one task"),
+    "seeds": (int, "runs of each kind"),
+    "size": (int, "side in pixels, a multiple of 8"),
+    "width": (int, "channels at full size, a multiple of 8"),
+    "batch": (int, "images in a step"),
+    "learning_rate": (float, "of Adam"),
+    "limit": (int, "held-out images"),
+}
+USUAL: dict[str, Any] = {
+    "out": Path("out/palette"), "steps": 500, "seeds": 2, "size": 32, "width": 16, "batch": 8, "ema": 0.99,
+    "learning_rate": 1e-3, "limit": 100, "sampling_steps": 10,
+    "metrics": ["psnr", "ssim", "fid[efficientnet_lite0]", "perceptual_distance[efficientnet_lite0]"],
+}  # fmt: skip
+TINY: dict[str, Any] = {
+    "out": Path("out/tiny-palette"), "steps": 1, "seeds": 1, "size": 16, "width": 8, "batch": 2, "limit": 3,
+    "sampling_steps": 1, "metrics": ["psnr", "perceptual_distance[pixels]"],
+}  # fmt: skip
 
 
-def parse(words: list[str] | None = None) -> argparse.Namespace:
-    """The settings; `words`: of the command line, None: its own."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", help="facades in the pix2pix layout, with train/ and val/; default: drawn, all tiny")
-    parser.add_argument("--out", type=Path, help="folder of the study (out/palette)")
-    parser.add_argument("--steps", type=int, help="budget of a model of one task (500)")
-    parser.add_argument("--seeds", type=int, help="runs of each kind (2)")
-    parser.add_argument("--size", type=int, help="side in pixels, a multiple of 8 (32)")
-    parser.add_argument("--width", type=int, help="channels at full size, a multiple of 8 (16)")
-    parser.add_argument("--batch", type=int, help="images in a step (8)")
-    parser.add_argument("--learning-rate", type=float, help="of Adam (1e-3)")
-    parser.add_argument("--limit", type=int, help="held-out images (100)")
-    parser.add_argument("--only", help=f"tasks to compare in, with commas ({','.join(TASKS)})")
-    given = {name: value for name, value in vars(parser.parse_args(words)).items() if value is not None}
-    usual: dict[str, Any] = {
-        "out": Path("out/palette"), "steps": 500, "seeds": 2, "size": 32, "width": 16, "batch": 8, "ema": 0.99,
-        "learning_rate": 1e-3, "limit": 100, "sampling_steps": 10, "only": ",".join(TASKS),
-        "metrics": ["psnr", "ssim", "fid[efficientnet_lite0]", "perceptual_distance[efficientnet_lite0]"],
-    }  # fmt: skip
-    tiny: dict[str, Any] = {
-        "out": Path("out/tiny-palette"), "steps": 1, "seeds": 1, "size": 16, "width": 8, "batch": 2, "limit": 3,
-        "sampling_steps": 1, "metrics": ["psnr", "perceptual_distance[pixels]"],
-    }  # fmt: skip
-    found = usual | ({} if "data" in given else tiny) | given
+def settings(words: list[str] | None = None) -> argparse.Namespace:
+    """The settings, and the facades, which are drawn where none are named."""
+    a = parse(__doc__, USUAL, TINY, ABOUT, TASKS, words)
     drawn = {"name": "synthetic-facades", "count": 4, "size": 32}
-    found["data"] = {"name": "facades", "root": given["data"]} if "data" in given else drawn
-    found["only"] = [name.strip() for name in found["only"].split(",")]
-    if unknown := [name for name in found["only"] if name not in TASKS]:
-        parser.error(f"there is no task {unknown[0]!r} in the study; it has {', '.join(TASKS)}")
-    return argparse.Namespace(**found)
+    a.data = {"name": "facades", "root": a.data} if a.data else drawn
+    return a
 
 
 def main() -> None:
-    arguments = parse()
-    found, rows = study(arguments)
-    write_text(arguments.out / "study.json", json.dumps(found, indent=1) + "\n")
-    write_text(arguments.out / "tables.md", tables(found) + "\n")
-    grid(rows).save(arguments.out / "samples.png")
+    a = settings()
+    found, rows = study(a)
+    write(a.out, found, tables(found))
+    grid(rows).save(a.out / "samples.png")
     print(tables(found))
 
 

@@ -30,6 +30,7 @@ import choosing
 import cli_reference
 import site_model_pages
 import stored
+import study as _shared  # noqa: F401  (mkdocs takes sys.path back, and the scripts of studies then find this loaded)
 from site_images import pairs, samples
 from site_model_pages import cell
 from site_tables import arrange
@@ -192,14 +193,13 @@ def options(base: str, place: str) -> str:
     return "\n".join(rows)
 
 
-def study(base: str, name: str) -> str:
-    """The tables of a study's stored figures, as its script in examples/ lays them out."""
-    path = DOCS / "assets" / "studies" / f"{name}.json"
+def study(base: str, script: str) -> str:
+    """The tables of a study's stored figures, as its script of that name in examples/ lays them out."""
+    path = DOCS / "assets" / "studies" / f"{script.removesuffix('_study')}.json"
     if not path.exists():
         return "*The study has not been run at its full size yet.*"
     found = json.loads(path.read_text(encoding="utf-8"))
-    # mkdocs takes back what this file adds to sys.path, once it has loaded
-    return str(runpy.run_path(str(EXAMPLES / f"{name}_study.py"))["tables"](found))
+    return str(runpy.run_path(str(EXAMPLES / f"{script}.py"))["tables"](found))
 
 
 def command_help(base: str, *words: str) -> str:

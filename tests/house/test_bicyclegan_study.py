@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 from scripts import script
 
 import i2izoo
@@ -62,44 +61,9 @@ def test_the_reconstruction_loss_is_that_of_the_pairs(out: Path) -> None:
     assert found["runs"]["BicycleGAN"]["reconstruction"][1] == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_second_call_trains_and_measures_nothing(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = (out / "study.json").read_bytes()
-
-    def refused(*_: object, **__: object) -> None:
-        raise AssertionError("it was there already")
-
-    monkeypatch.setattr(i2izoo.Trainer, "train_step", refused)
-    monkeypatch.setattr("i2izoo.evaluation.compare.run", refused)
-    run(monkeypatch, out)
-    assert (out / "study.json").read_bytes() == before
-
-
-def test_a_study_that_was_stopped_goes_on_exactly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    words = ["--only", "BicycleGAN", "--steps", "3"]
-    one_step = i2izoo.Trainer.train_step
-
-    def stop_after_two(trainer: i2izoo.Trainer) -> dict[str, torch.Tensor]:
-        if trainer.step == 2:
-            raise KeyboardInterrupt
-        return one_step(trainer)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(i2izoo.Trainer, "train_step", stop_after_two)
-        with pytest.raises(KeyboardInterrupt):
-            run(patch, tmp_path / "stopped", *words)
-    run(monkeypatch, tmp_path / "stopped", *words)
-    run(monkeypatch, tmp_path / "whole", *words)
-    weights = [
-        load_file(tmp_path / name / "runs" / "BicycleGAN,seed=0" / "model" / "model.safetensors")
-        for name in ("stopped", "whole")
-    ]
-    assert weights[0].keys() == weights[1].keys()
-    assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
-
-
 def test_all_runs_differ_from_bicyclegan_in_what_their_name_says(tmp_path: Path) -> None:
     study = script(EXAMPLE)
-    spec = study.spec(study.parse(["--data", "facades", "--size", "64"]))
+    spec = study.spec(study.settings(["--data", "facades", "--size", "64"]))
     runs = {run["name"]: run for run in spec["runs"]}
     assert len(runs) == 9
     base = runs["BicycleGAN"]
@@ -112,27 +76,3 @@ def test_all_runs_differ_from_bicyclegan_in_what_their_name_says(tmp_path: Path)
     assert changed["CNN encoder and z at the input"] == {"encoder", "generator.latent_at"}
     assert changed["z of 2"] == changed["z of 256"] == {"latent"}
     assert changed["cVAE-GAN"] == changed["cLR-GAN"] == {"method"}
-
-
-def test_means_have_students_interval() -> None:
-    found = {"settings": {}, "real photographs": {"kid": 0.0}, "runs": {"BicycleGAN": {"kid": [1.0, 2.0, 3.0]}}}
-    text = script(EXAMPLE).tables(found)
-    assert "| BicycleGAN | 2.000 ± 2.484 | 34.33 / 0.110 |" in text  # 4.3027 / sqrt(3)
-
-
-def test_an_unknown_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        script(EXAMPLE).parse(["--only", "StarGAN"])
-    assert "no run 'StarGAN'" in capsys.readouterr().err
-
-
-def test_the_site_lays_out_the_stored_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hooks = script("tools/site_hooks.py")
-    monkeypatch.setattr(hooks, "DOCS", tmp_path)
-    found = {"settings": {}, "real photographs": {"kid": 0.0}, "runs": {"z of 2": {"kid": [0.25]}}}
-    (tmp_path / "assets" / "studies").mkdir(parents=True)
-    (tmp_path / "assets" / "studies" / "bicyclegan.json").write_text(json.dumps(found))
-    text = hooks.fill("before <!-- study bicyclegan --> after")
-    assert "| z of 2 | 0.250 |" in text
-    assert text.startswith("before ")
-    assert text.endswith(" after")

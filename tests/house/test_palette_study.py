@@ -11,8 +11,6 @@ import pytest
 from PIL import Image
 from scripts import script
 
-import i2izoo
-
 EXAMPLE = "examples/palette_study.py"
 WORDS = ["--only", "inpainting,jpeg_restoration"]
 
@@ -63,39 +61,3 @@ def test_the_papers_figures_stand_beside(out: Path, monkeypatch: pytest.MonkeyPa
     rows = {line.split("|")[1].strip(): line.split("|")[-2].strip() for line in after.splitlines() if "|" in line}
     assert rows["four models"] == "8.3 / 95.5"
     assert rows["one model, same steps"] == "7.0 / 92.4"
-
-
-def test_a_second_call_trains_and_measures_nothing(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = (out / "study.json").read_bytes()
-
-    def refused(*_: object, **__: object) -> None:
-        raise AssertionError("it was there already")
-
-    monkeypatch.setattr(i2izoo.Trainer, "__init__", refused)
-    monkeypatch.setattr("i2izoo.evaluation.compare.run", refused)
-    run(monkeypatch, out)
-    assert (out / "study.json").read_bytes() == before
-
-
-def test_a_study_that_was_stopped_goes_on_exactly(out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    one_step = i2izoo.Trainer.train_step
-
-    def stop_after_two(trainer: i2izoo.Trainer) -> object:
-        if trainer.step == 2:
-            raise KeyboardInterrupt
-        return one_step(trainer)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(i2izoo.Trainer, "train_step", stop_after_two)
-        with pytest.raises(KeyboardInterrupt):
-            run(patch, tmp_path)
-    run(monkeypatch, tmp_path)
-    assert (tmp_path / "study.json").read_text() == (out / "study.json").read_text()
-    model = Path("runs/all-0/model/model.safetensors")
-    assert (tmp_path / model).read_bytes() == (out / model).read_bytes()
-
-
-def test_an_unknown_task_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        script(EXAMPLE).parse(["--only", "dehazing"])
-    assert "no task 'dehazing'" in capsys.readouterr().err
