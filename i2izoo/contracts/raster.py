@@ -72,6 +72,24 @@ class Raster(ABC):
         """Which pixels are any, H x W, bool, by mask or opacity; None: all. What `nodata` says comes on top."""
         return None
 
+    def data_mask(self, box: Box, bands: Sequence[int]) -> np.ndarray | None:
+        """Which pixels are any, by mask, opacity, nodata and NaN, H x W, bool; None: all.
+
+        One is none where any of its bands is NaN, and where all of them are nodata.
+        """
+        import numpy as np
+
+        info, valid = self.info, self.valid(box)
+        floats = np.dtype(info.dtype).kind == "f"
+        if info.nodata is None and not floats:
+            return valid
+        values = self.read(box, bands)
+        good = np.isfinite(values).all(axis=2) if floats else np.ones(values.shape[:2], bool)
+        if info.nodata is not None and np.isfinite(info.nodata):
+            nodata = np.array(info.nodata).astype(info.dtype) if floats else info.nodata
+            good &= (values != nodata).any(axis=2)
+        return good if valid is None else valid & good
+
     def close(self) -> None:  # noqa: B027  (not all have anything to close)
         """Give back what it holds."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -26,18 +26,20 @@ class Window:
         place: top, bottom, left and right in pixels of the image.
         core: the same of the part that no other window has, relative to the window.
         image: C x H x W in [-1, 1].
+        own: are its top, bottom, left and right those of the image? See `i2izoo.nn.edges`.
     """
 
     place: tuple[int, int, int, int]
     core: tuple[int, int, int, int]
     image: Tensor
+    own: tuple[bool, bool, bool, bool] = (True, True, True, True)
 
 
-def joint(run: Windows, windows: Iterable[Window]) -> list[Moments]:
+def joint(run: Windows, windows: Sequence[Window]) -> list[Moments]:
     """The statistics of windows of one size as one image, in one pass of all of them together."""
     policy = Joint()
     with normalising(run.method, policy) as anew:
-        run(torch.stack([w.image for w in windows]), anew)
+        run(torch.stack([w.image for w in windows]), anew, [w.own for w in windows])
     return policy.found
 
 
@@ -53,7 +55,7 @@ def exact(run: Windows, windows: Callable[[], Iterable[Window]]) -> list[Moments
             for window in windows():
                 policy.window = window
                 try:
-                    run(window.image[None], anew)
+                    run(window.image[None], anew, [window.own])
                 except _Enough:
                     continue
                 return found  # it ran to the end: there is no further layer
@@ -136,7 +138,7 @@ def dense(run: Windows, windows: Iterable[Window], rows: int, columns: int) -> D
     with normalising(run.method, own) as anew:
         for window in windows:
             places.append(window.place)
-            run(window.image[None], anew)
+            run(window.image[None], anew, [window.own])
     table = [
         Moments(*(torch.cat(m).view(rows, columns, -1).permute(2, 0, 1)[None] for m in zip(*found, strict=True)))
         for found in calls
@@ -165,3 +167,25 @@ def applied(run: Windows, policy: Policy | None) -> Iterator[Callable[[], None]]
 def frozen(moments: Sequence[Moments]) -> Policy | None:
     """The policy of statistics that were found; None where no layer takes any."""
     return Frozen(moments) if moments else None
+
+
+def as_tensors(policy: Policy) -> dict[str, Tensor]:
+    """The statistics of the first pass, to be stored; `of_tensors` makes a policy of them again."""
+    assert isinstance(policy, (Frozen, Dense))
+    moments = policy.table if isinstance(policy, Dense) else policy.moments
+    found = {f"{kind}/{call}": value for call, both in enumerate(moments) for kind, value in both._asdict().items()}
+    return found | ({"rows": policy.rows, "columns": policy.columns} if isinstance(policy, Dense) else {})
+
+
+def of_tensors(tensors: Mapping[str, Tensor], device: torch.device) -> Policy:
+    """The policy whose statistics `as_tensors` gave.
+
+    >>> kept = as_tensors(Frozen([Moments(torch.zeros(1, 2, 1, 1), torch.ones(1, 2, 1, 1))]))
+    >>> of_tensors(kept, torch.device("cpu")).moments[0].variance.flatten()
+    tensor([1., 1.])
+    """
+    calls = range(sum(name.startswith("mean/") for name in tensors))
+    moments = [Moments(*(tensors[f"{kind}/{call}"].to(device) for kind in Moments._fields)) for call in calls]
+    if "rows" not in tensors:
+        return Frozen(moments)
+    return Dense(moments, tensors["rows"].tolist(), tensors["columns"].tolist())

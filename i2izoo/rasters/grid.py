@@ -16,11 +16,13 @@ class Span:
     Attributes:
         start, stop: its pixels.
         weights: how much each of them counts, float32; those of all windows add up to 1 everywhere.
+        own: do layers pad at its first and its last edge as they do in the whole image? See `i2izoo.nn.edges`.
     """
 
     start: int
     stop: int
     weights: np.ndarray
+    own: tuple[bool, bool] = (True, True)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -29,7 +31,9 @@ class Span:
         return self.start + int(inside[0]), self.start + int(inside[-1]) + 1
 
 
-def spans(length: int, size: int, *, overlap: int, margin: int = 0, multiple: int = 1) -> list[Span]:
+def spans(
+    length: int, size: int, *, overlap: int, margin: int = 0, multiple: int = 1, continued: bool = False
+) -> list[Span]:
     """Cut a side into windows, evenly spread and flush with both ends.
 
     Neighbours share `overlap` pixels or more. In the middle of what they share, one fades into the other along a
@@ -41,6 +45,7 @@ def spans(length: int, size: int, *, overlap: int, margin: int = 0, multiple: in
         overlap: pixels that two neighbours share at least, with both margins.
         margin: pixels at the edge of a window that see too little of what is around them.
         multiple: windows begin at multiples of this.
+        continued: edges that are none of the side's are not the windows' own.
 
     Raises:
         ConfigError: the windows are too small for what they share.
@@ -71,6 +76,11 @@ def spans(length: int, size: int, *, overlap: int, margin: int = 0, multiple: in
         rises.append(np.clip((pixels - middle) / width + 0.5, 0, 1) if width > 0 else (pixels > middle).astype(float))
     rises.append(np.zeros(length))
     return [
-        Span(start, stop, (rises[i] * (1 - rises[i + 1]))[start:stop].astype(np.float32))
+        Span(
+            start,
+            stop,
+            (rises[i] * (1 - rises[i + 1]))[start:stop].astype(np.float32),
+            (not continued or start == 0, not continued or stop == length),
+        )
         for i, (start, stop) in enumerate(zip(starts, stops, strict=True))
     ]

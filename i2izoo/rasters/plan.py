@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from i2izoo.contracts.annotations import shown
 from i2izoo.contracts.ranges import Range
@@ -29,6 +29,7 @@ class TileSettings:
         statistics: of the normalisation layers, where a model's are of its input: "joint" of some tiles as one image,
             "exact" of all of them, layer by layer, "dense" interpolated between tiles, "tile" each tile's own.
         joint_tiles: of "joint"; they lie spread over the image.
+        edges: "continued", what layers pad deep inside at edges of tiles is a reflection; "zeros", as they do.
 
     Raises:
         ConfigError: one of them is none of these.
@@ -38,6 +39,7 @@ class TileSettings:
     overlap: Annotated[int, Range(0, 8192)] | None = None
     statistics: Statistics = "joint"
     joint_tiles: Annotated[int, Range(1, 256)] = 8
+    edges: Literal["continued", "zeros"] = "continued"
 
     def __post_init__(self) -> None:
         for name, least in (("tile", 8), ("overlap", 0), ("joint_tiles", 1)):
@@ -46,6 +48,8 @@ class TileSettings:
                 raise ConfigError(f"{name} is a whole number of from {least}; found {shown(value)}.")
         if self.statistics not in (known := ("joint", "exact", "dense", "tile")):
             raise ConfigError(f"statistics is one of {', '.join(known)}; found {shown(self.statistics)}.")
+        if self.edges not in ("continued", "zeros"):
+            raise ConfigError(f"edges is continued or zeros; found {shown(self.edges)}.")
 
 
 @dataclass(frozen=True)
@@ -84,8 +88,9 @@ def plan(run: Windows, height: int, width: int, settings: TileSettings, tiling: 
         cut = {"overlap": 2 * margin if overlap is None else overlap, "margin": margin, "multiple": step}
     else:
         cut = {"overlap": size // 8 if overlap is None else overlap, "margin": 0, "multiple": 1}
-    cores = tuple(spans(length, size, overlap=0) for length in (height, width))
-    rows, columns = (spans(length, size, **cut) for length in (height, width))
+    continued = tiling.mode != "exact" and settings.edges == "continued"
+    cores = tuple(spans(length, size, overlap=0, continued=continued) for length in (height, width))
+    rows, columns = (spans(length, size, **cut, continued=continued) for length in (height, width))
     return Plan(rows, columns, (cores[0], cores[1]), settings, tiling)
 
 
@@ -115,7 +120,8 @@ def window(read: Read, row: Span, column: Span) -> Window | None:
     image = read(row.start, row.stop, column.start, column.stop)
     if image is None:
         return None
-    return Window((row.start, row.stop, column.start, column.stop), (*_core(row), *_core(column)), image)
+    place, core = (row.start, row.stop, column.start, column.stop), (*_core(row), *_core(column))
+    return Window(place, core, image, (*row.own, *column.own))
 
 
 def _core(span: Span) -> tuple[int, int]:

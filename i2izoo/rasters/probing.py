@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from i2izoo.errors import ConfigError
 from i2izoo.models.translator import Translator
@@ -22,6 +24,8 @@ SEEN = 1e-5
 """What changes by less than this, of a range of 2, is not influenced."""
 OF_LARGEST = 1e-4
 """Nor is what changes by less than this share of the largest change, where all changes are small."""
+CHEAP = 5e10
+"""Operations that a probe may take where nobody waits for it: about two seconds of one core."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,45 @@ def tiling(model: Translator, to: str | None = None, **options: Any) -> Tiling:
     if not options:
         known[to] = {key: value for key, value in asdict(found).items() if value not in ("", None)}
     return found
+
+
+def declare(model: Translator, operations: float = CHEAP) -> None:
+    """Have a model's config say of each direction how it may be run in tiles, where that is cheap to find out.
+
+    What it said before is forgotten: the weights may be others now. A direction that is left out is probed at its first
+    use, by `tiling`.
+
+    Args:
+        model: the model.
+        operations: multiplications and additions, at most, for each direction.
+    """
+    model.config.pop("tiling", None)
+    for to in model.directions:
+        # a method of a plugin may fail of such sides in any way: a training that is done must not, and `tiling` says it
+        with contextlib.suppress(Exception), _AtMost(operations):
+            tiling(model, to)
+
+
+class _Dear(Exception):
+    """There would be more operations than were allowed."""
+
+
+class _AtMost(TorchDispatchMode):
+    """Ends what runs inside as soon as its convolutions and products of matrices are more than so many operations."""
+
+    def __init__(self, operations: float) -> None:
+        super().__init__()
+        self.left = operations
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        found = func(*args, **(kwargs or {}))
+        if (count := flop_registry.get(func._overloadpacket)) is not None:
+            self.left -= count(*args, **(kwargs or {}), out_val=found)
+            if self.left < 0:
+                raise _Dear
+        return found
 
 
 def probe(model: Translator, to: str, options: Mapping[str, Any]) -> Tiling:
@@ -130,7 +173,7 @@ def _reach(run: Windows, strip: Tensor, step: int, norms: int) -> int | None:
     for changed in (slice(0, middle), slice(middle, None)):
         other = strip.clone()
         other[..., changed] = other[..., changed].flip(-1)
-        with normalising(run.method, Frozen(policy.found)) if norms else nullcontext(lambda: None) as anew:
+        with normalising(run.method, Frozen(policy.found)) if norms else contextlib.nullcontext(lambda: None) as anew:
             after = run.inner(other, anew)
         change = (after - before).abs().amax(dim=(0, 1, 2))
         changed_at = (change > min(SEEN, OF_LARGEST * float(change.max()))).nonzero().flatten().tolist()

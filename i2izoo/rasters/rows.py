@@ -78,19 +78,20 @@ def _tiles(
         if image is None:
             continue
         if waiting and (image.shape != waiting[0][1].shape or len(waiting) * image[0].numel() >= PIXELS):
-            yield from _together(run, waiting, anew)
+            yield from _together(run, row, waiting, anew)
             waiting = []
         if isinstance(policy, Dense):
             policy.place = (row.start, row.stop, column.start, column.stop)
-            yield from _together(run, [(column, image)], anew)
+            yield from _together(run, row, [(column, image)], anew)
         else:
             waiting.append((column, image))
     if waiting:
-        yield from _together(run, waiting, anew)
+        yield from _together(run, row, waiting, anew)
 
 
 def _together(
-    run: Windows, windows: Sequence[tuple[Span, Tensor]], anew: Callable[[], None]
+    run: Windows, row: Span, windows: Sequence[tuple[Span, Tensor]], anew: Callable[[], None]
 ) -> Iterator[tuple[Span, Tensor]]:
-    outputs = run(torch.stack([image for _, image in windows]), anew)
+    own = [[*row.own, *column.own] for column, _ in windows]
+    outputs = run(torch.stack([image for _, image in windows]), anew, own)
     yield from zip((span for span, _ in windows), outputs, strict=True)

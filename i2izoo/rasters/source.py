@@ -35,7 +35,7 @@ class Source:
     def read(self, top: int, bottom: int, left: int, right: int) -> Tensor | None:
         """A window, its pixels that are none filled by reflection; None: all are none."""
         box = self._absolute(top, bottom, left, right)
-        valid = valid_of(self.raster, box, self.bands)
+        valid = self.raster.data_mask(box, self.bands)
         if valid is not None and not valid.any():
             return None
         pixels = self.raster.read(box, self.bands)
@@ -48,24 +48,10 @@ class Source:
 
     def valid(self, top: int, bottom: int) -> np.ndarray | None:
         """Which pixels of rows are any; None: all."""
-        return valid_of(self.raster, self._absolute(top, bottom, 0, self.box.width), self.bands)
+        return self.raster.data_mask(self._absolute(top, bottom, 0, self.box.width), self.bands)
 
     def _absolute(self, top: int, bottom: int, left: int, right: int) -> Box:
         return Box(self.box.top + top, self.box.top + bottom, self.box.left + left, self.box.left + right)
-
-
-def valid_of(raster: Raster, box: Box, bands: Sequence[int]) -> np.ndarray | None:
-    """Which pixels are any, by mask, opacity, nodata and NaN; one is none where any of its bands is; None: all."""
-    info, valid = raster.info, raster.valid(box)
-    floats = np.dtype(info.dtype).kind == "f"
-    if info.nodata is None and not floats:
-        return valid
-    values = raster.read(box, bands)
-    good = np.isfinite(values).all(axis=2) if floats else np.ones(values.shape[:2], bool)
-    if info.nodata is not None and math.isfinite(info.nodata):
-        nodata = np.array(info.nodata).astype(info.dtype) if floats else info.nodata
-        good &= (values != nodata).any(axis=2)
-    return good if valid is None else valid & good
 
 
 def choose_bands(info: RasterInfo, bands: Sequence[int] | None, channels: int) -> list[int]:
@@ -144,4 +130,4 @@ def _numbers(what: str, given: Any, kind: Any) -> Sequence[Any]:
 
 def raster_scale(raster: Raster, bands: Sequence[int], values: Any, learned: Sequence[float] | None, box: Box) -> Scale:
     """The scale of a part of a raster; see `scale_of`."""
-    return scale_of(raster, bands, values, learned, box, lambda part: valid_of(raster, part, bands))
+    return scale_of(raster, bands, values, learned, box, lambda part: raster.data_mask(part, bands))

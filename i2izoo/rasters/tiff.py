@@ -11,6 +11,7 @@ import numpy as np
 
 from i2izoo.contracts.raster import Box, Pixels, Raster, RasterFormat, RasterInfo
 from i2izoo.errors import ImageError
+from i2izoo.images.opacity import is_opacity
 from i2izoo.images.tiff import GREY, OPACITY, RGB, is_tiff
 
 ENDINGS = (".tif", ".tiff")
@@ -104,7 +105,7 @@ class _Tiff(Raster):
                 f"{int(page.photometric)}, not of bands or RGB."
             )
         bands, extra = page.samplesperpixel, [int(e) for e in page.extrasamples]
-        self.alpha = len(extra) == 1 and extra[0] in OPACITY
+        marked = len(extra) == 1 and extra[0] in OPACITY
         tags = {tag.code: tag.value for tag in page.tags}
         nodata = str(tags[NODATA]).strip("\0 ") if NODATA in tags else ""
         self.planar = page.axes == "SYX"
@@ -113,6 +114,7 @@ class _Tiff(Raster):
         self.across = -(-page.imagewidth // self.wide)
         self.down = -(-page.imagelength // self.tall)
         self.bands = bands
+        self.alpha = marked and is_opacity(self._some_of_last())
         self.info = RasterInfo(
             page.imagelength, page.imagewidth, bands - self.alpha, np.dtype(page.dtype).name,
             nodata=float(nodata) if nodata else None, masked=self.alpha, transform=_transform(tags),
@@ -161,6 +163,13 @@ class _Tiff(Raster):
         except Exception as error:
             raise self._unreadable(error) from error
         return None if found is None else np.asarray(found)[0]
+
+    def _some_of_last(self) -> np.ndarray:
+        """Values of the last band, of up to sixteen of its strips or tiles."""
+        first = (self.bands - 1) * self.down * self.across if self.planar else 0
+        places = {int(at) for at in np.linspace(0, self.down * self.across - 1, 16)}
+        found = [part[..., -1].ravel() for at in sorted(places) if (part := self._segment(first + at)) is not None]
+        return np.concatenate(found) if found else np.zeros(0, np.uint8)
 
     def valid(self, box: Box) -> np.ndarray | None:
         return self.read(box, [self.bands - 1])[..., 0] > 0 if self.alpha else None

@@ -18,6 +18,7 @@ from i2izoo.files.locks import locked
 from i2izoo.files.writing import hidden, replacing
 from i2izoo.images.types import check_depth
 from i2izoo.models.call_options import check_numbers
+from i2izoo.models.running import device_of
 from i2izoo.models.translator import Translator, load
 from i2izoo.rasters.first_pass import Statistics
 from i2izoo.rasters.formats import readable, writer
@@ -145,7 +146,7 @@ def _translate(run: Windows, seen: Source, planned: Plan, work: Work, scale: Sca
         return
     mega, total = seen.box.width / 1e6, seen.box.height * seen.box.width / 1e6
     tell(Progress("statistics", 0.0, total))
-    policy = statistics(run, seen.read, planned)
+    policy = work.statistics(lambda: statistics(run, seen.read, planned), device_of(run.method))
     rows = translated_rows(run, seen.read, planned.rows, planned.columns, policy, work.done)
     tell(Progress("translating", planned.rows[work.done].counts[0] * mega if work.done else 0.0, total))
     for top, bottom, image in rows:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from i2izoo.models.call_options import check_own_options
 from i2izoo.models.options import stacked
 from i2izoo.models.running import device_of, dtype_of
 from i2izoo.models.translator import Translator
+from i2izoo.nn.edges import Edges, continued
 from i2izoo.nn.modes import modes_kept
 from i2izoo.nn.random import derive_seed
 
@@ -41,6 +43,7 @@ class Windows:
         self.to = model._target(to, from_nothing=False)
         self.source = str(self.method.directions[self.to])
         self.channels = self.method.image_channels[self.source]
+        self.edges = Edges()
         self.seed = derive_seed(seed, 0, 0)  # as a call has it
         self.plain, each = check_own_options(options, self.method, model.name, from_nothing=False)
         self.each = {name: option.at(0) for name, option in each.items()}
@@ -54,11 +57,23 @@ class Windows:
 
         return valid_side(side, self.method.size_multiple(self.to), self.method.min_size(self.to))
 
-    def __call__(self, images: Tensor, anew: Callable[[], None] = lambda: None) -> Tensor:
-        """N x C x H x W in [-1, 1] of the source to what the method makes of it: label maps are scores."""
+    def __call__(
+        self, images: Tensor, anew: Callable[[], None] = lambda: None, own: Sequence[Sequence[bool]] | None = None
+    ) -> Tensor:
+        """N x C x H x W in [-1, 1] of the source to what the method makes of it: label maps are scores.
+
+        Args:
+            images: of the windows.
+            anew: to be called before each pass, see `normalising`.
+            own: which edges of each window are the image's own, see `i2izoo.nn.edges`; None: all.
+        """
+        inner = own is not None and not all(map(all, own))
+        self.edges.own, self.edges.side = torch.tensor(own) if inner else None, max(images.shape[-2:])
         with modes_kept(self.method), torch.inference_mode():
             self.method.eval()
-            return self.inner(self.method.inside(images.to(device_of(self.method)), self.source), anew).float().cpu()
+            with continued(self.method, self.edges) if inner else contextlib.nullcontext():
+                planes = self.method.inside(images.to(device_of(self.method)), self.source)
+                return self.inner(planes, anew).float().cpu()
 
     def inner(self, planes: Tensor, anew: Callable[[], None] = lambda: None, seed: int | None = None) -> Tensor:
         """The same of what the method has inside, in the mode that it is in."""

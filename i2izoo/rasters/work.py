@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from i2izoo.contracts.raster import Pixels, RasterInfo
 from i2izoo.errors import ConfigError
 from i2izoo.files.refusal import naming
-from i2izoo.files.writing import hidden, write_text
+from i2izoo.files.writing import hidden, read_tensors, write_tensors, write_text
+from i2izoo.nn.statistics import Policy
+from i2izoo.rasters.first_pass import as_tensors, of_tensors
 
-STATE = "state.json"
+STATE, STATISTICS = "state.json", "statistics.safetensors"
 
 
 class Work(Pixels):
-    """Rows of pixels in a plain file, and how many rows of tiles are in it.
+    """Rows of pixels in a plain file, how many rows of tiles are in it, and the statistics that all tiles take.
 
     Args:
         target: the file that it will become.
@@ -45,6 +49,17 @@ class Work(Pixels):
             for name in ("pixels", "mask"):
                 (self.folder / name).touch()
             self._pixels, self._mask = ((self.folder / name).open("r+b") for name in ("pixels", "mask"))
+        if not self.done:
+            self.finish(0)  # from here on `resume` knows what this is
+
+    def statistics(self, find: Callable[[], Policy | None], device: torch.device) -> Policy | None:
+        """What `find` finds in the first pass, or what it has found before it was killed, to the same bits."""
+        place = self.folder / STATISTICS
+        if place.is_file():
+            return of_tensors(read_tensors(place), device)
+        if (found := find()) is not None:
+            write_tensors(place, as_tensors(found))
+        return found
 
     def _read_state(self, target: Path) -> int:
         state = json.loads((self.folder / STATE).read_text(encoding="utf-8"))

@@ -21,6 +21,7 @@ from i2izoo.images.types import sides
 from i2izoo.models.config_file import read_config
 from i2izoo.models.translator import Translator
 from i2izoo.nn.random import derive_seed
+from i2izoo.rasters.probing import declare
 from i2izoo.training.checkpoint import checkpoints, keep_last, load_checkpoint, read_facts, save_checkpoint
 from i2izoo.training.curves import draw_curves
 from i2izoo.training.device import choose_device, choose_layout, networks
@@ -29,12 +30,14 @@ from i2izoo.training.finite import check_finite
 from i2izoo.training.interrupt import Interrupt
 from i2izoo.training.log import TrainingLog
 from i2izoo.training.prepare import check_images, prepare, redraw
+from i2izoo.training.provenance import provenance_of
 from i2izoo.training.resume import check_same_run, claimed, start_from, write_run
 from i2izoo.training.samples import sample_grid
 from i2izoo.training.schedule import Schedule
-from i2izoo.training.screening import check, found_before, in_words, screen, sweep_up
+from i2izoo.training.screening import check, found_before, screen, sweep_up
 from i2izoo.training.step import Stepper, average_over_processes, of_any_process
 from i2izoo.training.validation import validation_of
+from i2izoo.training.values import value_ranges
 
 
 class Trainer:
@@ -107,7 +110,7 @@ class Trainer:
         self.rank, self.world = self.processes.process_index, self.processes.num_processes
         if self.world > 1:
             self.device = self.processes.device
-        self._trained_at: tuple[int, int] | None = None
+        self.trained_at: tuple[int, int] | None = None
         self.layout = choose_layout(o.channels_last, self.device)
 
         self.method.to(self.device, torch.float32).train()
@@ -182,6 +185,7 @@ class Trainer:
             if self.out is not None and self.main:
                 sweep_up(self.out)
                 self._write_run()
+            self.model.config |= {"values": value_ranges(self.method, self.data)}
             self.run()
             self._finish()
         return self.model
@@ -254,7 +258,7 @@ class Trainer:
             batch = next(self.loader)
             check_images(self.method, self.name, batch.images)
             height, width = next(iter(batch.images.values())).shape[-2:]
-            self._trained_at = (height, width)
+            self.trained_at = (height, width)
             images = {
                 d: self.method.inside(image.to(self.device), d).to(memory_format=self.layout)
                 for d, image in batch.images.items()
@@ -297,28 +301,7 @@ class Trainer:
 
     def provenance(self) -> dict[str, Any]:
         """What is known about how the weights came about, and their metrics, for the card."""
-        o = self.options
-        metrics = self.validation.facts(self.step) if self.validation else {}
-        seconds = self.schedule.facts().get("seconds")
-        return {
-            "data": str(getattr(self.data, "title", "")) or type(self.data).__name__,
-            "images": len(self.data),
-            "steps": self.step,
-            **({} if seconds is None else {"minutes": round(seconds / 60, 1)}),
-            "images_seen": self.step * self.images_per_step,
-            "batch_size": self.images_per_step,
-            "crop_size": self.data.option("crop_size"),
-            **({"image_size": list(self._trained_at)} if self._trained_at else {}),
-            "seed": o.seed,
-            **({"screening": in_words(self.screened)} if self.screened else {}),
-            "precision": o.precision,
-            **({"ema_half_life": o.ema_half_life} if o.ema_half_life else {}),
-            "hardware": torch.cuda.get_device_name() if self.device.type == "cuda" else self.device.type.upper(),
-            "torch": torch.__version__,
-            **self.facts,
-            **({"metrics": metrics} if metrics else {}),
-            **({"call": self.method.required_options} if self.method.required_options else {}),
-        }
+        return provenance_of(self)
 
     # ------------------------------------------------------------------------------------------------------ inner
 
@@ -372,7 +355,7 @@ class Trainer:
                 "one."
             )
         before = read_config(place, to_build=False).get("provenance") or {}
-        self._trained_at = sides(before["image_size"]) if "image_size" in before else None  # where no step is left
+        self.trained_at = sides(before["image_size"]) if "image_size" in before else None  # where no step is left
         self.step = load_checkpoint(place, method=self.method, stepper=self.stepper, ema=self.ema)
         last = read_facts(checkpoints(place.parent)[-1]) if checkpoints(place.parent) else facts
         same = last["run"]["training"].get("minutes") == self.options.minutes
@@ -397,5 +380,7 @@ class Trainer:
         self.model.config |= {"provenance": self.provenance()}
         if self.out is not None and self.main:
             self._write_run()
+            if not self.options.compile:  # what is compiled would be so anew for the sides of a probe
+                declare(self.model)
             self.model.save_pretrained(self.out / "model")
         self.processes.wait_for_everyone()

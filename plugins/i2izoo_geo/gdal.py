@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
 from i2izoo.contracts.raster import Box, Pixels, Raster, RasterFormat, RasterInfo
-from i2izoo.errors import ImageError
+from i2izoo_geo.reading import GDALRaster, gdal
 
 ENDINGS = (".tif", ".tiff", ".vrt", ".jp2", ".j2k", ".img")
-CACHE = 64
-"""Megabytes that GDAL keeps of blocks: its own default is a share of the machine's memory."""
-EARTH = 6_371_009.0
-"""Its mean radius, in metres."""
 ROWS = 512
 """That are written at a time, and the side of a tile in the file."""
 LARGE = 1 << 24
@@ -41,19 +36,19 @@ class GDAL(RasterFormat):
     def wants_tiles(cls, path: Path) -> bool:
         if path.suffix.lower() not in (".tif", ".tiff"):
             return True
-        with contextlib.closing(_Dataset(path)) as raster:
+        with contextlib.closing(GDALRaster(path)) as raster:
             info = raster.info
             return info.transform is not None or info.nodata is not None or info.height * info.width > LARGE
 
     def open(self, path: Path) -> Raster:
-        return _Dataset(path)
+        return GDALRaster(path)
 
     def write(self, path: Path, pixels: Pixels, like: RasterInfo, box: Box, *, classes: bool = False) -> None:
         import rasterio.shutil
 
         plain = path.with_name(f"{path.stem}.plain.tif")
         floats = np.dtype(pixels.info.dtype).kind == "f"
-        with _gdal(path):
+        with gdal(path):
             try:
                 _write_plain(plain, pixels, like, box)
                 rasterio.shutil.copy(
@@ -66,23 +61,6 @@ class GDAL(RasterFormat):
 
 def _installed() -> bool:
     return importlib.util.find_spec("rasterio") is not None
-
-
-@contextlib.contextmanager
-def _gdal(path: Path) -> Iterator[None]:
-    """GDAL with a small cache, whose errors are ours."""
-    import warnings
-
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
-
-    try:
-        with rasterio.Env(GDAL_CACHEMAX=CACHE), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            yield
-    except (RasterioError, rasterio._err.CPLE_BaseError) as error:
-        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-        raise ImageError(f"raster {str(path)!r}: GDAL says: {said}.") from error
 
 
 def _write_plain(path: Path, pixels: Pixels, like: RasterInfo, box: Box) -> None:
@@ -116,77 +94,3 @@ def _write_plain(path: Path, pixels: Pixels, like: RasterInfo, box: Box) -> None
             file.write(np.moveaxis(pixels.read(top, bottom), 2, 0), window=place)
             if masked and (valid := pixels.valid(top, bottom)) is not None:
                 file.write_mask(valid.astype(np.uint8) * 255, window=place)
-
-
-class _Dataset(Raster):
-    def __init__(self, path: Path) -> None:
-        import rasterio
-        from rasterio.enums import ColorInterp, MaskFlags
-
-        self.path = path
-        with _gdal(path):
-            self.file = rasterio.open(path)
-        kinds = list(self.file.colorinterp)
-        self.bands = [i for i, kind in enumerate(kinds) if kind != ColorInterp.alpha]
-        if not self.bands or np.dtype(self.file.dtypes[0]).kind not in "uif":
-            raise ImageError(
-                f"raster {str(path)!r} holds {self.file.dtypes[0]} values; whole numbers or float are read."
-            )
-        inner = [kinds[i] for i in self.bands]
-        marked = [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
-        flags = [flag for one in self.file.mask_flag_enums for flag in one]
-        masked = MaskFlags.per_dataset in flags or len(self.bands) < len(kinds)
-        placed = self.file.crs is not None or not self.file.transform.is_identity
-        with _gdal(path):
-            resolution = _resolution(self.file)
-        self.info = RasterInfo(
-            self.file.height, self.file.width, len(self.bands), np.result_type(*self.file.dtypes).name,
-            nodata=self.file.nodata, masked=masked, transform=tuple(self.file.transform)[:6] if placed else None,
-            resolution=resolution,
-            colours=tuple(inner.index(m) for m in marked) if set(marked) <= set(inner) else None,  # type: ignore[arg-type]
-            facts={
-                "crs": self.file.crs, "tags": self.file.tags(), "colorinterp": [kind.name for kind in inner],
-                "descriptions": tuple(self.file.descriptions[i] for i in self.bands),
-            },
-        )  # fmt: skip
-
-    def read(self, box: Box, bands: Sequence[int]) -> np.ndarray:
-        with _gdal(self.path):
-            found = self.file.read([self.bands[b] + 1 for b in bands], window=_window(box))
-        return np.moveaxis(found.astype(self.info.dtype, copy=False), 0, 2)
-
-    def valid(self, box: Box) -> np.ndarray | None:
-        if not self.info.masked:
-            return None
-        with _gdal(self.path):
-            return self.file.dataset_mask(window=_window(box)) > 0
-
-    def close(self) -> None:
-        self.file.close()
-
-
-def _resolution(file: Any) -> float | None:
-    """The side of the pixel in the middle, in metres on the ground; None: it has no place on the earth.
-
-    That a pixel is measured on the earth, and not by its CRS, is for maps whose metres are not those of the ground (Web
-    Mercator's are 1.2 m where they are 1 m in Osaka) and for those in degrees.
-    """
-    from rasterio.crs import CRS
-    from rasterio.warp import transform
-
-    if file.crs is None or not (file.crs.is_projected or file.crs.is_geographic) or file.transform.is_identity:
-        return None
-    x, y = file.width / 2, file.height / 2
-    corners = [file.transform @ (x, y), file.transform @ (x + 1, y), file.transform @ (x, y + 1)]
-    found = np.radians(transform(file.crs, CRS.from_epsg(4326), *map(list, zip(*corners, strict=True))))
-    if not np.isfinite(found).all():
-        return None
-    longitude, latitude = found
-    east, north = (longitude[1:] - longitude[0]) * np.cos(latitude[0]), latitude[1:] - latitude[0]
-    return float(EARTH * np.sqrt(np.hypot(east, north).prod()))
-
-
-def _window(box: Box) -> Any:
-    from rasterio.windows import Window
-
-    return Window(box.left, box.top, box.width, box.height)

@@ -9,7 +9,7 @@ import pytest
 from tiny import Negative
 
 import i2izoo
-from i2izoo.errors import ImageError
+from i2izoo.errors import I2IZooWarning, ImageError
 from i2izoo.models.translator import Translator
 
 rasterio = pytest.importorskip("rasterio")
@@ -96,3 +96,41 @@ def test_a_damaged_file_is_named(negative: Translator, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"a\.tif"):
         i2izoo.translate_raster(negative, source, tmp_path / "b.tif")
     assert [p.name for p in tmp_path.iterdir() if "b.tif" in p.name and not p.name.startswith(".")] == []
+
+
+def test_near_infrared_that_is_marked_as_opacity_is_a_band(negative: Translator, tmp_path: Path) -> None:
+    """As NAIP's aerial photographs have it: their fourth band holds any value, also 0, and is no mask."""
+    infrared = np.random.default_rng(1).integers(0, 240, (1, 700, 600)).astype(np.uint8)
+    source = write(tmp_path / "a.tif", np.concatenate([ARRAY, infrared]), photometric="rgb", alpha="yes")
+    with rasterio.open(source) as file:
+        assert file.colorinterp[3].name == "alpha"
+    with pytest.warns(I2IZooWarning, match=r"band 4 of a\.tif is marked as opacity"):
+        made = i2izoo.translate_raster(negative, source, tmp_path / "b.tif", bands=[4, 2, 1])
+    with rasterio.open(made) as file:
+        assert file.count == 3
+        assert np.array_equal(file.read(), 255 - np.concatenate([infrared, ARRAY[[1, 0]]]))
+        assert (file.dataset_mask() == 255).all()
+    opacity = np.where(infrared > 40, 255, 0).astype(np.uint8)
+    source = write(tmp_path / "c.tif", np.concatenate([ARRAY, opacity]), photometric="rgb", alpha="yes")
+    with rasterio.open(i2izoo.translate_raster(negative, source, tmp_path / "d.tif")) as file:
+        assert np.array_equal(file.dataset_mask(), opacity[0])
+
+
+@pytest.mark.parametrize("kind", ["colour", "grey in 16 bits", "float with nodata", "masked", "small"])
+def test_what_is_written_is_a_valid_cog(negative: Translator, tmp_path: Path, kind: str) -> None:
+    """By the validator of rio-cogeo, which is GDAL's own: overviews, tiles, and the order of both in the file."""
+    from rio_cogeo import cog_validate
+
+    array, mask, options = ARRAY, None, {}
+    if kind == "grey in 16 bits":
+        array = ARRAY[:1].astype(np.uint16) * 250
+    elif kind == "float with nodata":
+        array, options = ARRAY.astype(np.float32), {"nodata": -9999.0}
+        array[:, :100, :300] = -9999
+    elif kind == "masked":
+        mask = np.where(ARRAY[0] > 9, 255, 0).astype(np.uint8)
+    elif kind == "small":
+        array = ARRAY[:, :90, :120]
+    source = write(tmp_path / "a.tif", array, mask, **options)
+    made = i2izoo.translate_raster(negative, source, tmp_path / "b.tif", tile=256)
+    assert cog_validate(made, strict=True, quiet=True) == (True, [], [])

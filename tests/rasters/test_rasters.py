@@ -92,6 +92,26 @@ def test_bands_are_chosen(negative: Translator, tmp_path: Path) -> None:
         i2izoo.translate_raster(negative, tmp_path / "a.tif", tmp_path / "b.tif", bands=[1, 2])
 
 
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_near_infrared_that_is_marked_as_opacity_is_a_band(negative: Translator, tmp_path: Path, planes: str) -> None:
+    """As NAIP's aerial photographs have it; a band of 0 and full values is opacity."""
+    infrared = np.random.default_rng(1).integers(0, 240, SIZE).astype(np.uint8)
+    opacity = np.where(infrared > 40, 255, 0).astype(np.uint8)
+    for name, band in (("naip", infrared), ("clear", opacity)):
+        stored = np.concatenate([colours("uint8", 255), band[..., None]], axis=2)
+        tifffile.imwrite(
+            tmp_path / f"{name}.tif", np.moveaxis(stored, 2, 0) if planes == "separate" else stored, photometric="rgb",
+            extrasamples=["unassalpha"], planarconfig=planes,
+        )  # fmt: skip
+    out = i2izoo.translate_raster(negative, tmp_path / "naip.tif", tmp_path / "b.tif", bands=[4, 2, 1])
+    wanted = np.dstack([infrared, colours("uint8", 255)[..., 1], colours("uint8", 255)[..., 0]])
+    assert np.array_equal(tifffile.imread(out), 255 - wanted)
+    raster = Tiff().open(tmp_path / "clear.tif")
+    assert (raster.info.bands, raster.info.masked) == (3, True)
+    assert np.array_equal(raster.valid(Box(0, *SIZE[:1], 0, SIZE[1])), opacity > 0)
+    raster.close()
+
+
 @pytest.mark.parametrize("layout", [{}, {"tile": (32, 48)}, {"rowsperstrip": 7}, {"planarconfig": "separate"},
                                     {"planarconfig": "separate", "tile": (16, 64)}])  # fmt: skip
 @pytest.mark.parametrize("packing", [{}, {"compression": "zlib", "predictor": True}])
@@ -146,19 +166,24 @@ class _Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("rows", [1, 2, 4])
+@pytest.mark.parametrize(("rows", "statistics"), [(0, "joint"), (1, "dense"), (2, "exact"), (4, "joint")])
 def test_a_killed_run_goes_on_to_the_same_bytes(
-    network: Translator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int, statistics: Any
 ) -> None:
-    from i2izoo.rasters import work
+    from i2izoo.rasters import translate, work
 
+    torch.manual_seed(0)
+    network = i2izoo.create(
+        "pix2pix", generator={"name": "resnet_6blocks", "width": 4, "blocks": 1, "norm": "instance"}
+    )
+    options: dict[str, Any] = {"tile": 48, "statistics": statistics}
     np.save(tmp_path / "a.npy", colours("uint16", 5000, height=200, width=100))
-    whole = i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "whole.tif", tile=48).read_bytes()
+    whole = i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "whole.tif", **options).read_bytes()
     finish, done = work.Work.finish, []
 
     def killed(self: work.Work, count: int) -> None:
         done.append(count)
-        if len(done) > rows:
+        if count > rows:
             raise _Killed
         finish(self, count)
 
@@ -166,16 +191,19 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     before: list[Progress] = []
     after: list[Progress] = []
     with pytest.raises(_Killed):
-        i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "b.tif", tile=48, progress=before.append)
+        i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "b.tif", **options, progress=before.append)
+    assert done == list(range(rows + 2))
     assert not (tmp_path / "b.tif").exists()
+    done.clear()
     monkeypatch.setattr(work.Work, "finish", lambda self, count: (done.append(count), finish(self, count)))
     with pytest.raises(ConfigError, match="was of another seed; begin anew without --resume"):
-        i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "b.tif", tile=48, seed=5, resume=True)
+        i2izoo.translate_raster(network, tmp_path / "a.npy", tmp_path / "b.tif", **options, seed=5, resume=True)
+    monkeypatch.setattr(translate, "statistics", lambda *_: pytest.fail("the first pass is not made again"))
     i2izoo.translate_raster(
-        network, tmp_path / "a.npy", tmp_path / "b.tif", tile=48, resume=True, progress=after.append
+        network, tmp_path / "a.npy", tmp_path / "b.tif", **options, resume=True, progress=after.append
     )
-    assert done[rows + 1] == rows + 1, "what was done is not done again"
     assert after[1] == before[-1]
+    assert next(n for n in done if n) == rows + 1, "what was done is not done again"
     assert (tmp_path / "b.tif").read_bytes() == whole
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npy", "b.tif", "whole.tif"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 import mercantile
 
 from i2izoo.errors import ConfigError, DataError
-from i2izoo_geo.tiles.opening import opened
+from i2izoo_geo.reading import GDALRaster
 
 MERCATOR = "EPSG:3857"
 DEEPEST = 24
@@ -102,7 +103,8 @@ class RasterGrid:
 
     def __init__(self, path: Path, size: int, bbox: Sequence[float] | None = None) -> None:
         self.path = path
-        with opened(path) as source:
+        with contextlib.closing(GDALRaster(path)) as raster:
+            source = raster.file
             self.crs = source.crs.to_wkt() if source.crs else None
             self._transform: Any = source.transform
             self.columns, self.rows = source.width // size, source.height // size

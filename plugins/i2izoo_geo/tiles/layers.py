@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from i2izoo.errors import ConfigError, I2IZooError, listing
+from i2izoo_geo.reading import GDALRaster
 from i2izoo_geo.tiles.grid import Grid, MercatorGrid, RasterGrid, Tile
-from i2izoo_geo.tiles.opening import opened
 from i2izoo_geo.tiles.pixels import Pixels
 from i2izoo_geo.tiles.polite import Client
 from i2izoo_geo.tiles.raster import RasterLayer
@@ -87,7 +87,8 @@ def make_grid(places: Mapping[str, str], bbox: Sequence[float] | None, zoom: Seq
 def _extent(path: Path) -> tuple[float, ...]:
     from rasterio.warp import transform_bounds
 
-    with opened(path) as source:
+    with contextlib.closing(GDALRaster(path)) as raster:
+        source = raster.file
         if not source.crs:
             raise ConfigError(f"{path} does not say where it lies, so no --zoom of web maps can be cut from it.")
         return tuple(transform_bounds(source.crs, "EPSG:4326", *source.bounds))

@@ -102,6 +102,7 @@ def make_tiles(
     Raises:
         ConfigError: settings that do not go together.
         DataError: a source cannot be used, or the folder holds something else; or no tile is kept.
+        ImageError: a raster cannot be read.
         DownloadError: a server refuses or is away; what is there is kept, and the same call goes on.
     """
     if not licence.strip():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import threading
 from collections.abc import Sequence
@@ -10,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from i2izoo.contracts.raster import Box
 from i2izoo.errors import ConfigError, DataError
+from i2izoo_geo.reading import GDALRaster, gdal
 from i2izoo_geo.tiles.grid import Grid, Tile
-from i2izoo_geo.tiles.opening import opened
 from i2izoo_geo.tiles.pixels import Pixels
 
 KEPT = ("uint8", "uint16")
@@ -46,22 +46,17 @@ class RasterLayer:
         value_range: tuple[float, float] | None = None,
         own: bool,
     ) -> None:
-        from rasterio.enums import ColorInterp
-
         self._grid, self._size, self._own = grid, size, own
         self._range, self._lock = value_range, threading.Lock()
-        self._closing = contextlib.ExitStack()
-        self._source = source = self._closing.enter_context(opened(path))
-        self._has_alpha = ColorInterp.alpha in source.colorinterp
-        colours = [
-            i for i, meaning in zip(source.indexes, source.colorinterp, strict=True) if meaning != ColorInterp.alpha
-        ]
-        self._bands = list(bands) if bands else colours
-        if wrong := [band for band in self._bands if band not in source.indexes]:
-            raise ConfigError(f"{path} has the bands 1 to {source.count}; found {wrong[0]} in --bands.")
+        self._raster = GDALRaster(path)
+        source, inside = self._raster.file, self._raster.bands
+        if wrong := [band for band in bands or () if not 1 <= band <= len(inside)]:
+            raise ConfigError(f"{path} has the bands 1 to {len(inside)}; found {wrong[0]} in --bands.")
+        self._bands = [band - 1 for band in bands] if bands else list(range(len(inside)))
         if len(self._bands) in (2, 4):  # which as images are grey or colours with opacity
             raise ConfigError(f"{path} has {len(self._bands)} bands; choose 1, 3 or more than 4 with --bands.")
-        types = {source.dtypes[band - 1] for band in self._bands}
+        self._numbers = [inside[band] for band in self._bands]
+        types = {source.dtypes[band - 1] for band in self._numbers}
         if value_range is None and (len(types) > 1 or not types <= set(KEPT)):
             raise ConfigError(
                 f"{path} holds {' and '.join(sorted(types))}, whose range is not known; say which values are black and "
@@ -74,47 +69,46 @@ class RasterLayer:
     def read(self, tile: Tile) -> Pixels | None:
         """The pixels of a tile; None: it lies outside."""
         with self._lock:  # a raster is read by one thread at a time
-            array, mask = self._read_own(tile) if self._own else self._read_warped(tile)
-        valid = mask > 0
-        if array.dtype.kind == "f":
-            valid &= np.isfinite(array).all(axis=0)
+            array, valid = self._read_own(tile) if self._own else self._read_warped(tile)
         if not valid.any():
             return None
         if self._range is not None:
             low, high = self._range
             array = (np.nan_to_num((array.astype(np.float64) - low) / (high - low)).clip(0, 1) * 65535).round()
             array = array.astype(np.uint16)
-        found = np.ascontiguousarray(np.moveaxis(array, 0, -1))
+        found = np.ascontiguousarray(array)
         return Pixels(found, None if valid.all() else valid, ending=".png" if found.shape[-1] in (1, 3) else ".tif")
 
     def _read_own(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-        from rasterio.windows import Window
-
-        window = Window(tile.x * self._size, tile.y * self._size, self._size, self._size)
-        return self._source.read(self._bands, window=window), self._source.dataset_mask(window=window)
+        top, left = tile.y * self._size, tile.x * self._size
+        box = Box(top, top + self._size, left, left + self._size)
+        valid = self._raster.data_mask(box, self._bands)
+        return self._raster.read(box, self._bands), np.ones((self._size,) * 2, bool) if valid is None else valid
 
     def _read_warped(self, tile: Tile) -> tuple[np.ndarray, np.ndarray]:
         from affine import Affine
-        from rasterio.enums import Resampling
+        from rasterio.enums import ColorInterp, Resampling
         from rasterio.vrt import WarpedVRT
 
         transform = Affine.from_gdal(*self._grid.transform(tile, self._size, self._size) or ())
         coarser = abs(transform.determinant) ** 0.5 / self._resolution
-        with WarpedVRT(
-            self._source, crs=self._grid.crs, transform=transform, width=self._size, height=self._size,
-            resampling=Resampling.average if coarser > 1.5 else Resampling.bilinear, add_alpha=not self._has_alpha,
+        with gdal(self._raster.path), WarpedVRT(
+            self._raster.file, crs=self._grid.crs, transform=transform, width=self._size, height=self._size,
+            resampling=Resampling.average if coarser > 1.5 else Resampling.bilinear,
+            add_alpha=ColorInterp.alpha not in self._raster.file.colorinterp,
         ) as warped:  # fmt: skip
-            return warped.read(self._bands), warped.dataset_mask()
+            array = np.moveaxis(warped.read(self._numbers), 0, -1)
+            return array, (warped.dataset_mask() > 0) & np.isfinite(array).all(axis=-1)
 
     @functools.cached_property
     def _resolution(self) -> float:
         """Size of a pixel of the raster, in units of the grid."""
         from rasterio.warp import calculate_default_transform
 
-        source = self._source
+        source = self._raster.file
         found, *_ = calculate_default_transform(source.crs, self._grid.crs, source.width, source.height, *source.bounds)
         return float(abs(found.determinant) ** 0.5)
 
     def close(self) -> None:
         """Let the file go."""
-        self._closing.close()
+        self._raster.close()
