@@ -14,7 +14,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-SHARE = 4
+SHARE = 8
 """Maps of at most this part of the tile's side are continued: what the larger ones pad is not seen far inside."""
 
 
@@ -53,10 +53,11 @@ class Edges:
 def continued(network: nn.Module, edges: Edges) -> Iterator[None]:
     """Inside, convolutions that pad with zeros continue their input at the edges that are not the image's.
 
+    >>> import torch
     >>> layer = nn.Conv2d(1, 1, 3, padding=1, bias=False)
     >>> _ = nn.init.ones_(layer.weight)
     >>> edges = Edges()
-    >>> edges.own, edges.side = torch.tensor([[True, True, True, False]]), 8
+    >>> edges.own, edges.side = torch.tensor([[True, True, True, False]]), 16
     >>> with torch.no_grad(), continued(layer, edges):
     ...     layer(torch.ones(1, 1, 2, 2)).flatten().tolist()
     [4.0, 6.0, 4.0, 6.0]

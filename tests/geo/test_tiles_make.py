@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import rasterio
 from geo.tile_server import TileServer, client, encoded, flat, noise, tile_server
-from i2izoo_geo.tiles.make import Summary, make_tiles
+from i2izoo_geo.tiles.make import Summary, estimate_tiles, make_tiles
 from PIL import Image
 
 import i2izoo
@@ -230,3 +230,29 @@ def test_grey_among_colour_is_warned_of_and_can_be_made_one(server: TileServer, 
         make(server, tmp_path / "data", val=0.0)
     make(server, tmp_path / "three", val=0.0, channels=3)
     assert {Image.open(p).mode for p in (tmp_path / "three").rglob("*.png")} == {"RGB"}
+
+
+def test_a_dry_run_counts_and_measures_and_fetches_nothing(server: TileServer, tmp_path: Path, capsys) -> None:
+    """Area on a sphere: R² (east - west) (sin north - sin south); pixels at zoom 10: 2 pi R cos(latitude) / 2^18."""
+    made = make(server, tmp_path / "data", val=0.2)
+    server.asked.clear()
+    sources = [f"{name}={server.address}/{name}/{{z}}/{{x}}/{{y}}.png" for name in ("old", "new")]
+    found = estimate_tiles(sources, bbox=BBOX, zoom=[10], block=2, val=0.2)
+    assert [found.counts.get(k, 0) for k in ("train", "val", "gap")] == [
+        made.counts[k] for k in ("train", "val", "gap")
+    ]
+    everything = estimate_tiles(sources, bbox=BBOX, zoom=[10], val=0.0)
+    boxes = [mercantile.bounds(t) for t in mercantile.tiles(*BBOX, [10])]
+    west, south = min(b.west for b in boxes), min(b.south for b in boxes)
+    east, north = max(b.east for b in boxes), max(b.north for b in boxes)
+    area = 6371.009**2 * np.radians(east - west) * (np.sin(np.radians(north)) - np.sin(np.radians(south)))
+    assert everything.area == pytest.approx(area, rel=1e-2)
+    latitude = np.radians((south + north) / 2)
+    assert everything.resolutions[10] == pytest.approx(2 * np.pi * 6371009 * np.cos(latitude) / 2**18, rel=1e-2)
+    assert main(["tiles", *sources, "--bbox", ",".join(map(str, BBOX)), "--zoom", "10", "--val", "0", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert f"{len(TILES)} tiles" in said
+    assert "a pixel" in said
+    assert server.asked == []
+    assert main(["tiles", *sources, "--bbox", ",".join(map(str, BBOX)), "--zoom", "10"]) == 2
+    assert "--licence TEXT" in capsys.readouterr().err

@@ -60,8 +60,8 @@ def test_edges_of_the_image_are_padded_as_ever_and_each_window_has_its_own() -> 
 def test_large_maps_and_other_batches_stay_as_they_are() -> None:
     layer = nn.Conv2d(2, 2, 3, padding=1)
     edges = Edges()
-    edges.own, edges.side = torch.zeros(1, 4, dtype=torch.bool), 31  # 4 * 8 > 31
+    edges.own, edges.side = torch.zeros(1, 4, dtype=torch.bool), 63  # 8 * 8 > 63
     with continued(layer, edges):
         assert torch.equal(layer(MIRROR), nn.functional.conv2d(MIRROR, layer.weight, layer.bias, padding=1))
-        edges.side = 32
+        edges.side = 64
         assert torch.equal(layer(torch.cat([MIRROR, MIRROR]))[:1], layer(torch.cat([MIRROR, MIRROR]))[1:])

@@ -23,10 +23,13 @@ class Tiles(Command):
             "an address with {z}, {x}, {y} (or {-y}, {q}), the capabilities of a WMTS with #LAYER behind, or a raster; "
             "several with names make pairs; {key} stands for a key"
         ))  # fmt: skip
-        add("--out", required=True, type=Path, metavar="DIR", help="folder of the data set; a killed run goes on there")
-        add("--licence", required=True, metavar="TEXT", help="terms and attribution of the images, which are stored")
+        add("--out", type=Path, metavar="DIR", help="folder of the data set; a killed run goes on there")
+        add("--licence", metavar="TEXT", help="terms and attribution of the images, which are stored")
+        add("--dry-run", action="store_true", help="only say how many tiles, how large, and about how many bytes")
         add("--bbox", type=_numbers(float), metavar="W,S,E,N", help="area in degrees (default: all of the raster)")
         add("--zoom", type=_zooms, metavar="Z", help="of web tiles: 17, 15,17 or 15-17 (default: the raster's pixels)")
+        about = "grid of a WMTS other than that of web maps; zoom levels are counted from its coarsest, 0"
+        add("--matrix-set", metavar="NAME", help=about)
         add("--size", type=int, default=256, metavar="S", help="side of tiles of a raster (default: %(default)s)")
         add("--bands", type=_numbers(int), metavar="N,...", help="of rasters, from 1 (default: all but opacity)")
         add("--range", type=_numbers(float), metavar="LOW,HIGH", help="values of a raster that become black and white")
@@ -51,13 +54,19 @@ class Tiles(Command):
     def run(self, args: argparse.Namespace) -> int:
         """Make the data set, and say what became of the tiles."""
         try:
-            from i2izoo_geo.tiles.make import make_tiles
+            from i2izoo_geo.tiles.make import estimate_tiles, make_tiles
             from i2izoo_geo.tiles.polite import Client
             from i2izoo_geo.tiles.secret import Secret
         except ModuleNotFoundError as error:
             raise ConfigError(f"tiles need {error.name}: pip install 'i2izoo[geo]'.") from error
         client = Client(Secret(args.key_env), rate=args.rate, user_agent=args.user_agent, referer=args.referer)
-        options = "licence bbox zoom size bands channels block gap val test seed min_valid contrast workers"
+        both = "bbox zoom size bands block gap val test seed matrix_set"
+        if args.dry_run:
+            print(estimate_tiles(args.sources, client=client, **{name: getattr(args, name) for name in both.split()}))
+            return 0
+        if args.out is None or args.licence is None:
+            raise ConfigError("give the folder, --out DIR, and the terms of the images, --licence TEXT.")
+        options = f"{both} licence channels min_valid contrast workers"
         with _progress(args.progress) as progress:
             found = make_tiles(
                 args.sources, args.out, value_range=args.range, client=client, progress=progress,

@@ -54,6 +54,19 @@ class Grid(Protocol):
         """GDAL's six numbers (`georeference.write_georeference`) of a tile of so many pixels; None: not known."""
 
 
+def check_area(bbox: Sequence[float]) -> None:
+    """Refuse an area that is none.
+
+    Raises:
+        ConfigError: it is not west, south, east and north in degrees.
+    """
+    if len(bbox) != 4 or not (-180 <= bbox[0] <= 180 and -180 <= bbox[2] <= 180 and -90 <= bbox[1] < bbox[3] <= 90):
+        raise ConfigError(
+            "the area is WEST,SOUTH,EAST,NORTH in degrees (longitude -180 to 180, latitude -90 to 90); "
+            f"found {','.join(map(str, bbox))}."
+        )
+
+
 class MercatorGrid:
     """The tiles of web maps (EPSG:3857) that an area touches.
 
@@ -68,11 +81,7 @@ class MercatorGrid:
     crs = MERCATOR
 
     def __init__(self, bbox: Sequence[float], zooms: Sequence[int]) -> None:
-        if len(bbox) != 4 or not (-180 <= bbox[0] <= 180 and -180 <= bbox[2] <= 180 and -90 <= bbox[1] < bbox[3] <= 90):
-            raise ConfigError(
-                "the area is WEST,SOUTH,EAST,NORTH in degrees (longitude -180 to 180, latitude -90 to 90); "
-                f"found {','.join(map(str, bbox))}."
-            )
+        check_area(bbox)
         if not zooms or not all(0 <= z <= DEEPEST for z in zooms):
             raise ConfigError(f"zoom levels are 0 to {DEEPEST}; found {','.join(map(str, zooms)) or 'none'}.")
         self.bbox, self.zooms = tuple(bbox), sorted(set(zooms))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from i2izoo.errors import ConfigError, I2IZooError, listing
 from i2izoo_geo.reading import GDALRaster
 from i2izoo_geo.tiles.grid import Grid, MercatorGrid, RasterGrid, Tile
+from i2izoo_geo.tiles.matrices import MatrixGrid
 from i2izoo_geo.tiles.pixels import Pixels
 from i2izoo_geo.tiles.polite import Client
 from i2izoo_geo.tiles.raster import RasterLayer
 from i2izoo_geo.tiles.secret import Secret
 from i2izoo_geo.tiles.web import WebLayer, is_template
-from i2izoo_geo.tiles.wmts import wmts_templates
+from i2izoo_geo.tiles.wmts import wmts_grid, wmts_templates
 
 PARTS = ("train", "val", "test")
 
@@ -65,12 +66,25 @@ def _is_web(place: str) -> bool:
     return place.startswith(("http://", "https://"))
 
 
-def make_grid(places: Mapping[str, str], bbox: Sequence[float] | None, zoom: Sequence[int] | None, size: int) -> Grid:
+def make_grid(
+    places: Mapping[str, str],
+    bbox: Sequence[float] | None,
+    zoom: Sequence[int] | None,
+    size: int,
+    matrix_set: str | None,
+    client: Client,
+) -> Grid:
     """The grid of web maps where zoom levels are given, otherwise the pixels of the first raster.
 
+    Args:
+        places: of the layers, by name.
+        bbox, zoom, size: see `make_tiles`.
+        matrix_set: name of another grid, of the first layer that is a WMTS; its capabilities are asked for.
+        client: asks.
+
     Raises:
-        ConfigError: servers without zoom, or no area.
-        DataError: the raster cannot be used.
+        ConfigError: servers without zoom, or no area; or there is no such grid.
+        DataError: the raster cannot be used, or a service is no WMTS.
     """
     raster = next((Path(place).expanduser() for place in places.values() if not _is_web(place)), None)
     if zoom is not None:
@@ -78,10 +92,26 @@ def make_grid(places: Mapping[str, str], bbox: Sequence[float] | None, zoom: Seq
             bbox = _extent(raster)
         if bbox is None:
             raise ConfigError("tiles of a server want an area, --bbox WEST,SOUTH,EAST,NORTH in degrees.")
-        return MercatorGrid(bbox, zoom)
+        return MercatorGrid(bbox, zoom) if matrix_set is None else _matrix_grid(places, matrix_set, bbox, zoom, client)
+    if matrix_set is not None:
+        raise ConfigError("a grid that is named wants zoom levels, counted from its coarsest: --zoom 12.")
     if raster is None or any(map(_is_web, places.values())):
         raise ConfigError("tiles of a server want zoom levels, such as --zoom 17.")
     return RasterGrid(raster, size, bbox)
+
+
+def _matrix_grid(
+    places: Mapping[str, str], matrix_set: str, bbox: Sequence[float], zoom: Sequence[int], client: Client
+) -> Grid:
+    web = [place for place in places.values() if _is_web(place)]
+    if not web or any(map(is_template, web)):
+        raise ConfigError(
+            "the grid of a WMTS is for its layers and for rasters; an address with {z}, {x} and {y} has that of web "
+            "maps (leave --matrix-set out)."
+        )
+    address, layer, body = _capabilities(web[0], client)
+    with _hiding(client):
+        return wmts_grid(body, address, layer, matrix_set, bbox, zoom)
 
 
 def _extent(path: Path) -> tuple[float, ...]:
@@ -109,7 +139,7 @@ def open_layers(
     layers: dict[str, Layer] = {}
     for name, place in places.items():
         if _is_web(place):
-            assert isinstance(grid, MercatorGrid)
+            assert isinstance(grid, (MercatorGrid, MatrixGrid))
             layers[name] = _web_layer(place, grid, client, channels)
         else:
             path = Path(place).expanduser()
@@ -119,16 +149,29 @@ def open_layers(
     return layers
 
 
-def _web_layer(place: str, grid: MercatorGrid, client: Client, channels: int | None) -> WebLayer:
+def _web_layer(place: str, grid: MercatorGrid | MatrixGrid, client: Client, channels: int | None) -> WebLayer:
     if is_template(place):
         return WebLayer({None: place}, client, channels, {"kind": "xyz", "address": place})
-    address, _, layer = place.partition("#")
-    body = client.get(address, bytes)
+    address, layer, body = _capabilities(place, client)
     hide = client.secret.hide  # servers write the key into what they send
-    try:
-        templates, said = wmts_templates(body or b"", address, layer or None, grid.zooms)
-    except I2IZooError as error:
-        raise type(error)(hide(str(error))) from None
+    with _hiding(client):
+        own = grid if isinstance(grid, MatrixGrid) else None
+        templates, said = wmts_templates(body, address, layer, grid.zooms, own)
     said = {name: hide(text) for name, text in said.items()}
     hidden: dict[int | None, str] = {zoom: hide(template) for zoom, template in templates.items()}
-    return WebLayer(hidden, client, channels, {"kind": "wmts", "address": address, "layer": layer or None, **said})
+    return WebLayer(hidden, client, channels, {"kind": "wmts", "address": address, "layer": layer, **said})
+
+
+def _capabilities(place: str, client: Client) -> tuple[str, str | None, bytes]:
+    """Address, layer, and what the service says of itself, for which it is asked once."""
+    address, _, layer = place.partition("#")
+    return address, layer or None, client.get_once(address) or b""
+
+
+@contextlib.contextmanager
+def _hiding(client: Client) -> Iterator[None]:
+    """What is wrong with a service is said without the key."""
+    try:
+        yield
+    except I2IZooError as error:
+        raise type(error)(client.secret.hide(str(error))) from None

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from i2izoo.contracts.annotations import check_value
 from i2izoo.contracts.ranges import Channels, Count, Number, Range, Seed, Share, Side
 from i2izoo.errors import ConfigError, DataError, I2IZooWarning
 from i2izoo.files.locks import locked
+from i2izoo_geo.tiles.estimate import Estimate, estimated
+from i2izoo_geo.tiles.grid import Grid
 from i2izoo_geo.tiles.layers import make_grid, named, open_layers
 from i2izoo_geo.tiles.polite import Client
 from i2izoo_geo.tiles.record import DROPPED, Record
@@ -70,6 +72,7 @@ def make_tiles(
     min_valid: float = 1.0,
     contrast: int = 8,
     workers: int = 2,
+    matrix_set: str | None = None,
     client: Client | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
@@ -85,7 +88,8 @@ def make_tiles(
         out: the folder.
         licence: terms and attribution of the images; they are stored, and hold for whoever uses the data.
         bbox: west, south, east, north in degrees; None: all of the first raster.
-        zoom: levels of web tiles; None: the pixels of the first raster, which others are warped to.
+        zoom: levels of web tiles; None: the pixels of the first raster, which others are warped to. Of another grid
+            (`matrix_set`) they are counted from its coarsest, which is 0.
         size: side of a tile that is cut from a raster; a server's have their own.
         bands, value_range: of rasters, see `RasterLayer`.
         channels: 1 or 3 for what servers send; None keeps it.
@@ -93,6 +97,8 @@ def make_tiles(
         min_valid: share of a tile that has to have data, in [0, 1].
         contrast: tiles whose values differ by less, in 255ths of their range, are blank and left out.
         workers: requests at a time.
+        matrix_set: identifier of a tile matrix set of the WMTS, in any coordinate system that rasterio knows; None: the
+            grid of web maps.
         client: asks the servers.
         progress: is told the tiles that are done, and all.
 
@@ -108,18 +114,19 @@ def make_tiles(
     if not licence.strip():
         raise ConfigError("say under which terms the images may be used, such as 'CC BY 4.0, Land Survey 2024'.")
     for option, value, kind in (
-        ("size", size, Side), ("channels", channels or 1, Channels), ("block", block, Number), ("gap", gap, Count),
-        ("val", val, Share), ("test", test, Share), ("seed", seed, Seed), ("min_valid", min_valid, Share),
-        ("contrast", contrast, Byte), ("workers", workers, Workers),
+        ("channels", channels or 1, Channels), ("min_valid", min_valid, Share), ("contrast", contrast, Byte),
+        ("workers", workers, Workers),
     ):  # fmt: skip
         check_value(value, kind, f"option {option!r} of tiles")
     client = client or Client(Secret())
-    places = named(sources, client.secret)
-    grid = make_grid(places, bbox, zoom, size)
-    split = AreaSplit((tile.place for tile in grid.tiles()), block=block, gap=gap, val=val, test=test, seed=seed)
+    places, grid, split = _planned(
+        sources, client, bbox=bbox, zoom=zoom, size=size, matrix_set=matrix_set, block=block, gap=gap, val=val,
+        test=test, seed=seed,
+    )  # fmt: skip
     plan = {
         "sources": places, "licence": licence, "bbox": bbox and list(bbox), "zoom": zoom and list(zoom), "size": size,
         "bands": bands and list(bands), "range": value_range and list(value_range), "channels": channels,
+        **({"matrix_set": matrix_set} if matrix_set else {}),
         "min_valid": min_valid, "contrast": contrast, "split": {"val": val, "test": test, **split.described},
     }  # fmt: skip
     parts = Counter(split.part(tile.place) for tile in grid.tiles())
@@ -146,6 +153,56 @@ def make_tiles(
         raise DataError(f"no tile is worth keeping ({left}); check the address, the area and the zoom.")
     counts = {**dict.fromkeys(DROPPED, 0), **record.counts, "gap": gaps}
     return Summary(folder, tuple(filter(None, places)), counts)
+
+
+def estimate_tiles(
+    sources: Sequence[str],
+    *,
+    bbox: Sequence[float] | None = None,
+    zoom: Sequence[int] | None = None,
+    size: int = 256,
+    bands: Sequence[int] | None = None,
+    block: int = 8,
+    gap: int = 1,
+    val: float = 0.1,
+    test: float = 0.0,
+    seed: int = 0,
+    matrix_set: str | None = None,
+    client: Client | None = None,
+) -> Estimate:
+    """Say what `make_tiles` of the same arguments would make: number of tiles, area, ground resolution, bytes.
+
+    No tile is fetched. Where `matrix_set` names a grid, the capabilities of the WMTS are asked for, once.
+
+    Raises:
+        ConfigError, DataError: as of `make_tiles`.
+    """
+    client = client or Client(Secret())
+    places, grid, split = _planned(
+        sources, client, bbox=bbox, zoom=zoom, size=size, matrix_set=matrix_set, block=block, gap=gap, val=val,
+        test=test, seed=seed,
+    )  # fmt: skip
+    tiles = ((tile, split.part(tile.place)) for tile in grid.tiles())
+    return estimated(tiles, grid, places, size=size, bands=bands)
+
+
+def _planned(
+    sources: Sequence[str],
+    client: Client,
+    *,
+    bbox: Sequence[float] | None,
+    zoom: Sequence[int] | None,
+    size: int,
+    matrix_set: str | None,
+    **split: Any,
+) -> tuple[dict[str, str], Grid, AreaSplit]:
+    """The places of the layers, the grid, and the split of its tiles."""
+    kinds = {"block": Number, "gap": Count, "val": Share, "test": Share, "seed": Seed}
+    for option, value, kind in (("size", size, Side), *((name, split[name], kind) for name, kind in kinds.items())):
+        check_value(value, kind, f"option {option!r} of tiles")
+    places = named(sources, client.secret)
+    grid = make_grid(places, bbox, zoom, size, matrix_set, client)
+    return places, grid, AreaSplit((tile.place for tile in grid.tiles()), **split)
 
 
 def _warn_of_mixed(record: Record, names: Sequence[str]) -> None:

@@ -96,6 +96,7 @@ class Client:
         if not 0 < rate <= 1000:
             raise ConfigError(f"the rate is above 0 to 1000 requests a second; found {rate}.")
         self.secret, self.requests = secret, 0
+        self._known: dict[str, bytes | None] = {}
         self._headers = {"User-Agent": user_agent} | ({"Referer": referer} if referer else {})
         self._attempts, self._patience, self._ask, self._now = attempts, patience, ask, now
         self._limit = time_limit(timeout)
@@ -138,6 +139,12 @@ class Client:
             if attempt + 1 < self._attempts:
                 self._pace.hold(wait)
         raise self._failed(address, f"{said}, {self._attempts} times", "call again to go on from here") from None
+
+    def get_once(self, address: str) -> bytes | None:
+        """The bytes that are there, which are not asked for again; None: nothing is there."""
+        if address not in self._known:
+            self._known[address] = self.get(address, bytes)
+        return self._known[address]
 
     def _understood(self, body: bytes, read: Callable[[bytes], T]) -> T:
         try:

@@ -55,8 +55,9 @@ class WebLayer:
         template = self._templates.get(tile.z, self._templates.get(None, ""))
         values = {
             "{z}": str(tile.z), "{x}": str(tile.x), "{y}": str(tile.y), "{-y}": str(2**tile.z - 1 - tile.y),
-            "{q}": mercantile.quadkey(tile.x, tile.y, tile.z),
         }  # fmt: skip
+        if "{q}" in template:
+            values["{q}"] = mercantile.quadkey(tile.x, tile.y, tile.z)
         for field, value in values.items():
             template = template.replace(field, value)
         return template

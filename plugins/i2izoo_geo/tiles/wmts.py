@@ -8,38 +8,36 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from i2izoo.errors import ConfigError, DataError, listing, printable
+from i2izoo_geo.tiles.matrices import PIXEL, MatrixGrid, matrices_of
 from i2izoo_geo.tiles.secret import PLACE
 
 WORLD = 2 * math.pi * 6378137
 """Side of the world in EPSG:3857, in metres."""
-PIXEL = 0.00028
-"""Side of a pixel in metres at scale 1 (OGC 07-057r7, 6.1)."""
 FORMATS = ("image/png", "image/jpeg", "image/jpg", "image/webp")
 
 
 def wmts_templates(
-    capabilities: bytes, address: str, layer: str | None, zooms: Sequence[int]
+    capabilities: bytes, address: str, layer: str | None, zooms: Sequence[int], grid: MatrixGrid | None = None
 ) -> tuple[dict[int, str], dict[str, Any]]:
-    """The address of a layer's tiles for each zoom of the web's grid, and what the service says about itself.
+    """The address of a layer's tiles for each zoom of a grid, and what the service says about itself.
 
     Args:
         capabilities: XML of version 1.0.0.
         address: that they came from, whose own parameters, such as a key, are those of the tiles, too.
         layer: its identifier; None where there is one only.
         zooms: wanted.
+        grid: of the tiles; None: that of web maps.
 
     Raises:
-        DataError: this is no WMTS, or the layer is not offered in the grid of web maps at such a zoom.
+        DataError: this is no WMTS, or the layer is not offered in the grid at such a zoom.
         ConfigError: the layer has to be named, or is not there.
     """
-    service = _parsed(capabilities, address)
-    if layer is None and len(service.contents) == 1:
-        layer = next(iter(service.contents))
-    if layer is None or layer not in service.contents:
-        asked = "say which layer, behind #" if layer is None else f"there is no layer {layer!r}"
-        raise ConfigError(f"{address}: {asked}; it has {listing(map(printable, service.contents))}.")
-    found = service.contents[layer]
-    names, matrices = _matrices(service, found, zooms, f"the layer {layer!r} of {address}")
+    service, layer = _parsed(capabilities, address, layer)
+    found, where = service.contents[layer], f"the layer {layer!r} of {address}"
+    if grid is None:
+        names, matrices = _matrices(service, found, zooms, where)
+    else:
+        names, matrices = _of_grid(service, found, grid, where)
     style = next(
         (name for name, one in found.styles.items() if one.get("isDefault")), next(iter(found.styles), "default")
     )
@@ -57,18 +55,48 @@ def wmts_templates(
     return templates, {name: printable(str(text)) for name, text in said.items() if text}
 
 
-def _parsed(capabilities: bytes, address: str) -> Any:
+def wmts_grid(
+    capabilities: bytes, address: str, layer: str | None, matrix_set: str, bbox: Sequence[float], zooms: Sequence[int]
+) -> MatrixGrid:
+    """The tiles of an area in a tile matrix set of a layer.
+
+    Raises:
+        DataError: this is no WMTS, or the coordinate system of the set is not known.
+        ConfigError: the layer or the set is not there, or has no such zoom, or does not cover the area.
+    """
+    service, layer = _parsed(capabilities, address, layer)
+    where = f"the layer {layer!r} of {address}"
+    return MatrixGrid(matrix_set, *matrices_of(service, service.contents[layer], matrix_set, where), bbox, zooms)
+
+
+def _parsed(capabilities: bytes, address: str, layer: str | None) -> tuple[Any, str]:
+    """The service, and the name of the layer."""
     from owslib.wmts import WebMapTileService
 
     try:
         if b"<!DOCTYPE" in capabilities or b"<!ENTITY" in capabilities:  # which expand to anything
             raise ValueError("it declares entities")
-        return WebMapTileService(urlsplit(address)._replace(query="", fragment="").geturl(), xml=capabilities)
+        service = WebMapTileService(urlsplit(address)._replace(query="", fragment="").geturl(), xml=capabilities)
     except Exception as error:  # owslib raises whatever comes from XML that is something else
         raise DataError(
             f"{address} sent no capabilities of a WMTS ({printable(str(error), 120)}); an address of tiles holds "
             "{z}, {x} and {y}."
         ) from error
+    if layer is None and len(service.contents) == 1:
+        layer = next(iter(service.contents))
+    if layer is None or layer not in service.contents:
+        asked = "say which layer, behind #" if layer is None else f"there is no layer {layer!r}"
+        raise ConfigError(f"{address}: {asked}; it has {listing(map(printable, service.contents))}.")
+    return service, layer
+
+
+def _of_grid(service: Any, layer: Any, grid: MatrixGrid, where: str) -> tuple[str, dict[int, str]]:
+    """The set of the grid's name, and the name of its matrix of each zoom, where it has the tiles of the grid."""
+    _, matrices = matrices_of(service, layer, grid.name, where)
+    for zoom, matrix in grid.matrices.items():
+        if zoom >= len(matrices) or not matrices[zoom].matches(matrix):
+            raise DataError(f"{where} has other tiles at zoom {zoom} of the grid {grid.name!r} than the first layer.")
+    return grid.name, {zoom: matrices[zoom].name for zoom in grid.zooms}
 
 
 def _matrices(service: Any, layer: Any, zooms: Sequence[int], where: str) -> tuple[str, dict[int, str]]:
@@ -86,7 +114,7 @@ def _matrices(service: Any, layer: Any, zooms: Sequence[int], where: str) -> tup
         raise DataError(f"{where} has zoom {min(found)} to {max(found)}; found {','.join(map(str, zooms))}.")
     raise DataError(
         f"{where} is not offered in the grid of web maps (EPSG:3857), but in {listing(layer.tilematrixsetlinks)}; "
-        "export a raster from it with a GIS, and cut that."
+        "name one of them (--matrix-set), and count zoom levels from its coarsest, which is 0."
     )
 
 
