@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from i2izoo.contracts.config import schema
-from i2izoo.contracts.ranges import Betas, Channels, Length, Number, Rate, Share
+from i2izoo.contracts.ranges import Betas, Channels, Length, Number, Range, Rate
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, listing
 from i2izoo.interfaces import (
@@ -91,7 +91,7 @@ class GAN(Method):
         discriminator: Part[Discriminator] = "dcgan",
         gan_loss: Part[AdversarialLoss] = "vanilla",
         discriminator_steps: Number = 1,
-        progressive: Share = 0.0,
+        progressive: Annotated[float, Range(0, 1, without="high")] = 0.0,
         learning_rate: Rate = 2e-4,
         betas: Betas = [0.5, 0.999],
     ) -> None:
@@ -112,6 +112,9 @@ class GAN(Method):
 
         told = len(classes)
         grows: dict[str, Any] = {"progressive": True} if progressive else {}
+        if progressive:
+            check_growing("latent_generators", self.config["generator"])
+            check_growing("discriminators", self.config["discriminator"])
         self.generator = self.part(
             "generator", latent=latent, condition=told, out_channels=out_channels, size=size, **grows
         )
@@ -247,5 +250,21 @@ class DCGAN(GAN):
 
 def options_of(kind: str, spec: PartSpec) -> Mapping[str, Any]:
     """The options that a part has which is asked for by name, or by name and options."""
-    name = spec if isinstance(spec, str) else spec.get("name")
-    return schema(registry(kind).get(str(name)))
+    return schema(registry(kind).get(_name(spec)))
+
+
+def check_growing(kind: str, spec: PartSpec) -> None:
+    """Refuse a part through whose levels training cannot grow.
+
+    Raises:
+        ConfigError: names it.
+    """
+    if "progressive" not in options_of(kind, spec):
+        raise ConfigError(
+            f"progressive training wants networks that grow, and {_name(spec)!r} has no option 'progressive'; take "
+            "'dcgan', or leave progressive at 0."
+        )
+
+
+def _name(spec: PartSpec) -> str:
+    return str(spec if isinstance(spec, str) else spec.get("name"))
