@@ -136,7 +136,23 @@ def tiny_pipeline(folder: Path) -> None:
     write("text-to-image", folder / "sd")
 
 
-PREPARED: dict[str, Callable[[Path], None]] = {"methods/diffusers.md": tiny_pipeline}
+def aerial_sheets(folder: Path) -> None:
+    """A photograph with a place, and a grey sheet of the same ground without a corner."""
+    import numpy as np
+    import rasterio
+    from PIL import Image
+
+    colour = np.asarray(Image.open(folder / "examples" / "images" / "aerial.jpg")).transpose(2, 0, 1)
+    grey = colour.mean(axis=0, keepdims=True).clip(1).astype(np.uint8)
+    grey[:, :40, :30] = 0
+    place = {"crs": "EPSG:32653", "transform": rasterio.Affine(0.6, 0, 500000, 0, -0.6, 4000150)}
+    for name, array, nodata in (("today.tif", colour, None), ("sheet.tif", grey, 0)):
+        size = {"count": len(array), "height": array.shape[1], "width": array.shape[2]}
+        with rasterio.open(folder / name, "w", driver="GTiff", dtype="uint8", nodata=nodata, **size, **place) as file:
+            file.write(array)
+
+
+PREPARED: dict[str, Callable[[Path], None]] = {"methods/diffusers.md": tiny_pipeline, "aerial.md": aerial_sheets}
 """Page -> what else is in its folder."""
 AUTHORS = ("coming-from-cyclegan.md", "plugins.md")
 """Pages that load what lies on the web; there it is a small generator, at every address of such a name."""
