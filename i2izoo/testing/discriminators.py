@@ -59,6 +59,8 @@ def spectral_norm_bounds_its_layers(subject: Subject) -> None:
 
     What a method's initialisation drew stays behind it, and a state dict brings back weights and singular vectors.
     """
+    if "spectral_norm" not in schema(subject.part):
+        raise NotApplicable("it has no such option")
     network, fresh = (subject.build(spectral_norm=True, seed=seed) for seed in (0, 1))
     with seeded(5):
         init_weights(network, "normal", 0.5)

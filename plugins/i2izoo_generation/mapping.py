@@ -1,0 +1,81 @@
+"""The mapping network of StyleGAN: from the latent z to w, in which what an image shows is less entangled."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from i2izoo_generation.equalised import EqualisedLinear
+
+LR_MULTIPLIER = 0.01
+AVERAGE_DECAY = 0.995
+"""Of the running average of w, with each batch of a training."""
+
+
+def normalised(x: Tensor) -> Tensor:
+    """N x L with a mean square of 1 in each row.
+
+    >>> normalised(torch.tensor([[3.0, 3.0, 0.0, 0.0]]))
+    tensor([[1.4142, 1.4142, 0.0000, 0.0000]])
+    """
+    return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+class MappingNetwork(nn.Module):
+    """f: Z -> W, linear layers with LeakyReLU that learn a hundred times more slowly than others (Karras et al. 2019,
+    "A style-based generator architecture for generative adversarial networks", arXiv 1812.04948, section 2).
+
+    A condition passes a linear layer of its own, and goes in beside z. All of it is computed in float32.
+
+    Args:
+        latent: length of z; 0: there is none, w follows from the condition.
+        condition: length of the condition; 0: there is none.
+        width: length of w, and of what is between the layers.
+        layers: how many.
+
+    Attributes:
+        average: the running average of w over the training, which truncation goes towards.
+    """
+
+    average: Tensor
+
+    def __init__(self, *, latent: int, condition: int, width: int, layers: int) -> None:
+        super().__init__()
+        self.embed = EqualisedLinear(condition, width) if condition else None
+        sizes = [latent + (width if condition else 0)] + [width] * layers
+        self.layers = nn.Sequential(
+            *(
+                EqualisedLinear(before, after, activated=True, lr_multiplier=LR_MULTIPLIER)
+                for before, after in zip(sizes[:-1], sizes[1:], strict=True)
+            )
+        )
+        self.register_buffer("average", torch.zeros(width))
+
+    def forward(self, latent: Tensor | None, condition: Tensor | None = None) -> Tensor:
+        """Map z, N x latent, and the condition, N x condition, to w, N x width."""
+        dtype = self.average.dtype
+        with torch.autocast(self.average.device.type, enabled=False):
+            inputs = [] if latent is None else [normalised(latent.to(dtype))]
+            if self.embed is not None and condition is not None:
+                inputs.append(normalised(self.embed(condition.to(dtype))))
+            return self.layers(torch.cat(inputs, dim=1))
+
+    @torch.no_grad()
+    def track(self, w: Tensor) -> None:
+        """Move the average towards w of a batch."""
+        self.average.lerp_(w.mean(dim=0).to(self.average.dtype), 1 - AVERAGE_DECAY)
+
+    def truncated(self, w: Tensor, psi: float, layers: int | None = None) -> Tensor:
+        """w' = average + psi (w - average) (Karras et al. 2019, appendix B), of the first layers or of all.
+
+        Less than 1 trades variety for quality, 0 gives the average image.
+
+        Args:
+            w: N x layers x width.
+            psi: the share of the way from the average that is kept.
+            layers: of how many layers; None: of all.
+        """
+        if psi == 1:
+            return w
+        kept = torch.lerp(self.average.to(w.dtype), w[:, :layers], psi)
+        return kept if layers is None else torch.cat([kept, w[:, layers:]], dim=1)
