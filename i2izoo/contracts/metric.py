@@ -91,6 +91,8 @@ class Metric(Configurable, ABC):
             `source`: the image that was translated, N x C' x H x W;
             `samples`: N x S x C x H x W, several translations of each source (methods that can sample);
             `model`: the translator itself.
+        from_nothing: does it do without a source, of models that make images from nothing? Then `source` has no
+            channels, N x 0 x H x W, and says the size of the images.
         min_samples: with fewer images there is no value.
         advised_samples: with fewer images the result carries a warning.
         qualifier: the option that names a variant: with "features", `fid[resnet18]` is fid with features="resnet18".
@@ -101,6 +103,7 @@ class Metric(Configurable, ABC):
     unit: ClassVar[str] = ""
     inputs: ClassVar[tuple[str, ...]] = ("prediction", "target")
     known_inputs: ClassVar[tuple[str, ...]] = ("prediction", "target", "source", "samples", "model")
+    from_nothing: ClassVar[bool] = False
     min_samples: ClassVar[int] = 1
     advised_samples: ClassVar[int] = 1
     qualifier: ClassVar[str | None] = None

@@ -164,7 +164,7 @@ def _lacking(m: Measurement, cases: Cases, model: Translator | ImageFolder, samp
         return "needs pairs: a true image for each translation"
     if isinstance(m.metric, SetMetric) and not cases.has_truths:
         return f"needs true images of {cases.to!r}, which the data does not have"
-    if {"source", "samples"} & set(kind.inputs) and cases.source is None:
+    if {"source", "samples"} & set(kind.inputs) and cases.source is None and not kind.from_nothing:
         return "needs images to translate, and this model makes its own from nothing"
     if {"model", "samples"} & set(kind.inputs) and elsewhere:
         return "needs a model, not images made elsewhere"

@@ -60,7 +60,7 @@ class Stepper:
             `training_log()`, by their place in the method: `discriminator.augment.p`.
         """
         logged: dict[str, Tensor] = {}
-        stepped = False
+        stepped: set[str] = set()
         for optimizer in self.optimizers.values():  # what an interrupted step or an update without a step has left
             optimizer.zero_grad(set_to_none=True)
         for micro, batch in enumerate(batches):
@@ -74,13 +74,16 @@ class Stepper:
                     if not update.due(batch.step):
                         continue
                     _ = update.losses
+                if micro == len(batches) - 1 and stepped.intersection(update.steppers):
+                    self.scaler.update()  # which has an optimiser step once before it
+                    stepped.clear()
                 self._backward(update, len(batches))
                 for name, loss in update.losses.items():
                     logged[name] = logged.get(name, 0) + loss.detach().float() / len(batches)
                 if micro == len(batches) - 1:
                     for name in update.steppers:
                         self._step(name)
-                        stepped = True
+                        stepped.add(name)
         if stepped:
             self.scaler.update()
         for owner, module in self.speakers.items():

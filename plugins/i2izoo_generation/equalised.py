@@ -47,7 +47,7 @@ class EqualisedLinear(nn.Module):
         self, inputs: int, outputs: int, *, activated: bool = False, bias: float = 0.0, lr_multiplier: float = 1.0
     ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) / lr_multiplier)
+        self.weight = nn.Parameter(nn.init.normal_(torch.empty(outputs, inputs)) / lr_multiplier)
         self.bias = nn.Parameter(torch.full((outputs,), bias / lr_multiplier))
         self.activated, self.lr_multiplier = activated, lr_multiplier
         self.scale = lr_multiplier / math.sqrt(inputs)
@@ -71,15 +71,12 @@ class EqualisedConv2d(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, size: Literal[1, 3], *, down: bool = False, activated: bool = True):
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, size, size))
+        self.weight = nn.Parameter(nn.init.normal_(torch.empty(outputs, inputs, size, size)))
         self.bias = nn.Parameter(torch.zeros(outputs)) if activated else None
         self.scale, self.down = 1 / math.sqrt(inputs * size**2), down
         self.register_buffer("kernel", separable(), persistent=False)
 
     def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
         weight = self.weight * self.scale
-        if self.down:
-            x = convolve_down(x, weight, self.kernel)
-        else:
-            x = F.conv2d(x, weight, padding=weight.shape[-1] // 2)
+        x = convolve_down(x, weight, self.kernel) if self.down else F.conv2d(x, weight, padding=weight.shape[-1] // 2)
         return x * gain if self.bias is None else lrelu(x + self.bias.to(x.dtype)[:, None, None], gain)

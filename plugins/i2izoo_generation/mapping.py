@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -46,7 +48,7 @@ class MappingNetwork(nn.Module):
         self.layers = nn.Sequential(
             *(
                 EqualisedLinear(before, after, activated=True, lr_multiplier=LR_MULTIPLIER)
-                for before, after in zip(sizes[:-1], sizes[1:], strict=True)
+                for before, after in pairwise(sizes)
             )
         )
         self.register_buffer("average", torch.zeros(width))

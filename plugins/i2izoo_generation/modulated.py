@@ -14,7 +14,7 @@ EPSILON = 1e-8
 def modulated_convolution(
     x: Tensor, weight: Tensor, style: Tensor, *, demodulate: bool = True, up: Tensor | None = None
 ) -> Tensor:
-    """Convolve each image with weights of its own: w' = s_i w, and w'' = w' / sqrt(sum over i, k of w'^2) (eq. 1 and 3).
+    """Convolve each image with weights of its own: w' = s_i w, w'' = w' / sqrt(sum over i, k of w'^2) (eq. 1 and 3).
 
     The kernels of each image are never written out: a style that scales the weights of input i scales input i, and what
     demodulates the weights of output j scales output j. So a batch takes one convolution.

@@ -21,7 +21,7 @@ def path_lengths(image: Tensor, w: Tensor, directions: Tensor) -> Tensor:
 
     >>> w = torch.tensor([[[1.0, 2.0]]], requires_grad=True)
     >>> path_lengths(3 * w.view(1, 1, 1, 2), w, torch.ones(1, 1, 1, 2)).detach()  # 3 ||y|| / sqrt(1 x 2 pixels)
-    tensor([3.])
+    tensor([3.0000])
     """
     pixels = image.shape[-2] * image.shape[-1]
     (slope,) = torch.autograd.grad((image * directions).sum() / pixels**0.5, w, create_graph=True)

@@ -21,7 +21,7 @@ def adaptive_instance_norm(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         scale, shift: N x C.
 
     >>> adaptive_instance_norm(torch.tensor([-1.0, 1.0]).view(1, 1, 1, 2), torch.tensor([[2.0]]), torch.tensor([[1.0]]))
-    tensor([[[[-1.0000,  3.0000]]]])
+    tensor([[[[-1.,  3.]]]])
     """
     full = x.to(scale.dtype)  # the statistics of many pixels, in float32
     normal = F.instance_norm(full, eps=1e-8)

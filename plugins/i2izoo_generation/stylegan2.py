@@ -56,6 +56,7 @@ class StyleGAN2(GAN):
     torch.Size([2, 3, 16, 16])
     """
 
+    mean_path_length: Tensor
     recipe: ClassVar[dict[str, Any]] = {
         "epochs": 400, "batch_size": 32, "load_size": 256, "crop_size": 256,
         "ema_half_life": 10.0, "ema_ramp_up": None,
@@ -98,7 +99,9 @@ class StyleGAN2(GAN):
             discriminator=discriminator, gan_loss=gan_loss, learning_rate=learning_rate, betas=betas,
         )  # fmt: skip
         if not isinstance(self.generator, StyleGAN2Generator):
-            raise ConfigError("stylegan2 trains a generator of styles; take generator='stylegan2', or the method 'gan'.")
+            raise ConfigError(
+                "stylegan2 trains a generator of styles; take generator='stylegan2', or the method 'gan'."
+            )
         self.r1, self.r1_every = r1, r1_every
         self.path_length, self.path_length_every = path_length, path_length_every
         self.path_length_shrink, self.mixing = path_length_shrink, mixing

@@ -97,7 +97,7 @@ class StyleGAN2Discriminator(Discriminator):
         features = widths(size, channel_base, channel_max)
         if size < 8:
             raise ConfigError(f"size is a power of two from 8; found {size}.")
-        self.group, self.min_size = group, size
+        self.group, self.min_size, self.size = group, size, size
         self.from_image = EqualisedConv2d(in_channels, features[size], 1)
         sides = sorted(features, reverse=True)
         self.blocks = nn.ModuleDict(
@@ -112,6 +112,9 @@ class StyleGAN2Discriminator(Discriminator):
         )
 
     def forward(self, image: Tensor, *conditions: Tensor) -> list[Tensor]:
+        if image.shape[-2:] != (self.size, self.size):
+            found = f"{image.shape[-1]} x {image.shape[-2]}"
+            raise ConfigError(f"this discriminator judges images of side {self.size}, and found {found}; set its size.")
         x = self.from_image(image)
         for block in self.blocks.values():
             x = block(x)

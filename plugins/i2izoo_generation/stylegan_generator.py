@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from i2izoo.contracts.ranges import Channels, Count, Layers, Length, Number, Side
@@ -33,6 +32,7 @@ class StyleGAN2Generator(LatentGenerator):
         architecture: of the synthesis network: "skip", that of StyleGAN2, or "adain", that of the original StyleGAN
             (Karras et al. 2019, arXiv 1812.04948).
 
+    >>> import torch
     >>> generator = StyleGAN2Generator(latent=8, size=16, style=8, channel_base=64)
     >>> w = generator.styles(torch.zeros(2, 8))
     >>> w.shape, generator.synthesis(w).shape
@@ -63,7 +63,9 @@ class StyleGAN2Generator(LatentGenerator):
         super().__init__()
         kind = SkipSynthesis if architecture == "skip" else AdaINSynthesis
         self.mapping = MappingNetwork(latent=latent, condition=condition, width=style, layers=mapping_layers)
-        self.synthesis: Synthesis = kind(size=size, channels=out_channels, style=style, base=channel_base, most=channel_max)
+        self.synthesis: Synthesis = kind(
+            size=size, channels=out_channels, style=style, base=channel_base, most=channel_max
+        )
 
     def forward(self, latent: Tensor, *conditions: Tensor) -> Tensor:
         w = self.styles(latent, *conditions)

@@ -56,7 +56,7 @@ class Synthesis(nn.Module, ABC):
     def keep_noise(self) -> None:
         """Draw the constant noise."""
         for place, side in enumerate(self.sides):
-            self.register_buffer(f"noise{place}", torch.randn(side, side))
+            self.register_buffer(f"noise{place}", nn.init.normal_(torch.empty(side, side)))
 
     def noises(self, w: Tensor, noise: Noise) -> Sequence[Tensor | None]:
         """The noise of each layer that takes some.
@@ -92,7 +92,7 @@ class StyledConvolution(nn.Module):
     def __init__(self, before: int, after: int, style: int, up: bool) -> None:
         super().__init__()
         self.style = EqualisedLinear(style, before, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(after, before, 3, 3))
+        self.weight = nn.Parameter(nn.init.normal_(torch.empty(after, before, 3, 3)))
         self.bias = nn.Parameter(torch.zeros(after))
         self.noise_strength = nn.Parameter(torch.zeros(()))
         self.up = up
@@ -113,7 +113,7 @@ class ToImage(nn.Module):
     def __init__(self, before: int, channels: int, style: int) -> None:
         super().__init__()
         self.style = EqualisedLinear(style, before, bias=1.0)
-        self.weight = nn.Parameter(torch.randn(channels, before, 1, 1))
+        self.weight = nn.Parameter(nn.init.normal_(torch.empty(channels, before, 1, 1)))
         self.bias = nn.Parameter(torch.zeros(channels))
         self.scale = before**-0.5
 
@@ -153,7 +153,7 @@ class SkipSynthesis(Synthesis):
     def __init__(self, *, size: int, channels: int, style: int, base: int, most: int) -> None:
         super().__init__()
         features = widths(size, base, most)
-        self.start = nn.Parameter(torch.randn(features[4], 4, 4))
+        self.start = nn.Parameter(nn.init.normal_(torch.empty(features[4], 4, 4)))
         self.blocks = nn.ModuleDict(
             {
                 str(side): SynthesisBlock(features.get(side // 2, 0), width, channels, style)
