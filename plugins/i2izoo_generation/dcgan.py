@@ -89,6 +89,11 @@ class DCGANGenerator(LatentGenerator):
         x = latent if self.embedding is None else torch.cat([latent, *map(self.embedding, conditions)], dim=1)
         x = self.project(x)
         if isinstance(self.project_norm, nn.BatchNorm1d):
+            if self.training and len(x) < 2:
+                raise ConfigError(
+                    "batch norm has no statistics of a single latent; train with a batch_size of at least 2, or with "
+                    "generator.norm=instance."
+                )
             x = self.project_norm(x).view(len(x), -1, 4, 4)
         else:
             x = self.project_norm(x.view(len(x), -1, 4, 4))

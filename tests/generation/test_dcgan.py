@@ -123,3 +123,9 @@ def test_a_projection_is_the_inner_product_of_features_and_condition() -> None:
     V, psi = network.projection.weight, network.head.weight
     wanted = torch.einsum("nc,fc,nf->n", condition, V, phi) + phi @ psi[0]
     torch.testing.assert_close(network(image, condition)[0][:, 0], wanted)
+
+
+def test_a_batch_of_one_is_refused_in_training() -> None:
+    with pytest.raises(ConfigError, match="a batch_size of at least 2"):
+        DCGANGenerator(size=8, width=1).train()(torch.zeros(1, 100))
+    assert DCGANGenerator(size=8, width=1, norm="instance").train()(torch.zeros(1, 100)).shape == (1, 3, 8, 8)
