@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.checkpoints import Checkpoints
 from i2izoo.contracts.parts import eager
 from i2izoo.contracts.ranges import Betas, Channels, Length, Number, Range, Rate, Share, Weight
 from i2izoo.errors import ConfigError
@@ -17,6 +18,7 @@ from i2izoo.nn.optim import adam
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo.nn.slopes import slopes
 from i2izoo_generation.gan import GAN
+from i2izoo_generation.import_stylegan2 import ROLES, stylegan2_from_original
 from i2izoo_generation.levels import PowerSide
 from i2izoo_generation.path_length import path_lengths
 from i2izoo_generation.sizes import covering
@@ -165,6 +167,15 @@ class StyleGAN2(GAN):
             name: adam(network.parameters(), *corrected(self.learning_rate, self.betas, every[name]))
             for name, network in networks.items()
         }
+
+    @classmethod
+    def checkpoint_roles(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
+        return ROLES
+
+    @classmethod
+    def read_checkpoints(cls, files: Mapping[str, Mapping[str, Tensor]], options: Mapping[str, Any]) -> Checkpoints:
+        """What the state dicts of the authors' `G_ema` and, if given, of their `D` say."""
+        return stylegan2_from_original(files, options)
 
     # ------------------------------------------------------------------------------------------------- generation
 
