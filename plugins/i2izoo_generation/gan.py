@@ -110,7 +110,7 @@ class GAN(Method):
         self.levels, self.progressive = levels_of(size), progressive
         self.discriminator_steps, self.learning_rate, self.betas = discriminator_steps, learning_rate, betas
 
-        told = len(classes)
+        told = self.condition_length()
         grows: dict[str, Any] = {"progressive": True} if progressive else {}
         if progressive:
             check_growing("latent_generators", self.config["generator"])
@@ -171,6 +171,14 @@ class GAN(Method):
         """A draw from the prior, made of standard normal numbers: their distribution function is uniform."""
         return torch.erf(normal / math.sqrt(2)) if self.prior == "uniform" else normal
 
+    def condition_length(self) -> int:
+        """Length of what both are told; 0: nothing.
+
+        A method that tells them something else, such as the embedding of a text, has its own `condition_length` and
+        `conditions`, and gives to `images` what it tells the generator.
+        """
+        return len(self.classes)
+
     def conditions(self, batch: Batch) -> tuple[Tensor, ...]:
         """What both are told of the images of a batch, N x condition; nothing where there is no condition."""
         if not self.classes:
@@ -220,14 +228,24 @@ class GAN(Method):
         Raises:
             ConfigError: a latent of another length, or a label where there are no classes.
         """
+        return self.images(self.latents(seeds, latent), self.told(seeds, label), size)
+
+    def latents(self, seeds: list[int], latent: Tensor | None = None) -> Tensor:
+        """z of seeds, N x latent, or those that are given.
+
+        Raises:
+            ConfigError: they have another length.
+        """
         if latent is None:
             latent = self.of_prior(randn((self.latent_size,), [derive_seed(seed, "latent") for seed in seeds]))
-        like = next(self.generator.parameters())
-        latent = the_latent((latent,), self.latent_size).to(like)
-        image = self.generator(latent, *self.told(seeds, label))
-        return covering(image, size)
+        return the_latent((latent,), self.latent_size)
 
-    def told(self, seeds: Sequence[int], label: Tensor | None) -> tuple[Tensor, ...]:
+    def images(self, latent: Tensor, told: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+        """What the generator makes of latents, N x latent, and of what it is told, at a height and width."""
+        like = next(self.generator.parameters())
+        return covering(self.generator(latent.to(like), *(condition.to(like) for condition in told)), size)
+
+    def told(self, seeds: list[int], label: Tensor | None) -> tuple[Tensor, ...]:
         """What the generator is told in generating; see `generate`."""
         if not self.classes:
             if label is not None:

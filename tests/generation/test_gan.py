@@ -14,8 +14,9 @@ from scipy import stats
 from torch import Tensor, nn
 
 import i2izoo
+from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
-from i2izoo.interfaces import Batch
+from i2izoo.interfaces import Batch, Text
 from i2izoo.nn.random import seeded
 from i2izoo.testing.training import stepper_of
 
@@ -158,6 +159,41 @@ def test_data_without_classes_is_refused(tmp_path: Path) -> None:
     folders(tmp_path, {"all": 20})
     with pytest.raises(ConfigError, match="the data has none; put the images of each class into a folder"):
         i2izoo.Trainer({"name": "gan", "classes": "data", "size": 8}, tmp_path / "all", steps=1)
+
+
+class OfText(GAN):
+    """Both are told how often each of the first letters comes in a text: the least that a text encoder could say."""
+
+    def condition_length(self) -> int:
+        return 4
+
+    def embedded(self, texts: list[str]) -> Tensor:
+        return torch.tensor([[float(text.count(letter)) for letter in "abcd"] for text in texts])
+
+    def conditions(self, batch: Batch) -> tuple[Tensor, ...]:
+        return (self.embedded(batch.texts or []),)
+
+    def generate(self, *, to: str, seeds: list[int], size: tuple[int, int], text: Text | None = None) -> Tensor:
+        texts = text if isinstance(text, list) else ["" if text is None else text] * len(seeds)
+        return self.images(self.latents(seeds), [self.embedded(texts)], size)
+
+
+def test_a_method_of_texts_says_what_both_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry("methods"), "_registered", {})
+    i2izoo.register("methods", "of_text")(OfText)
+    method = OfText(size=8, latent=4, generator=TINY, discriminator=TINY)
+    told: list[Tensor] = []
+    method.discriminator.register_forward_pre_hook(lambda module, inputs: told.append(inputs[1]))
+    given = batch(2)
+    given.texts = ["abba", "dad"]
+    stepper_of(method).run([given])
+    assert told[0].tolist() == [[2, 2, 0, 0], [1, 0, 0, 2]]
+
+    model = i2izoo.create("of_text", size=8, latent=4, generator=TINY, discriminator=TINY)
+    one, other, again = model.generate(3, text=["a", "b", "a"], output="array")
+    assert (model.generate(3, text="a", output="array")[2] == again).all()
+    assert (model.generate(2, text="a", output="array")[1] != other).any()
+    assert (one != again).any()  # of another seed
 
 
 # ----------------------------------------------------------------------------------------------- sizes and messages
