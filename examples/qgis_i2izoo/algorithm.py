@@ -60,7 +60,7 @@ class Algorithm(QgsProcessingAlgorithm):
             nonlocal stage
             found = child.progress(line)
             if found is None:
-                feedback.pushInfo(line)
+                (feedback.pushWarning if line.startswith("i2izoo: ") else feedback.pushInfo)(line)
                 return
             feedback.setProgress(found[0])
             if found[1] != stage:
