@@ -12,6 +12,7 @@ from i2izoo.contracts.ranges import Range
 from i2izoo.errors import ConfigError
 from i2izoo.nn.statistics import Policy
 from i2izoo.rasters import first_pass
+from i2izoo.rasters.choosing import choose, window
 from i2izoo.rasters.first_pass import Statistics, Window
 from i2izoo.rasters.grid import Span, spans
 from i2izoo.rasters.probing import Tiling
@@ -28,7 +29,7 @@ class TileSettings:
         overlap: pixels that neighbours share; None: an eighth of a tile, or of an exact model twice its reach.
         statistics: of the normalisation layers, where a model's are of its input: "joint" of some tiles as one image,
             "exact" of all of them, layer by layer, "dense" interpolated between tiles, "tile" each tile's own.
-        joint_tiles: of "joint"; they lie spread over the image.
+        joint_tiles: of "joint"; they lie spread over the image, and are chosen to be together as it is.
         edges: "continued", what layers pad deep inside at edges of tiles is a reflection; "zeros", as they do.
 
     Raises:
@@ -87,7 +88,10 @@ def plan(run: Windows, height: int, width: int, settings: TileSettings, tiling: 
             size = run.fits(4 * margin)
         cut = {"overlap": 2 * margin if overlap is None else overlap, "margin": margin, "multiple": step}
     else:
-        cut = {"overlap": size // 8 if overlap is None else overlap, "margin": 0, "multiple": 1}
+        overlap = size // 8 if overlap is None else overlap
+        # what a network halves it halves at the same pixels in every tile, as far as that costs no further tiles
+        aligned = math.gcd(step, 1 << overlap.bit_length() - 1) if overlap else 1
+        cut = {"overlap": overlap, "margin": 0, "multiple": aligned}
     continued = tiling.mode != "exact" and settings.edges == "continued"
     cores = tuple(spans(length, size, overlap=0, continued=continued) for length in (height, width))
     rows, columns = (spans(length, size, **cut, continued=continued) for length in (height, width))
@@ -104,7 +108,7 @@ def statistics(run: Windows, read: Read, plan: Plan) -> Policy | None:
     if kind == "dense":
         rows, columns = plan.cores
         return first_pass.dense(run, _all(read, rows, columns, gaps=True), len(rows), len(columns))
-    chosen = spread(read, plan.rows, plan.columns, plan.settings.joint_tiles)
+    chosen = choose(read, plan.rows, plan.columns, plan.settings.joint_tiles)
     return first_pass.frozen(first_pass.joint(run, chosen)) if chosen else None
 
 
@@ -114,46 +118,6 @@ def _all(read: Read, rows: Sequence[Span], columns: Sequence[Span], gaps: bool =
         for column in columns:
             if (found := window(read, row, column)) is not None:
                 yield found
-
-
-def window(read: Read, row: Span, column: Span) -> Window | None:
-    image = read(row.start, row.stop, column.start, column.stop)
-    if image is None:
-        return None
-    place, core = (row.start, row.stop, column.start, column.stop), (*_core(row), *_core(column))
-    return Window(place, core, image, (*row.own, *column.own))
-
-
-def _core(span: Span) -> tuple[int, int]:
-    """The pixels of a window that count at least half, so that each pixel of the side is in one core."""
-    inside = (span.weights > 0.5).nonzero()[0]
-    return int(inside[0]), int(inside[-1]) + 1
-
-
-def spread(read: Read, rows: Sequence[Span], columns: Sequence[Span], count: int) -> list[Window]:
-    """At most `count` windows of one size with valid pixels, evenly spread over the area: a lattice of the R2 sequence.
-
-    Source: Roberts 2018, "The Unreasonable Effectiveness of Quasirandom Sequences": additive recurrence with the
-    plastic number, whose points keep apart for any count.
-    """
-    plastic = 1.32471795724474602596
-    found: dict[tuple[int, int], Window] = {}
-    full = (rows[0].stop - rows[0].start, columns[0].stop - columns[0].start)
-    for index in range(4 * count):
-        if len(found) == min(count, len(rows) * len(columns)):
-            break
-        place = tuple(
-            min(int((0.5 + (index + 1) / plastic**power) % 1 * len(side)), len(side) - 1)
-            for power, side in ((1, rows), (2, columns))
-        )
-        if place in found:
-            continue
-        row, column = rows[place[0]], columns[place[1]]
-        if (row.stop - row.start, column.stop - column.start) != full:
-            continue
-        if (one := window(read, row, column)) is not None:
-            found[place[0], place[1]] = one
-    return list(found.values())
 
 
 def cost(plan: Plan) -> float:

@@ -96,7 +96,7 @@ class _AtMost(TorchDispatchMode):
     """Ends what runs inside as soon as its convolutions and products of matrices are more than so many operations."""
 
     def __init__(self, operations: float) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.left = operations
 
     def __torch_dispatch__(

@@ -71,9 +71,9 @@ def test_with_the_exact_statistics_instance_norm_equals_the_whole() -> None:
 
 def test_exact_statistics_are_those_of_the_whole() -> None:
     """Of a layer that sees the image itself, whose moments torch computes of the whole."""
+    from i2izoo.rasters.choosing import window
     from i2izoo.rasters.first_pass import exact
     from i2izoo.rasters.grid import spans
-    from i2izoo.rasters.plan import window
     from i2izoo.rasters.windows import Windows
 
     translator = model(generator=RESNET)
@@ -160,3 +160,16 @@ def test_joint_statistics_are_those_of_batch_norm() -> None:
     with normalising(layer := InstanceNorm(4), Joint()):
         found = layer(x)
     assert torch.allclose(found, nn.BatchNorm2d(4, affine=False)(x), atol=1e-5)
+
+
+@pytest.mark.parametrize(("length", "tile", "overlap", "step"), [(1001, 96, 12, 4), (777, 64, 16, 4), (500, 64, 2, 2)])
+def test_tiles_of_frozen_models_begin_where_the_network_halves(length: int, tile: int, overlap: int, step: int) -> None:
+    """A network that halves twice halves at multiples of 4; an overlap of 2 has no room for that without more tiles."""
+    from i2izoo.rasters.plan import plan
+    from i2izoo.rasters.windows import Windows
+
+    run = Windows(model(generator=RESNET), None, 0, {})
+    planned = plan(run, length, tile // 2, TileSettings(tile=tile, overlap=overlap), Tiling("frozen", norms=7))
+    assert {span.start % step for span in planned.rows} == {0}
+    assert len(planned.rows) == -(-(length - overlap) // (tile - overlap))
+    assert sum(span.weights.sum() for span in planned.rows) == pytest.approx(length)
