@@ -39,7 +39,7 @@ def rows_are_independent(subject: Subject) -> None:
     require(difference <= TOLERANCE, f"a row differs from itself alone by {difference:.2g}, more than {TOLERANCE}")
 
 
-def builds_in_another_latent(subject: Subject) -> None:
+def takes_latents_of_the_length_asked_for(subject: Subject) -> None:
     """The latent has the length that its option says."""
     network = subject.build(latent=5).eval()
     with seeded(0), torch.no_grad():
@@ -47,4 +47,9 @@ def builds_in_another_latent(subject: Subject) -> None:
         require(torch.isfinite(network(torch.randn(1, 5), *(t[:1] for t in told))).all(), "values are not finite")
 
 
-RULES = (output_is_an_image_of_its_size, latent_and_condition_decide, rows_are_independent, builds_in_another_latent)
+RULES = (
+    output_is_an_image_of_its_size,
+    latent_and_condition_decide,
+    rows_are_independent,
+    takes_latents_of_the_length_asked_for,
+)

@@ -28,7 +28,8 @@ from i2izoo.nn.shapes import only_shapes
 from i2izoo.sweeps.spec import Sweep
 from i2izoo.training.config import TrainingOptions
 
-KINDS = ("generators", "discriminators", "encoders", "losses", "extractors", "metrics", "datasets", "schedulers")
+WITH_WEIGHTS = ("generators", "latent_generators", "discriminators", "encoders")
+KINDS = (*WITH_WEIGHTS, "losses", "extractors", "metrics", "datasets", "schedulers")
 CONTEXT = {"in_channels": 3, "out_channels": 3, "latent": 4}
 
 
@@ -98,7 +99,7 @@ def test_part(seed: int) -> None:
     elif kind == "schedulers":
         sensible(lambda: i2izoo.create("ddim", **{**tiny("methods", "ddim"), "scheduler": {"name": name, **given}}))
     else:
-        memory = only_shapes() if kind in ("generators", "discriminators", "encoders") else contextlib.nullcontext()
+        memory = only_shapes() if kind in WITH_WEIGHTS else contextlib.nullcontext()
         with memory:  # which is counted for a whole method
             sensible(lambda: registry(kind).build({"name": name, **given}, **context))
 
