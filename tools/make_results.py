@@ -1,8 +1,9 @@
-"""Measure the bundled models on the facades or the maps, for the cards, the gallery and the page of results.
+"""Measure the bundled models on the data of their zoo, for the cards, the gallery and the page of results.
 
     python tools/make_results.py --data facades --out results            # all tables
     python tools/make_results.py --data facades --out results colour     # one of them
     python tools/make_results.py --data maps --out results --zoo maps      # those of the maps
+    python tools/make_results.py --data both --out results --zoo aerial    # of `both/val/grey` and `both/val/colour`
 
 Run it when the bundled weights changed, on an idle machine, since it takes times, too. Written are, on the
 validation split: the figures on the models' cards, with the protocol beside them; the grids of docs/assets/gallery;
@@ -14,14 +15,16 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from stored import save_webp, store
+from stored import CASES, SHEET_BYTES, save_webp, store
 
 import i2izoo
+from i2izoo.contracts.dataset import Dataset
 from i2izoo.contracts.registry import registry
 from i2izoo.evaluation.card import write_to_card
 from i2izoo.evaluation.result import Comparison
@@ -48,6 +51,11 @@ class Table:
         samples: translations of each image.
         task: of the dataset "restoration", whose damaged images are the input; None: the data is what it is.
         card: do the figures go onto the cards of the models?
+        beside: further entries, whose cards have the figures of another table.
+        opened: from the folder to what is measured on; None: the folder itself.
+        small: four rows to a grid, of the middle of images: its side in pixels; None: eight rows of whole images.
+        sheet_bytes: that the sheet of cases may have.
+        cases: that it shows.
     """
 
     to: str
@@ -59,6 +67,11 @@ class Table:
     samples: int = 1
     task: str | None = None
     card: bool = True
+    beside: tuple[str, ...] = ()
+    opened: Callable[[str], Any] | None = None
+    small: int | None = None
+    sheet_bytes: int = SHEET_BYTES
+    cases: int = CASES
 
 
 PAINTERS = ("bicyclegan-facades", "cut-facades", "cvae-facades", "cyclegan-facades", "pix2pix-facades", "unit-facades")
@@ -93,7 +106,34 @@ MAPS = {
     "map": Table("map", ("pix2pix-maps", "cyclegan-maps"), (SCORE,), sides=None),
     "aerial": Table("aerial", ("cyclegan-maps",), ("psnr", "ssim", *SETS), sides=None),
 }
-ZOOS = {"facades": FACADES, "maps": MAPS}
+COLOURS = ("psnr", "delta_e2000", "chroma_ratio", *SETS)
+
+
+def _damaged(root: str) -> dict[str, Any]:
+    images = {"name": "aerial", "root": root}
+    return {"name": "photo_restoration", "root": images, "domains": ["damaged", "colour"], "marked": False}
+
+
+def _scans(root: str) -> Dataset:
+    return i2izoo.open_dataset({"name": "aerial-historical", "root": root, "kind": "unpaired", "split": "val"})
+
+
+AERIAL = {
+    "colour": Table(
+        "colour", ("pix2pix-aerial-colorization",), COLOURS, sides=None, trivial=("copy-input",), small=128,
+        opened=lambda root: {"name": "aerial", "root": root}, sheet_bytes=22_000, cases=5,
+    ),
+    "restored": Table(
+        "colour", ("restoration-aerial",), COLOURS, sides=None, trivial=("copy-input",), small=128, opened=_damaged,
+        sheet_bytes=22_000, cases=5,
+    ),
+    "scans": Table(
+        "colour", ("cut-aerial-colorization",), SETS, sides=None, trivial=("copy-input",), small=128, opened=_scans,
+        sheet_bytes=22_000, cases=5,
+        beside=("pix2pix-aerial-colorization", "restoration-aerial"),
+    ),
+}  # fmt: skip
+ZOOS = {"facades": FACADES, "maps": MAPS, "aerial": AERIAL}
 
 
 def main() -> None:
@@ -112,16 +152,20 @@ def main() -> None:
 def measure(name: str, table: Table, data: str, out: Path) -> None:
     """One table, and all that is made of it."""
     bundled = [model for model in table.models if model in registry("pretrained")]
-    if not bundled:
+    beside = [model for model in table.beside if model in registry("pretrained")]
+    if not bundled and not beside:
         return
-    models = {model: model for model in bundled} | trivial_answers(name, table, data, out)
+    models = {model: model for model in [*bundled, *beside]} | trivial_answers(name, table, data, out)
     place = out / name
+    images: Any = data if table.opened is None else table.opened(data)
+    if table.task is not None:
+        images = {"name": "restoration", "root": data, "tasks": [table.task], **RESTORED}
     found = i2izoo.compare(
         models,
-        data if table.task is None else {"name": "restoration", "root": data, "tasks": [table.task], **RESTORED},
+        images,
         metrics=table.metrics,
         to=table.to,
-        split="val",
+        split=None if isinstance(images, Dataset) else "val",
         sides=table.sides,
         size=table.size,
         samples=table.samples,
@@ -131,12 +175,12 @@ def measure(name: str, table: Table, data: str, out: Path) -> None:
     for result in found.results:
         if result.model in bundled and table.card:
             write_to_card(registry("pretrained").get(result.model).folder(), result)
-            make_grid(found, result.model)
+            make_grid(found, result.model, small=table.small)
         elif result.model in bundled and table.task is not None:
             make_grid(found, result.model, table.task)
         elif result.model in bundled:
             make_grid_of_samples(found, result.model, data, table)
-    store(found, name)
+    store(found, name, sheet_bytes=table.sheet_bytes, count=table.cases)
 
 
 def trivial_answers(name: str, table: Table, data: str, out: Path) -> dict[str, str]:
@@ -154,20 +198,24 @@ def trivial_answers(name: str, table: Table, data: str, out: Path) -> dict[str, 
     return models
 
 
-def make_grid(found: Comparison, model: str, name: str | None = None) -> None:
+def make_grid(found: Comparison, model: str, name: str | None = None, small: int | None = None) -> None:
     """Input, translation and truth of images spread evenly over the split."""
     (result,) = (r for r in found.results if r.model == model)
     source, to = found.protocol.source, found.protocol.to
-    chosen = result.names[:: max(1, len(result.names) // ROWS)][:ROWS]
+    count = ROWS if small is None else ROWS // 2
+    chosen = result.names[:: max(1, len(result.names) // count)][:count]
     folders = [folder for folder in (found.inputs, result.images, found.truths) if folder is not None]
-    rows = [[_seen(folder / f"{name}.png") for folder in folders] for name in chosen]
-    sheet = grid(rows, labels=[source, f"{to} (model)", f"{to} (truth)"])
+    rows = [[_seen(folder / f"{name}.png", small) for folder in folders] for name in chosen]
+    sheet = grid(rows, labels=[source, f"{to} (model)", f"{to} (truth)"][: len(folders)])
     save_webp(sheet, DOCS / "assets" / "gallery" / model / f"{name or f'{source}-to-{to}'}.webp")
 
 
-def _seen(path: Path) -> Image.Image:
-    """An image; a small one twice as large, or there is no room for its heading."""
+def _seen(path: Path, small: int | None = None) -> Image.Image:
+    """An image, or a part of that side in its middle; a small one twice as large, or its heading has no room."""
     image = Image.open(path)
+    if small is not None:
+        left, top = (image.width - small) // 2, (image.height - small) // 2
+        return image.crop((left, top, left + small, top + small))
     if image.width >= 128:
         return image
     return image.resize((2 * image.width, 2 * image.height), Image.Resampling.NEAREST)

@@ -22,7 +22,7 @@ from i2izoo.files.writing import write_text
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = DOCS / "assets" / "results"
 CASES = 12
-SIDES = (256, 192, 160, 128, 96)
+SIDES = (256, 192, 160, 128, 96, 64)
 """Sides in pixels that the images of a sheet may be reduced to."""
 SHEET_BYTES = 300_000
 
@@ -41,17 +41,26 @@ def save_webp(image: Image.Image, path: Path, quality: int = 75) -> None:
     path.write_bytes(min(webp(image, quality), webp(image, lossless=True), key=len))
 
 
-def store(comparison: Comparison, name: str, cases: Sequence[str] = (), results: Path = RESULTS) -> None:
+def store(
+    comparison: Comparison,
+    name: str,
+    cases: Sequence[str] = (),
+    results: Path = RESULTS,
+    sheet_bytes: int = SHEET_BYTES,
+    count: int = CASES,
+) -> None:
     """Write both files of a comparison whose images were kept.
 
     Args:
         comparison: what `i2izoo.compare` gave.
         name: of the two files.
-        cases: names of the images to show; none: twelve that are spread evenly.
+        cases: names of the images to show; none: `count` that are spread evenly.
         results: folder of the files.
+        sheet_bytes: that the sheet may have; images are as large as fits, and none smaller than the least side.
+        count: of the images to show, where they are not named.
     """
     names = comparison.results[0].names
-    count = min(CASES, len(names))
+    count = min(count, len(names))
     cases = list(cases) or [names[(2 * i + 1) * len(names) // (2 * count)] for i in range(count)]
     columns = [
         [Image.open(folder / f"{case}.png") for case in cases]
@@ -70,7 +79,7 @@ def store(comparison: Comparison, name: str, cases: Sequence[str] = (), results:
     for side in SIDES:
         widths, sheet = _sheet(columns, side)
         data = webp(sheet, quality=75)
-        if len(data) <= SHEET_BYTES:
+        if len(data) <= sheet_bytes:
             break
     content["sheet"]["widths"] = widths
     results.mkdir(parents=True, exist_ok=True)

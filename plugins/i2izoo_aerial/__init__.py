@@ -1,1 +1,1 @@
-"""A zoo of models that colour and restore old photographs from the air."""
+"""A zoo of models that colour old photographs from the air."""

@@ -39,6 +39,19 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def aerial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with grey and colour photographs from the air, of noise."""
+    folder, rng = tmp_path_factory.mktemp("aerial"), np.random.default_rng(0)
+    for split in ("train", "val"):
+        for domain, shape in (("grey", (8, 8)), ("colour", (8, 8, 3))):
+            (folder / split / domain).mkdir(parents=True)
+            for number in range(16):
+                pixels = rng.integers(0, 256, shape, dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / domain / f"{number}.png")
+    return folder
+
+
 def pairs(folder: Path, data: str, domain: str) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
     """Photographs of noise, and as label maps the colours of a data set at random: for training, and held out."""
     palette = np.array(registry("datasets").get(data).palettes[domain], np.uint8)
@@ -50,9 +63,11 @@ def pairs(folder: Path, data: str, domain: str) -> Iterator[tuple[Path, np.ndarr
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_a_recipe_makes_what_its_entry_is(name: str, facades: Path, maps: Path) -> None:
+def test_a_recipe_makes_what_its_entry_is(name: str, facades: Path, maps: Path, aerial: Path) -> None:
     recipe, model = read_recipe(name), i2izoo.load(name)
-    *_, last = trainers(recipe, maps if recipe.data == "maps" else facades, progress=False)
+    places = {"maps": maps, "aerial": aerial, "aerial-historical": aerial}
+    place = places.get(recipe.data, facades) if isinstance(recipe.data, str) else facades
+    *_, last = trainers(recipe, place, progress=False)
     last.loader.close()
     assert (last.name, last.method.config) == (model.name, model.method.config)
     facts = model.config["provenance"]

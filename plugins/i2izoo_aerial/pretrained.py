@@ -1,0 +1,11 @@
+"""The trained models of this package; torch-free, since listing reads it."""
+
+from i2izoo.contracts.pretrained import PretrainedEntry
+
+LICENCE = "Apache-2.0"  # of the weights; the cards have the terms of the images that they learned from
+
+PIX2PIX_AERIAL_COLORIZATION = PretrainedEntry(
+    licence=LICENCE,
+    description="Grey photographs from the air, also old scans, to colour.",
+    bundled="i2izoo_aerial/entries/pix2pix-aerial-colorization",
+)
