@@ -230,7 +230,7 @@ def figure(found: dict[str, Any], path: Path) -> None:
                 dots = axes.plot([x] * len(values), values, ".", alpha=0.4)[0]
                 axes.plot(x, statistics.mean(values), "o", color=dots.get_color())
                 axes.annotate(f" {run}", (x, statistics.mean(values)), fontsize=7)
-        axes.margins(x=0.25)
+        axes.margins(x=0.4)
         axes.set(title=title, xlabel="FID in the study", ylabel="FID here")
     drawn.savefig(path)
 
@@ -274,7 +274,7 @@ ABOUT: dict[str, tuple[type, str]] = {
     "precision": (str, "fp32 or bf16"),
 }
 USUAL: dict[str, Any] = {
-    "out": Path("out/aerials"), "steps": 100, "seeds": 2, "size": 64, "crop": 32, "width": 16, "blocks": 3, "batch": 8,
+    "out": Path("out/aerials"), "steps": 800, "seeds": 3, "size": 64, "crop": 32, "width": 16, "blocks": 3, "batch": 8,
     "patches": 64, "learning_rate": 1e-3, "limit": None, "precision": "bf16",
     "metrics": ["fid[efficientnet_lite0]", "inception_score[efficientnet_lite0]", "delta_e2000", "psnr"],
 }  # fmt: skip
