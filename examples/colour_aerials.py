@@ -181,7 +181,7 @@ def tables(found: dict[str, Any]) -> str:
             if run in runs
         ]
         parts += [f"### {title}", table(["Run", *(f"`{m}`" for m in metrics), "the study's FID"], rows)]
-    return "\n\n".join([*parts, "### The study's findings, and these", findings(found["figures"])])
+    return "\n\n".join([*parts, "### What each change does to FID", findings(found["figures"])])
 
 
 def findings(figures: dict[str, dict[str, dict[str, list[float]]]]) -> str:
