@@ -208,7 +208,7 @@ def make_grid(found: Comparison, model: str, name: str | None = None, small: int
     rows = [[_seen(folder / f"{name}.png", small) for folder in folders] for name in chosen]
     sheet = grid(rows, labels=[source, f"{to} (model)", f"{to} (truth)"][: len(folders)])
     place = DOCS / "assets" / "gallery" / model / f"{name or f'{source}-to-{to}'}.webp"
-    save_webp(sheet, place, quality=75 if small is None else 45)
+    save_webp(sheet, place, quality=64 if small is None else 45)
 
 
 def _seen(path: Path, small: int | None = None) -> Image.Image:

@@ -49,7 +49,7 @@ def main() -> None:
     for split, said in SHOWN.items():
         whole = joined(comparisons[split])
         store(whole, f"study-{split}")
-        sheet(whole).save(results / f"study-{split}.webp", quality=90)
+        sheet(whole).save(results / f"study-{split}.webp", quality=80)
         parts += [
             f"### Images {said}",
             f"![The same label maps through all models: {said}](assets/results/study-{split}.webp)",
