@@ -1,7 +1,7 @@
 """The images of docs/aerial.md, taken of QGIS with the plugin of examples/qgis_i2izoo.
 
     export QGIS_PLUGINPATH=$PWD/examples I2IZOO_EXECUTABLE=$(which i2izoo)
-    export SCAN=sheet.tif COLOUR=colour.tif MODEL=pix2pix-facades-colorization OUT=shots
+    export SCAN=sheet.tif COLOUR=colour.tif MODEL=pix2pix-aerial-colorization OUT=shots
     qgis_process plugins enable qgis_i2izoo
     xvfb-run -s "-screen 0 1280x800x24" qgis --nologo --code tools/qgis_screenshots.py
 
