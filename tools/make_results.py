@@ -130,7 +130,7 @@ AERIAL = {
     "scans": Table(
         "colour", ("cut-aerial-colorization",), SETS, sides=None, trivial=("copy-input",), small=128, opened=_scans,
         sheet_bytes=22_000, cases=5,
-        beside=("pix2pix-aerial-colorization", "restoration-aerial"),
+        beside=("pix2pix-aerial-colorization",),
     ),
 }  # fmt: skip
 ZOOS = {"facades": FACADES, "maps": MAPS, "aerial": AERIAL}
