@@ -13,11 +13,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "method": "pix2pix", "in_channels": 1, "out_channels": 3, "discriminator": "pixel",
     "generator": {"name": "resnet_6blocks", "width": 4, "blocks": 1, "norm": "instance"},
 }  # fmt: skip

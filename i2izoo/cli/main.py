@@ -54,10 +54,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         if found := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
-            message += suggest(found[1], re.findall(r"[\w-]+", found[2])).rstrip("?")
-        if len(message) > 300:  # it repeats a word of the command line, be it ever so long
-            message = f"{message[:200]}...{message[-60:]}"
-        raise UsageError(f"{message}; see `{self.prog} --help`.")
+            hint = suggest(found[1], re.findall(r"[\w-]+", found[2])).rstrip("?")
+        else:
+            hint = ""
+        if len(message) > 240:  # it repeats a word of the command line, be it ever so long
+            message = f"{message[:200]}...{message[-40:]}"
+        raise UsageError(f"{message}{hint}; see `{self.prog} --help`.")
 
 
 class Version(argparse.Action):

@@ -102,7 +102,8 @@ class ImageDataset(JitteredDataset):
             return super().with_options(**changes)
         other = copy.copy(self)  # the folder is not listed again
         other.config = options
-        other._read_as(**{name: options.get(name, GIVEN.get(name)) for name in READING})  # not all subclasses have all
+        reading: dict[str, Any] = {name: options.get(name, GIVEN.get(name)) for name in READING}
+        other._read_as(**reading)  # not all subclasses have all
         return other
 
     def count(self, domain: str) -> int:

@@ -88,7 +88,7 @@ def learned_resolution(config: Mapping[str, Any]) -> tuple[float, float] | None:
     """
     facts = config.get("provenance")
     found = facts.get("ground_resolution") if isinstance(facts, Mapping) else None
-    both = found if isinstance(found, (list, tuple)) else [found, found]
+    both: Any = found if isinstance(found, (list, tuple)) else [found, found]
     if len(both) != 2 or not all(type(value) in (int, float) and 0 < value < math.inf for value in both):
         return None
     return min(both), max(both)

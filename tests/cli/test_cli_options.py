@@ -44,7 +44,7 @@ class Run(Configurable):
         (["generator.a.b=1"], {"generator": {"name": "unet_256", "a": {"b": 1}}}),
         (['generator={"name": "x", "width": 1}', "generator.width=2"], {"generator": {"name": "x", "width": 2}}),
         (["discriminator.layers=4"], {"discriminator": {"name": "patchgan", "norm": "batch", "layers": 4}}),
-        (["discriminator.name=pixel"], {"discriminator": {"name": "pixel", "norm": "batch"}}),
+        (["discriminator.name=pixel"], {"discriminator": {"name": "pixel"}}),  # the norm is one of the default part
         (["width=3", "title=3", "flag=true"], {"width": 3, "title": "3", "flag": True}),
         (["sizes=1,2", "domains=a,b", "betas=0.5,1"], {"sizes": [1, 2], "domains": ["a", "b"], "betas": [0.5, 1]}),
         (["sizes=[3]", "domains=null", "flag=False"], {"sizes": [3], "domains": None, "flag": False}),
