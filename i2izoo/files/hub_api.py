@@ -23,7 +23,7 @@ from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, logging
 from i2izoo.errors import HubError, printable
 from i2izoo.files.download import Refused
 from i2izoo.files.hub_errors import repo_name
-from i2izoo.files.waiting import Ask, Head, answer, time_limit
+from i2izoo.files.waiting import Ask, Head, TooSlow, answer, time_limit
 
 INFO_TIMEOUT = 10.0
 """Seconds to wait for the list: whoever has the model in the cache should not wait long for a Hub that is away."""
@@ -91,6 +91,8 @@ def ask_hub(token: str | bool | None) -> Ask:
                     yield from response.iter_raw()
                     return
         except HTTPError as error:  # which is no OSError
+            if type(error).__name__.endswith("Timeout"):  # as long as the reader's own limit, at times the first
+                raise TooSlow(timeout) from error
             raise ConnectionError(str(error) or type(error).__name__) from error
         raise Refused(f"more than {REDIRECTS} redirects")
 

@@ -104,8 +104,6 @@ class _Reader:
             item = self._queue.get(timeout=max(self._limit - self._waited, 0))
         except queue.Empty:
             raise TooSlow(self._limit) from None
-        if type(item).__name__ == "ReadTimeout":  # httpx's: its own limit is as long, and now and then it is the first
-            raise TooSlow(self._limit) from item
         if isinstance(item, BaseException):
             raise item
         self._waited += clock() - asked
