@@ -53,10 +53,9 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**settings, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
+        hint = ""
         if found := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)", message):
             hint = suggest(found[1], re.findall(r"[\w-]+", found[2])).rstrip("?")
-        else:
-            hint = ""
         if len(message) > 240:  # it repeats a word of the command line, be it ever so long
             message = f"{message[:200]}...{message[-40:]}"
         raise UsageError(f"{message}{hint}; see `{self.prog} --help`.")

@@ -13,7 +13,6 @@ from i2izoo.contracts.parts import eager
 from i2izoo.contracts.ranges import Betas, Channels, Length, Number, Range, Rate, Share, Weight
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Label, Latent, LatentGenerator, Part, Update
-from i2izoo.nn.latent import the_latent
 from i2izoo.nn.optim import adam
 from i2izoo.nn.random import derive_seed, randn
 from i2izoo.nn.slopes import slopes
@@ -221,16 +220,6 @@ class StyleGAN2(GAN):
         """w of seeds, or of latents, N x style."""
         like = next(self.generator.parameters())
         return self.generator.mapping(self.latents(seeds, latent).to(like), *self.told(seeds, label))
-
-    def latents(self, seeds: list[int], latent: Tensor | None = None) -> Tensor:
-        """z of seeds, N x latent, or those that are given.
-
-        Raises:
-            ConfigError: a latent of another length.
-        """
-        if latent is None:
-            return randn((self.latent_size,), [derive_seed(seed, "latent") for seed in seeds])
-        return the_latent((latent,), self.latent_size)
 
     def for_layers(self, w: Tensor) -> Tensor:
         """w for each layer, N x layers x style, of N x style or N x layers x 1 x style.
