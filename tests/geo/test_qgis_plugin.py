@@ -197,9 +197,9 @@ def qgis(tmp_path_factory: pytest.TempPathFactory, i2izoo_program: str) -> dict[
     if QGIS is None:
         pytest.skip("QGIS is not installed")
     home = tmp_path_factory.mktemp("home")
-    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    own = {"HOME": str(home), "XDG_RUNTIME_DIR": str(home), "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"}
-    found = {**kept, **own, "QGIS_PLUGINPATH": str(PLUGIN.parent), "I2IZOO_EXECUTABLE": i2izoo_program}
+    # The Python inside QGIS takes its home from the first python3 of PATH, and dies with that of another installation.
+    own = {"PATH": os.defpath, "HOME": str(home), "XDG_RUNTIME_DIR": str(home), "QT_QPA_PLATFORM": "offscreen"}
+    found = {**own, "OMP_NUM_THREADS": "1", "QGIS_PLUGINPATH": str(PLUGIN.parent), "I2IZOO_EXECUTABLE": i2izoo_program}
     subprocess.run([QGIS, "plugins", "enable", PLUGIN.name], env=found, check=True, capture_output=True)
     return found
 
