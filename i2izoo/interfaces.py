@@ -22,6 +22,7 @@ from i2izoo.contracts.parts import (
     Loss,
     ReconstructionLoss,
     Scheduler,
+    TextEncoder,
 )
 from i2izoo.contracts.roles import Image, Label, Latent, Text
 from i2izoo.contracts.two_way import TwoWayMethod
@@ -53,6 +54,7 @@ __all__ = [
     "Score",
     "SetMetric",
     "Text",
+    "TextEncoder",
     "TwoWayMethod",
     "Update",
     "Weights",

@@ -1,4 +1,4 @@
-"""What a part must offer: generators, discriminator, encoder, scheduler, loss and feature extractor."""
+"""What a part must offer: generators, discriminator, encoders, scheduler, loss and feature extractor."""
 
 from __future__ import annotations
 
@@ -162,6 +162,22 @@ class Encoder(Configurable, nn.Module, ABC):
     @abstractmethod
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Map N x in_channels x H x W to mean and log variance; N x latent, or N x latent x h x w."""
+
+
+class TextEncoder(Configurable, nn.Module, ABC):
+    """Texts in, an embedding of each out: what a method that is told texts reads them with.
+
+    One that a method is to learn has parameters that want a gradient, one that is frozen has none.
+
+    Attributes:
+        length: of an embedding.
+    """
+
+    length: int
+
+    @abstractmethod
+    def forward(self, texts: list[str]) -> Tensor:
+        """Map N texts, of any length and in any characters, to N x length, float32, on the encoder's own device."""
 
 
 class Scheduler:

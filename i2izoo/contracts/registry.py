@@ -27,6 +27,7 @@ KINDS: dict[str, str] = {
     "discriminators": "i2izoo.contracts.parts:Discriminator",
     "augmentations": "i2izoo.contracts.augmentation:Augmentation",
     "encoders": "i2izoo.contracts.parts:Encoder",
+    "text_encoders": "i2izoo.contracts.parts:TextEncoder",
     "schedulers": "i2izoo.contracts.parts:Scheduler",
     "losses": "i2izoo.contracts.parts:Loss",
     "metrics": "i2izoo.contracts.metric:Metric",

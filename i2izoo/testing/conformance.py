@@ -34,6 +34,7 @@ from i2izoo.testing import (
     networks,
     options,
     others,
+    text_encoders,
     training,
 )
 from i2izoo.testing.subject import NotApplicable, Subject
@@ -46,6 +47,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "discriminators": options.RULES + networks.RULES + discriminators.RULES,
     "augmentations": options.RULES + augmentations.RULES,
     "encoders": options.RULES + networks.RULES + encoders.RULES,
+    "text_encoders": options.RULES + text_encoders.RULES,
     "schedulers": others.SCHEDULER_RULES,
     "losses": options.RULES + losses.RULES,
     "extractors": options.RULES + extractors.RULES,

@@ -28,7 +28,7 @@ from i2izoo.nn.shapes import only_shapes
 from i2izoo.sweeps.spec import Sweep
 from i2izoo.training.config import TrainingOptions
 
-WITH_WEIGHTS = ("generators", "latent_generators", "discriminators", "encoders")
+WITH_WEIGHTS = ("generators", "latent_generators", "discriminators", "encoders", "text_encoders")
 KINDS = (*WITH_WEIGHTS, "losses", "extractors", "metrics", "datasets", "schedulers")
 CONTEXT = {"in_channels": 3, "out_channels": 3, "latent": 4}
 
