@@ -71,14 +71,23 @@ class Plan:
     tiling: Tiling
 
 
+def check(tiling: Tiling) -> None:
+    """Refuse a model that cannot be run in tiles.
+
+    Raises:
+        ConfigError: says why it cannot.
+    """
+    if tiling.mode == "refused":
+        raise ConfigError(f"this model cannot be run in tiles: {tiling.reason}.")
+
+
 def plan(run: Windows, height: int, width: int, settings: TileSettings, tiling: Tiling) -> Plan:
     """Cut an image of a model.
 
     Raises:
         ConfigError: the model cannot be run in tiles, or tiles of this size do not reach as far as it does.
     """
-    if tiling.mode == "refused":
-        raise ConfigError(f"this model cannot be run in tiles: {tiling.reason}.")
+    check(tiling)
     step = run.method.size_multiple(run.to)
     size, overlap = run.fits(settings.tile), settings.overlap
     if tiling.mode == "exact":

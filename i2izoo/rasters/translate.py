@@ -22,7 +22,7 @@ from i2izoo.models.running import device_of
 from i2izoo.models.translator import Translator, load
 from i2izoo.rasters.first_pass import Statistics
 from i2izoo.rasters.formats import readable, writer
-from i2izoo.rasters.plan import Plan, TileSettings, plan, statistics
+from i2izoo.rasters.plan import Plan, TileSettings, check, plan, statistics
 from i2izoo.rasters.probing import tiling
 from i2izoo.rasters.progress import Progress, Watcher, watching
 from i2izoo.rasters.resolution import warn_of_resolution
@@ -106,9 +106,11 @@ def translate_raster(
         _check_apart(source, target)
         box = box_of(raster.info, window, bounds)
         warn_of_resolution(model.config, raster.info, model.name)
+        declared = tiling(model, to, **options)
+        check(declared)  # before its bands, which are of no use then
         chosen = choose_bands(raster.info, bands, run.channels)
         scale = raster_scale(raster, chosen, values, learned_range(model.config, run.source), box)
-        planned = plan(run, box.height, box.width, settings, tiling(model, to, **options))
+        planned = plan(run, box.height, box.width, settings, declared)
         seen, info = Source(raster, box, chosen, run.channels, scale), _info_of(raster, run, box, depth)
         back = scale if depth is None else of_type(info.dtype)
         assert back is not None

@@ -270,3 +270,13 @@ def test_progress_for_people_and_programs(tmp_path: Path, capsys: pytest.Capture
     assert main([*words, "--progress", "json"]) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
+
+
+def test_a_model_that_cannot_be_run_in_tiles_says_so_whatever_the_bands_are(tmp_path: Path) -> None:
+    """It sees four bands, of which choosing would be of no use."""
+    np.save(tmp_path / "scan.npy", np.zeros((64, 64), np.uint8))
+    unet = {"name": "unet_128", "depth": 2, "width": 4}
+    noisy = i2izoo.create("inpainting", base={"name": "pix2pix", "generator": unet})
+    with pytest.raises(ConfigError, match="cannot be run in tiles: it wants mask"):
+        i2izoo.translate_raster(noisy, tmp_path / "scan.npy", tmp_path / "out.npy")
+    assert not (tmp_path / "out.npy").exists()
