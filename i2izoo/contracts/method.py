@@ -310,6 +310,13 @@ class Method(Configurable, nn.Module, ABC):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Fresh optimisers by name; together they hold every parameter that is trained, each once."""
 
+    def weights_averaged(self) -> None:
+        """Called when the moving average of its weights is in place: to generate with in training, and at its end.
+
+        What follows from weights and is not learned, such as statistics of batch norm, may be brought up to date here,
+        as a function of the weights alone, in each process by itself.
+        """
+
     def lr_scale(self, step: int) -> float:
         """Factor on all learning rates at a step, on top of the trainer's schedule, where a paper has its own."""
         return 1.0

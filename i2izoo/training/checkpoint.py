@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -88,7 +89,8 @@ def save_checkpoint(
         "ema_updates": ema.updates if ema else None,
     }
     with replacing_folder(place) as temporary:
-        save_folder(method, temporary, name=name, state=None if ema is None else ema.state, facts=facts)
+        with contextlib.nullcontext() if ema is None else ema.applied(method):
+            save_folder(method, temporary, name=name, facts=facts)
         write_tensors(temporary / TRAINING, tensors | optimizer_tensors)
         write_text(temporary / FACTS, json.dumps(state, indent=1) + "\n")
     keep_last(folder, keep)

@@ -14,6 +14,8 @@ from i2izoo.contracts.method import Method
 class EMA:
     """A moving copy of a method's inference state: parameters are averaged, buffers are copied.
 
+    Where the average is put to use, the method is told (`Method.weights_averaged`).
+
     Args:
         method: the method that is trained.
         decay: weight of the old average in each step, in [0, 1). Early on it is held to (1 + n) / (10 + n), so that the
@@ -43,7 +45,7 @@ class EMA:
         """The method has the averaged weights inside."""
         live = method.inference_state()
         kept = {k: v.clone() for k, v in live.items()}
-        self._copy(self.state, live)
+        self.copy_to(method)
         try:
             yield
         finally:
@@ -52,6 +54,7 @@ class EMA:
     def copy_to(self, method: Method) -> None:
         """Give the method the averaged weights for good."""
         self._copy(self.state, method.inference_state())
+        method.weights_averaged()
 
     def load(self, state: dict[str, Tensor], updates: int) -> None:
         self._copy(state, self.state)

@@ -29,6 +29,7 @@ from i2izoo.interfaces import (
 from i2izoo.nn.latent import the_latent
 from i2izoo.nn.optim import adam
 from i2izoo.nn.random import derive_seed, randn
+from i2izoo.nn.running import take_statistics
 from i2izoo_generation.levels import PowerSide, at_level, level_at, levels_of
 from i2izoo_generation.sizes import covering
 
@@ -53,7 +54,8 @@ class GAN(Method):
         discriminator_steps: discriminator updates for each generator update.
         progressive: share of the training in which the images grow from 8 x 8 to their size, by networks that can
             (Karras et al. 2018, arXiv 1710.10196); 0: they have their size from the start.
-        learning_rate: of Adam, for both.
+        learning_rate: of Adam.
+        discriminator_learning_rate: of Adam, for the discriminator; None: the same.
         betas: of Adam.
 
     >>> method = GAN(**GAN.tiny_options)
@@ -93,6 +95,7 @@ class GAN(Method):
         discriminator_steps: Number = 1,
         progressive: Annotated[float, Range(0, 1, without="high")] = 0.0,
         learning_rate: Rate = 2e-4,
+        discriminator_learning_rate: Rate | None = None,
         betas: Betas = [0.5, 0.999],
     ) -> None:
         super().__init__()
@@ -108,7 +111,9 @@ class GAN(Method):
         self.target, self.classes = domains[-1], classes
         self.size, self.latent_size, self.prior = size, latent, prior
         self.levels, self.progressive = levels_of(size), progressive
-        self.discriminator_steps, self.learning_rate, self.betas = discriminator_steps, learning_rate, betas
+        self.discriminator_steps, self.betas = discriminator_steps, betas
+        own_rate = learning_rate if discriminator_learning_rate is None else discriminator_learning_rate
+        self.learning_rates = {"generator": learning_rate, "discriminator": own_rate}
 
         told = self.condition_length()
         grows: dict[str, Any] = {"progressive": True} if progressive else {}
@@ -159,9 +164,14 @@ class GAN(Method):
         yield Update("discriminator", self.gan_loss.discriminator_losses(judge, real, fake))
 
         def losses() -> dict[str, Tensor]:
-            return {"gan": self.gan_loss.generator(judge(self.generator(self.noise(real), *told)))}
+            loss = self.gan_loss.generator(judge(self.generator(self.noise(real), *told)))
+            return {"gan": loss, **self.regularisers()}
 
         yield Update("generator", losses, every=self.discriminator_steps)
+
+    def regularisers(self) -> dict[str, Tensor]:
+        """What else the generator minimises, by name, weighted."""
+        return {}
 
     def noise(self, like: Tensor) -> Tensor:
         """A latent for each row, N x latent, of the type and device of a tensor."""
@@ -203,7 +213,17 @@ class GAN(Method):
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         networks = {"generator": self.generator, "discriminator": self.discriminator}
-        return {name: adam(network.parameters(), self.learning_rate, self.betas) for name, network in networks.items()}
+        rates = self.learning_rates
+        return {name: adam(network.parameters(), rates[name], self.betas) for name, network in networks.items()}
+
+    def weights_averaged(self) -> None:
+        """Take the generator's statistics of batch norm anew: the average of weights makes other features than they do.
+
+        These are the "standing statistics" of Brock, Donahue and Simonyan 2019 (arXiv 1809.11096, appendix D).
+        """
+        if self.condition_length() == len(self.classes):  # otherwise it is told what nothing here can draw
+            draws = [[derive_seed("statistics", batch, row) for row in range(32)] for batch in range(16)]
+            take_statistics(self.generator, ((self.latents(seeds), *self.told(seeds, None)) for seeds in draws))
 
     # ------------------------------------------------------------------------------------------------- generation
 

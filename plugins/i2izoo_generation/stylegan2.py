@@ -49,7 +49,8 @@ class StyleGAN2(GAN):
         path_length_every: steps from one to the next; 8 in the paper, 4 in its code.
         path_length_shrink: it is taken of this part of a batch: of half of it for 2, as in the code.
         mixing: share of batches with style mixing; 0.9 in the paper.
-        learning_rate: of Adam, for both; 0.002 in the paper.
+        learning_rate: of Adam; 0.002 in the paper.
+        discriminator_learning_rate: of Adam, for the discriminator; None: the same.
         betas: of Adam.
 
     >>> method = StyleGAN2(**StyleGAN2.tiny_options)
@@ -93,11 +94,13 @@ class StyleGAN2(GAN):
         path_length_shrink: Annotated[int, Range(1, 1024)] = 2,
         mixing: Share = 0.9,
         learning_rate: Rate = 2e-3,
+        discriminator_learning_rate: Rate | None = None,
         betas: Betas = [0.0, 0.99],
     ) -> None:
         super().__init__(
             domains=domains, out_channels=out_channels, size=size, latent=latent, classes=classes, generator=generator,
-            discriminator=discriminator, gan_loss=gan_loss, learning_rate=learning_rate, betas=betas,
+            discriminator=discriminator, gan_loss=gan_loss, learning_rate=learning_rate,
+            discriminator_learning_rate=discriminator_learning_rate, betas=betas,
         )  # fmt: skip
         if not isinstance(self.generator, StyleGAN2Generator):
             raise ConfigError(
@@ -163,7 +166,7 @@ class StyleGAN2(GAN):
         }
         networks = {"generator": self.generator, "discriminator": self.discriminator}
         return {
-            name: adam(network.parameters(), *corrected(self.learning_rate, self.betas, every[name]))
+            name: adam(network.parameters(), *corrected(self.learning_rates[name], self.betas, every[name]))
             for name, network in networks.items()
         }
 
