@@ -61,7 +61,6 @@ def save_folder(
     name: str,
     card: str | None = None,
     dtype: torch.dtype | None = None,
-    state: Mapping[str, Tensor] | None = None,
     training: Mapping[str, Tensor] | None = None,
     facts: Mapping[str, Any] = {},
 ) -> Path:
@@ -77,7 +76,6 @@ def save_folder(
         name: the method's name in the registry.
         card: text of README.md.
         dtype: store floating-point tensors as this (half precision for small files); None keeps them.
-        state: tensors to write instead of the method's own (an EMA copy); same keys.
         training: what `training/` is to hold of `training_weights`; an empty mapping removes what is there, None
             leaves it.
         facts: further JSON for config.json, such as `provenance`.
@@ -95,7 +93,7 @@ def save_folder(
     content = {**method_config(method, name), **facts}
     check_safe(content, f"the config of {name!r}")
     config = json.dumps(content, indent=2)
-    tensors = dict(method.inference_state() if state is None else state)
+    tensors = dict(method.inference_state())
     if dtype is not None:
         tensors = {k: _cast(v, dtype, k) for k, v in tensors.items()}
     with _saving(folder), contextlib.ExitStack() as files:  # the last one entered is renamed first

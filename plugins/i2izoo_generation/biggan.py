@@ -79,7 +79,7 @@ class BigGAN(GAN):
             ConfigError: a latent of another length, or beside a truncation, or a label where there are no classes.
         """
         if truncation is not None and latent is not None:
-            raise ConfigError("truncation is about how latents are drawn, and latent gives them; leave one of them out.")
+            raise ConfigError("truncation is about drawing latents, and latent gives them; leave one of them out.")
         z = self.latents(seeds, latent)
         return self.images(z if truncation is None else truncated(z, truncation), self.told(seeds, label), size)
 

@@ -83,11 +83,6 @@ def test_channels_last_and_shared_tensors_are_saved(tmp_path):
     assert all(torch.equal(stored[key], weight) for key in "abc")
 
 
-def test_state_replaces_the_methods_own_tensors(tmp_path):
-    save_folder(tiny_method(seed=4), tmp_path, name="tiny-method", state=weights(tiny_method(seed=5)))
-    assert same(weights(load_folder(tmp_path)[0]), weights(tiny_method(seed=5)))
-
-
 def test_a_scheduler_is_written_as_diffusers_has_it(tmp_path):
     from diffusers import DDIMScheduler
 
