@@ -153,7 +153,7 @@ def statistics(method: Any) -> dict[str, Tensor]:
     for hook in hooks:
         hook.remove()
     return {
-        name: torch.stack([seen[n], m.get_buffer("running_mean"), m.get_buffer("running_var").sqrt()])
+        n: torch.stack([seen[n], m.get_buffer("running_mean"), m.get_buffer("running_var").sqrt()])
         for n, m in norms.items()
     }
 
