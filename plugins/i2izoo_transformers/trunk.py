@@ -96,7 +96,7 @@ class Trunk(nn.Module):
                 if self.keeps_weights
                 else f"timm's {model!r} has no such sizes ({first}); heads divide dim, and positions hold a patch."
             ) from error
-        if not isinstance(self.vit, VisionTransformer):
+        if not issubclass(type(self.vit), VisionTransformer):
             raise ConfigError(f"{model!r} is a {type(self.vit).__name__}, and not timm's VisionTransformer.")
         if self.vit.attn_pool is not None:  # a head of its own, in place of a class token
             self.vit.attn_pool = None
