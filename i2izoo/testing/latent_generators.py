@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 
 from i2izoo.contracts.config import schema
+from i2izoo.contracts.styles import StyleGenerator
 from i2izoo.nn.random import seeded
 from i2izoo.testing.networks import TOLERANCE, gap, run
-from i2izoo.testing.subject import Subject, inputs, require
+from i2izoo.testing.subject import NotApplicable, Subject, inputs, require
 
 
 def output_is_an_image_of_its_size(subject: Subject) -> None:
@@ -47,9 +48,39 @@ def takes_latents_of_the_length_asked_for(subject: Subject) -> None:
         require(torch.isfinite(network(torch.randn(1, 5), *(t[:1] for t in told))).all(), "values are not finite")
 
 
+def styles_make_the_image(subject: Subject) -> None:
+    """A generator of styles is its two halves: what the last of the stages gives is the image of z.
+
+    Sides of the stages grow, each layer has a w of its own, and truncation to 0 gives the average.
+    """
+    network = subject.network()
+    if not isinstance(network, StyleGenerator):
+        raise NotApplicable("it has no styles")
+    mapping, synthesis = network.mapping, network.synthesis
+    with torch.no_grad(), seeded(4):
+        given = inputs(network, batch=2)
+        w = mapping(*given)[:, None].repeat(1, synthesis.layers, 1)
+        require(w.shape[2:] == mapping.average.shape, f"w is of {w.shape[2]} numbers, not {len(mapping.average)}")
+        stages = list(synthesis.stages(w, "constant"))
+        sides = [side for side, *_ in stages]
+        require(sides == sorted(sides) and sides, f"stages are of the sides {sides}")
+        require(all(f.shape[-2:] == (side, side) for side, f, _ in stages), "features are not of their stage's side")
+        image = synthesis(w, "constant")
+        last = stages[-1][2]
+        require(last is not None and torch.equal(image, last), "the last stage has another image")
+        require(gap([image.clamp(-1, 1)], run(network, *given)) <= TOLERANCE, "the halves make another image than both")
+        for layer in range(synthesis.layers):
+            moved = w.clone()
+            moved[:, layer] += 1
+            require(gap([synthesis(moved, "constant")], [image]) > 0, f"w of layer {layer} changes nothing")
+        average = mapping.truncated(w, 0.0)
+        require(torch.equal(average, mapping.average.expand_as(w)), "truncated to 0 it is not the average")
+
+
 RULES = (
     output_is_an_image_of_its_size,
     latent_and_condition_decide,
     rows_are_independent,
     takes_latents_of_the_length_asked_for,
+    styles_make_the_image,
 )

@@ -7,6 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from i2izoo.contracts.styles import StyleMapping
 from i2izoo_generation.equalised import EqualisedLinear
 
 LR_MULTIPLIER = 0.01
@@ -23,7 +24,7 @@ def normalised(x: Tensor) -> Tensor:
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
 
 
-class MappingNetwork(nn.Module):
+class MappingNetwork(StyleMapping):
     """f: Z -> W, linear layers with LeakyReLU that learn a hundred times more slowly than others (Karras et al. 2019,
     "A style-based generator architecture for generative adversarial networks", arXiv 1812.04948, section 2).
 
@@ -36,10 +37,8 @@ class MappingNetwork(nn.Module):
         layers: how many.
 
     Attributes:
-        average: the running average of w over the training, which truncation goes towards.
+        average: the running average of w over the training.
     """
-
-    average: Tensor
 
     def __init__(self, *, latent: int, condition: int, width: int, layers: int) -> None:
         super().__init__()
@@ -66,18 +65,3 @@ class MappingNetwork(nn.Module):
     def track(self, w: Tensor) -> None:
         """Move the average towards w of a batch."""
         self.average.lerp_(w.mean(dim=0).to(self.average.dtype), 1 - AVERAGE_DECAY)
-
-    def truncated(self, w: Tensor, psi: float, layers: int | None = None) -> Tensor:
-        """w' = average + psi (w - average) (Karras et al. 2019, appendix B), of the first layers or of all.
-
-        Less than 1 trades variety for quality, 0 gives the average image.
-
-        Args:
-            w: N x layers x width.
-            psi: the share of the way from the average that is kept.
-            layers: of how many layers; None: of all.
-        """
-        if psi == 1:
-            return w
-        kept = torch.lerp(self.average.to(w.dtype), w[:, :layers], psi)
-        return kept if layers is None else torch.cat([kept, w[:, layers:]], dim=1)

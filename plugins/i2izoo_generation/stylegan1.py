@@ -8,8 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from i2izoo.contracts.styles import Noise
 from i2izoo_generation.equalised import EqualisedConv2d, EqualisedLinear, lrelu
-from i2izoo_generation.synthesis import Noise, Synthesis, widths
+from i2izoo_generation.synthesis import Synthesis, widths
 from i2izoo_generation.upfirdn import separable, upfirdn2d
 
 
@@ -87,3 +88,6 @@ class AdaINSynthesis(Synthesis):
             if place % 2:
                 last = place == self.layers - 1
                 yield side, x, self.to_image(x).to(self.bias.dtype) + self.bias[:, None, None] if last else None
+
+    def affine(self, layer: int) -> Tensor:
+        return self.get_parameter(f"adain.{layer}.style.weight")

@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal
 from torch import Tensor
 
 from i2izoo.contracts.ranges import Channels, Count, Layers, Length, Number, Side
-from i2izoo.interfaces import LatentGenerator
+from i2izoo.contracts.styles import StyleGenerator
 from i2izoo_generation.mapping import MappingNetwork
 from i2izoo_generation.stylegan1 import AdaINSynthesis
-from i2izoo_generation.synthesis import SkipSynthesis, Synthesis
+from i2izoo_generation.synthesis import SkipSynthesis
 
 
-class StyleGAN2Generator(LatentGenerator):
+class StyleGAN2Generator(StyleGenerator):
     """z becomes w, and w, once for each layer, an image (Karras et al. 2020, arXiv 1912.04958).
 
     What edits images works on the two networks by themselves: `generator.mapping`, and `generator.synthesis`, whose
@@ -47,6 +47,8 @@ class StyleGAN2Generator(LatentGenerator):
         "of StyleGAN": {"architecture": "adain"},
     }
 
+    mapping: MappingNetwork
+
     def __init__(
         self,
         *,
@@ -63,9 +65,7 @@ class StyleGAN2Generator(LatentGenerator):
         super().__init__()
         kind = SkipSynthesis if architecture == "skip" else AdaINSynthesis
         self.mapping = MappingNetwork(latent=latent, condition=condition, width=style, layers=mapping_layers)
-        self.synthesis: Synthesis = kind(
-            size=size, channels=out_channels, style=style, base=channel_base, most=channel_max
-        )
+        self.synthesis = kind(size=size, channels=out_channels, style=style, base=channel_base, most=channel_max)
 
     def forward(self, latent: Tensor, *conditions: Tensor) -> Tensor:
         w = self.styles(latent, *conditions)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from i2izoo.contracts.styles import Noise, StyleSynthesis
 from i2izoo.errors import ConfigError
 from i2izoo_generation.equalised import EqualisedLinear, lrelu
 from i2izoo_generation.modulated import modulated_convolution
 from i2izoo_generation.upfirdn import separable, upsample2d
-
-Noise: TypeAlias = Literal["random", "constant", "none"] | Sequence[Tensor]
-"""Of each layer: drawn anew; the one image of noise that the layer has; none; or given, N x 1 x H x W each."""
 
 
 def widths(size: int, base: int, most: int) -> dict[int, int]:
@@ -29,34 +25,16 @@ def widths(size: int, base: int, most: int) -> dict[int, int]:
     return {2**k: max(1, min(base // 2**k, most)) for k in range(2, size.bit_length())}
 
 
-class Synthesis(nn.Module, ABC):
-    """g: W -> image, resolution by resolution from a learned 4 x 4 on.
-
-    Attributes:
-        layers: how many w it takes: 2 for each resolution.
-        sides: resolutions of the layers that take noise, in order.
-    """
-
-    layers: int
-    sides: list[int]
-
-    @abstractmethod
-    def stages(self, w: Tensor, noise: Noise = "random") -> Iterator[tuple[int, Tensor, Tensor | None]]:
-        """Resolution, features N x C x side x side and the image so far, if there is one yet, of each block, in order.
-
-        Who wants features alone stops there; nothing behind them is computed.
-        """
-
-    def forward(self, w: Tensor, noise: Noise = "random") -> Tensor:
-        """Map w, N x layers x style, to N x channels x size x size, about [-1, 1]."""
-        *_, (_, _, image) = self.stages(w, noise)
-        assert image is not None  # for the type checker
-        return image
+class Synthesis(StyleSynthesis):
+    """From a learned 4 x 4 on, with 2 w for each resolution."""
 
     def keep_noise(self) -> None:
         """Draw the constant noise."""
         for place, side in enumerate(self.sides):
             self.register_buffer(f"noise{place}", nn.init.normal_(torch.empty(side, side)))
+
+    def constant_noise(self) -> list[Tensor]:
+        return [self.get_buffer(f"noise{place}") for place in range(len(self.sides))]
 
     def noises(self, w: Tensor, noise: Noise) -> Sequence[Tensor | None]:
         """The noise of each layer that takes some.
@@ -67,7 +45,7 @@ class Synthesis(nn.Module, ABC):
         if noise == "none":
             return [None] * len(self.sides)
         if noise == "constant":
-            return [self.get_buffer(f"noise{place}") for place in range(len(self.sides))]
+            return self.constant_noise()
         if noise == "random":
             return [torch.randn(len(w), 1, side, side, device=w.device, dtype=w.dtype) for side in self.sides]
         if isinstance(noise, str) or len(noise) != len(self.sides):
@@ -177,3 +155,9 @@ class SkipSynthesis(Synthesis):
             added = block.to_image(x, w[:, place])
             image = added if image is None else upsample2d(image, self.kernel) + added
             yield int(side), x, image
+
+    def affine(self, layer: int) -> Tensor:
+        """Of the last layer, which only makes the image, that of its 1 x 1 convolution."""
+        styles = {name: each for name, each in self.named_parameters() if name.endswith("style.weight")}
+        last = list(styles.values())[-1]
+        return [*(each for name, each in styles.items() if ".layers." in name), last][layer]

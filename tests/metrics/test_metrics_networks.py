@@ -19,6 +19,7 @@ from i2izoo_metrics import perceptual_nets
 from i2izoo_metrics.diversity import LPIPSDiversity
 from i2izoo_metrics.gram import GramDistance
 from i2izoo_metrics.lpips import LPIPS
+from i2izoo_metrics.lpips_loss import LPIPSLoss
 from i2izoo_metrics.perceptual import PerceptualDistance
 from i2izoo_metrics.perceptual_nets import ALEXNET, TRUNKS, VGG19
 from i2izoo_metrics.ppl import PerceptualPathLength, slerp
@@ -118,6 +119,17 @@ def test_lpips_takes_the_smallest_image_that_has_features(alexnet: nn.Sequential
     assert metric.score(prediction=images(side=31), target=images(side=31, seed=1)).isfinite().all()
     with pytest.raises(MetricError, match="lpips needs sides of at least 31 pixels, found 30 x 30"):
         metric.score(prediction=images(side=30), target=images(side=30))
+
+
+def test_lpips_as_a_loss_is_the_mean_and_has_a_gradient(
+    alexnet: nn.Sequential, reference: Any, weights: Callable[..., None]
+) -> None:
+    weights(state_of(alexnet))
+    loss, first, second = LPIPSLoss(net="alex"), images(seed=1).requires_grad_(), images(seed=2)
+    found = loss(first, second)
+    torch.testing.assert_close(found, reference(first, second).mean())
+    assert torch.autograd.grad(found, first)[0].any()
+    assert loss.state_dict() == {}
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""Commands of the command line; nothing here imports torch before a command runs."""
