@@ -233,7 +233,14 @@ class AdversarialLoss(Loss):
         return None
 
     def discriminator_losses(
-        self, discriminator: Judge, real: Tensor, fake: Tensor, *, weight: float = 1.0, of: str | None = None
+        self,
+        discriminator: Judge,
+        real: Tensor,
+        fake: Tensor,
+        *,
+        weight: float = 1.0,
+        of: str | None = None,
+        mismatched: Judge | None = None,
     ) -> dict[str, Tensor]:
         """All that the discriminator minimises, by name: `d_gan`; `d_penalty` where the loss has one, `d_r1` where due.
 
@@ -243,13 +250,18 @@ class AdversarialLoss(Loss):
             fake: N x C x H x W; no gradient goes back through it.
             weight: of the loss, of the penalty and of R1, whose own weights so stay relative to the loss.
             of: what is judged, where there are several discriminators: `d_<of>`, `d_penalty_<of>`, `d_r1_<of>`.
+            mismatched: the discriminator with conditions that the real images do not show; so shown they count as
+                fake, for half of what is fake (Reed et al. 2016, arXiv 1605.05396, algorithm 1).
 
         Raises:
             ConfigError: its augmentation goes by how sure it is of real images, and the loss's scores do not say.
         """
         fake, suffix = fake.detach(), f"_{of}" if of else ""
         judged = discriminator(real)
-        losses = {f"d_{of or 'gan'}": weight * self.discriminator(judged, discriminator(fake))}
+        loss = self.discriminator(judged, discriminator(fake))
+        if mismatched is not None:
+            loss = (loss + self.discriminator(judged, mismatched(real))) / 2
+        losses = {f"d_{of or 'gan'}": weight * loss}
         penalty = self.penalty(discriminator, real, fake)
         if penalty is not None:
             losses[f"d_penalty{suffix}"] = weight * penalty

@@ -132,7 +132,10 @@ def discriminators_are_augmented(subject: Subject) -> None:
     seen: list[torch.Tensor] = []
     for judge in outermost(method, Discriminator):
         judge.augment, judge.forward = _Blackout(), _spied(judge.forward, seen)
-    _step(method)
+    stepper = stepper_of(method)
+    for batch in batches(method, STEPS)[::2]:  # some networks learn late in a training
+        with seeded(batch.step):
+            stepper.run([batch])
     require(seen, "no discriminator saw an image")
     plain = sum(image.abs().sum().item() > 0 for image in seen)
     require(not plain, f"{plain} of {len(seen)} batches that discriminators saw were not augmented")

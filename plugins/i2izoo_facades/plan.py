@@ -47,10 +47,17 @@ class Plan:
     Attributes:
         elements: in the order in which they are drawn.
         style: materials, colours and light, by name.
+        floors: how many, with the ground floor.
+        double, shutters: have the windows two casements each, and shutters?
+        shops: are there shops on the ground floor?
     """
 
     elements: list[Element] = field(default_factory=list)
     style: dict[str, Any] = field(default_factory=dict)
+    floors: int = 0
+    double: bool = False
+    shutters: bool = False
+    shops: bool = False
 
     @property
     def wall(self) -> Element:
@@ -73,7 +80,7 @@ def draw_plan(rng: np.random.Generator) -> Plan:
     top = rng.uniform(0.06, 0.24)
     wall = Element("wall", left, top, 1 - right, rng.uniform(0.95, 0.99))
     add(wall)
-    floors = int(rng.integers(3, 6))
+    floors = plan.floors = int(rng.integers(3, 6))
     columns = floors + int(rng.integers(0, 3))
     ground = wall.y1 - (wall.y1 - top) * rng.uniform(1.0, 1.35) / (floors + 0.25)
     head = top + rng.uniform(0.025, 0.05)
@@ -94,6 +101,7 @@ def draw_plan(rng: np.random.Generator) -> Plan:
             add(Element("pillar", x - thick / 2, head, x + thick / 2, ground - storey * 0.05))
 
     habits = _habits(rng, columns)
+    plan.double, plan.shutters = habits["double"], habits["shutters"]
     for floor in range(floors - 1):
         y0 = lines[floor] + storey * habits["above"]
         y1 = y0 + storey * habits["height"] * (0.82 if floor == 0 and habits["low_attic"] else 1)
@@ -195,7 +203,7 @@ def _ground_floor(plan: Plan, rng: np.random.Generator, edges: np.ndarray, groun
     height = wall.y1 - ground
     columns = len(edges) - 1
     door = int(rng.integers(0, columns))
-    shops = rng.random() < 0.45
+    shops = plan.shops = rng.random() < 0.45
     for column in range(columns):
         x0, x1 = edges[column], edges[column + 1]
         pitch = x1 - x0

@@ -12,7 +12,8 @@ from i2izoo.contracts.ranges import Bytes, Channels, Number, Seed, Share, Side
 from i2izoo.data.cache import Pixels, available_memory, prepare, read_grey
 from i2izoo.data.jittered import JitteredDataset, check_sizes
 from i2izoo.errors import DataError, listing
-from i2izoo_facades.plan import PALETTES, draw_plan
+from i2izoo_facades.caption import caption
+from i2izoo_facades.plan import PALETTES, Plan, draw_plan
 from i2izoo_facades.render import render_label, render_photo
 
 OFFSETS = {"train": 0, "val": 1_000_000, "test": 2_000_000}
@@ -21,6 +22,8 @@ OFFSETS = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 
 class SyntheticFacades(JitteredDataset):
     """Drawn facades: a `label` map in the classes and colours of the CMP facades, and a `photo` of the same facade.
+
+    Each has a text, too, its caption, such as "four floors, red brick, double windows with shutters, no shops".
 
     Facade i is a function of (seed, split, i); it is drawn at the size that is asked for, so nothing is resized, and
     label and image agree to the pixel.
@@ -80,6 +83,7 @@ class SyntheticFacades(JitteredDataset):
         self._seed, self._first = seed, OFFSETS[split]
         self._budget = available_memory() // 4 if cache_bytes is None else cache_bytes
         self._kept: dict[tuple[int, int], dict[str, Pixels]] = {}
+        self._captions: dict[int, str] = {}
         self._lock = threading.Lock()
 
     def count(self, domain: str) -> int:
@@ -90,6 +94,12 @@ class SyntheticFacades(JitteredDataset):
 
     def name(self, index: int) -> str:
         return f"facade_{self._first + index:05d}"
+
+    def text(self, index: int) -> str:
+        found = self._captions.get(index)
+        if found is None:
+            found = self._captions[index] = caption(self._plan(index))
+        return found
 
     def pixels(self, domain: str, index: int, size: int | None) -> Pixels:
         key = (index, size or self._size)
@@ -103,9 +113,11 @@ class SyntheticFacades(JitteredDataset):
                     self._budget -= cost
         return pair[domain]
 
+    def _plan(self, index: int) -> Plan:
+        return draw_plan(np.random.default_rng([self._seed, self._first + index]))
+
     def _draw(self, index: int, size: int) -> dict[str, Pixels]:
-        number = self._first + index
-        plan = draw_plan(np.random.default_rng([self._seed, number]))
+        number, plan = self._first + index, self._plan(index)
         # noise has its own generator, so that the plan is the same at every size
         photo = render_photo(plan, size, np.random.default_rng([self._seed, number, 1]))
         both = {"label": render_label(plan, size), "photo": photo}

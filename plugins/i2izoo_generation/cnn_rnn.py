@@ -56,7 +56,7 @@ class CNNRNN(TextEncoder):
     def forward(self, texts: list[str]) -> Tensor:
         device = self.embedding.weight.device
         with torch.autocast(device.type, enabled=False):  # there is no recurrent layer in half precision on a CPU
-            features = self.convolutions(self.one_hot(texts).to(device))
+            features = self.convolutions(self.one_hot(texts))
             states, _ = self.recurrent(features.transpose(1, 2))
             return self.embedding(states.mean(dim=1))
 
@@ -66,4 +66,4 @@ class CNNRNN(TextEncoder):
         for row, text in enumerate(texts):
             found = [_NUMBERS.get(character, 0) for character in text[: self.characters].lower()]
             numbers[row, : len(found)] = torch.tensor(found[: self.characters], dtype=torch.long)
-        return F.one_hot(numbers, len(ALPHABET) + 1)[..., 1:].transpose(1, 2).float()
+        return F.one_hot(numbers, len(ALPHABET) + 1)[..., 1:].transpose(1, 2).to(self.embedding.weight)

@@ -123,12 +123,17 @@ class GAN(Method):
         self.generator = self.part(
             "generator", latent=latent, condition=told, out_channels=out_channels, size=size, **grows
         )
-        takes = options_of("discriminators", self.config["discriminator"])
+        self.discriminator = self.judge("discriminator", size, **grows)
+        self.gan_loss = self.part("gan_loss")
+
+    def judge(self, option: str, size: int, **context: Any) -> Discriminator:
+        """The discriminator that an option asks for, of images of a size and of what `condition_length` says."""
+        told, takes = self.condition_length(), options_of("discriminators", self.config[option])
         planes = 0 if "condition" in takes else told
         own = {name: value for name, value in {"condition": told, "size": size}.items() if name in takes}
-        self.discriminator = self.part("discriminator", in_channels=planes + out_channels, **own, **grows)
-        self.discriminator.condition_channels = planes
-        self.gan_loss = self.part("gan_loss")
+        judge: Discriminator = self.part(option, in_channels=planes + self.config["out_channels"], **own, **context)
+        judge.condition_channels = planes
+        return judge
 
     @classmethod
     def recipe_for(cls, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,6 @@ def test_it_is_what_the_paper_says_place_by_place() -> None:
     """Convolutions, poolings and the GRU written out in numbers, in double precision."""
     torch.manual_seed(0)
     encoder = CNNRNN(length=3, channels=[4, 5, 6], characters=60).double()
-    encoder.one_hot = lambda texts, plain=encoder.one_hot: plain(texts).double()  # type: ignore[method-assign]
     text = "four floors, red brick, shops"
     x = encoder.one_hot([text])[0].T  # places x channels
     weights = [m for m in encoder.convolutions if isinstance(m, torch.nn.Conv1d)]
