@@ -118,7 +118,8 @@ class StackGAN(GAN):
             raise ConfigError("stackgan trains a generator of two stages; take generator='stackgan', or 'gan'.")
         self.text_encoder, self.standard = encoder, nn.BatchNorm1d(encoder.length, affine=False)
         self.first_discriminator = self.judge("first_discriminator", self.generator.low_size)
-        self.divergence_weight, self.text_learning_rate = divergence_weight, text_learning_rate
+        self.divergence_weight = divergence_weight
+        self.learning_rate, self.text_learning_rate = learning_rate, text_learning_rate
         learns = text_share and any(p.requires_grad for p in encoder.parameters())
         if not learns:
             encoder.requires_grad_(False)
