@@ -17,6 +17,7 @@ from i2izoo.errors import EvaluationError, I2IZooError, listing
 from i2izoo.evaluation.cases import Case, Cases, plain_name
 from i2izoo.images.reading import to_tensor
 from i2izoo.images.writing import quantise
+from i2izoo.models.captions import captions
 from i2izoo.models.translator import Translator
 
 
@@ -61,12 +62,13 @@ def translate(
 def generate(
     model: Translator, cases: Cases, *, seed: int, batch_size: int | None, options: dict[str, Any]
 ) -> Iterator[Case]:
-    """As many images from nothing as there are cases, all of the size of `cases`.
+    """As many images from nothing as there are cases, all of the size of `cases`; of their captions, if they have any.
 
     Raises:
         EvaluationError: an image holds NaN or infinite values.
     """
     assert cases.size is not None  # see `set_up`
+    options = {**captions(model, cases.data, range(len(cases))), **options}
     stream = model.generate_stream(
         range(len(cases)), to=cases.to, size=cases.size, seed=seed, batch_size=batch_size,
         output="tensor", **options,

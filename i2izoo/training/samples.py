@@ -6,13 +6,14 @@ from pathlib import Path
 
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.images import writing as images
+from i2izoo.models.captions import captions
 from i2izoo.models.translator import Translator
 
 
 def sample_grid(model: Translator, data: Dataset, rows: int, path: Path | None) -> None:
     """Write a PNG: for each direction and image the input, the translation and, for paired data, the truth.
 
-    A direction without a source has one row of images, always of the same seeds.
+    A direction without a source has one row of images, always of the same seeds, of the items' captions if it has any.
 
     Args:
         model: with the weights that are to be seen.
@@ -25,7 +26,8 @@ def sample_grid(model: Translator, data: Dataset, rows: int, path: Path | None) 
     for to, source in model.directions.items():
         if source is None:
             size = (items[0][to].shape[-2], items[0][to].shape[-1])
-            grid.append(list(model.generate(len(items), to=to, size=size, batch_size=1, output="tensor")))
+            said = captions(model, data, range(len(items)))
+            grid.append(list(model.generate(len(items), to=to, size=size, batch_size=1, output="tensor", **said)))
             continue
         translated = model([item[source] for item in items], to=to, batch_size=1)
         for item, image in zip(items, translated, strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from i2izoo_diffusion.ddim import DDIM
+from i2izoo_generation.stackgan import StackGAN
 from PIL import Image
 
 import i2izoo
@@ -39,6 +40,24 @@ def test_sets_are_compared_and_pairs_are_not(model: Translator, tmp_path: Path) 
         assert (np.asarray(Image.open(tmp_path / f"images/{i:04d}.png")) == np.asarray(image)).all()
     again = i2izoo.evaluate(model, DATA, protocol=tmp_path / "protocol.json")
     assert again[label].value == result[label].value
+
+
+def test_images_of_texts_are_of_the_captions_of_the_data(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    captioned = i2izoo.create("stackgan", **StackGAN.tiny_options, domains=["photo"])
+    data = i2izoo.open_dataset(DATA)
+    texts = [data.text(i) for i in range(6)]
+
+    def made_for(place: str, **options: str) -> list[np.ndarray]:
+        images = {"metrics": ["kid[pixels]"], "out": tmp_path / place, "keep_images": True, "seed": 4}
+        i2izoo.evaluate(captioned, DATA, **images, options=options)
+        return [np.asarray(Image.open(tmp_path / place / f"images/{i:04d}.png")) for i in range(6)]
+
+    for found, wanted in zip(made_for("own"), captioned.generate(6, seed=4, text=texts), strict=True):
+        assert (found == np.asarray(wanted)).all()
+    asked = captioned.generate(6, seed=4, text="red brick")
+    for found, wanted in zip(made_for("asked", text="red brick"), asked, strict=True):
+        assert (found == np.asarray(wanted)).all()
 
 
 def test_true_images_have_the_size_that_is_generated(model: Translator) -> None:

@@ -19,10 +19,12 @@ from torch import Tensor, nn
 import i2izoo
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError
+from i2izoo.images.reading import to_tensor
 from i2izoo.interfaces import AdversarialLoss, Batch
 from i2izoo.nn.random import seeded
 from i2izoo.nn.shapes import only_shapes
 from i2izoo.testing.training import stepper_of
+from i2izoo.training.samples import sample_grid
 
 TINY = StackGAN.tiny_options
 TEXTS = ["red brick", "white stone", "red brick", "grey plaster"]
@@ -309,6 +311,16 @@ def test_a_text_decides_and_is_read_for_each_image_alone() -> None:
     latent = torch.zeros(6).tolist()
     same = model.generate(2, text="red brick", latent=latent, output="tensor")
     torch.testing.assert_close(same[0], same[1])
+
+
+def test_samples_in_training_are_of_the_captions_of_the_data(tmp_path: Path) -> None:
+    model = i2izoo.create("stackgan", domains=["image"], **TINY)
+    data = i2izoo.open_dataset(captions(tmp_path / "data"), domains=["image"], kind="single")
+    sample_grid(model, data, 3, tmp_path / "grid.png")
+    grid = to_tensor(tmp_path / "grid.png")
+    for place, wanted in enumerate(model.generate(3, text=TEXTS[:3], output="tensor")):
+        found = [grid[:, :, x : x + 16] for x in range(grid.shape[-1] - 15)]
+        assert min(float((f[:, :16] - wanted).abs().max()) for f in found) < 0.01, place
 
 
 def test_a_saved_model_opens_without_clip_and_reads_texts_where_clip_is(
