@@ -17,7 +17,7 @@ def take_statistics(network: nn.Module, batches: Iterable[Sequence[Tensor]]) -> 
 
     The network evaluates them, so that dropout is off and nothing else of it changes; each layer normalises by the
     statistics of all batches so far. What it comes to is a function of weights and batches alone, in each process by
-    itself. A network without batch norm is not run.
+    itself. A network without batch norm is not run, and without a batch all stays as it was.
 
     Args:
         network: on any device; its modes are kept.
@@ -49,9 +49,9 @@ def take_statistics(network: nn.Module, batches: Iterable[Sequence[Tensor]]) -> 
     try:
         with modes_kept(network), torch.autocast(like.device.type, enabled=False):
             network.eval()
-            for norm in norms:
-                norm.reset_running_stats()
-            for inputs in batches:
+            for place, inputs in enumerate(batches):
+                for norm in norms if place == 0 else ():
+                    norm.reset_running_stats()
                 network(*(tensor.to(like) for tensor in inputs))
     finally:
         for hook in hooks:

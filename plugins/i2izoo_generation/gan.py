@@ -226,9 +226,17 @@ class GAN(Method):
 
         These are the "standing statistics" of Brock, Donahue and Simonyan 2019 (arXiv 1809.11096, appendix D).
         """
-        if self.condition_length() == len(self.classes):  # otherwise it is told what nothing here can draw
-            draws = [[derive_seed("statistics", batch, row) for row in range(32)] for batch in range(16)]
-            take_statistics(self.generator, ((self.latents(seeds), *self.told(seeds, None)) for seeds in draws))
+        take_statistics(self.generator, self.draws())
+
+    def draws(self) -> Iterator[tuple[Tensor, ...]]:
+        """Always the same 16 batches of what the generator takes: 32 latents, and what it is told beside them.
+
+        There are none for a method that is told what nothing here can draw.
+        """
+        if self.condition_length() == len(self.classes):
+            for batch in range(16):
+                seeds = [derive_seed("statistics", batch, row) for row in range(32)]
+                yield (self.latents(seeds), *self.told(seeds, None))
 
     # ------------------------------------------------------------------------------------------------- generation
 
@@ -267,8 +275,12 @@ class GAN(Method):
 
     def images(self, latent: Tensor, told: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """What the generator makes of latents, N x latent, and of what it is told, at a height and width."""
+        return covering(self.of(latent, *told), size)
+
+    def of(self, latent: Tensor, *told: Tensor) -> Tensor:
+        """What the generator makes of latents, N x latent, and of what it is told, of whatever device, at its size."""
         like = next(self.generator.parameters())
-        return covering(self.generator(latent.to(like), *(condition.to(like) for condition in told)), size)
+        return self.generator(latent.to(like), *(condition.to(like) for condition in told))
 
     def told(self, seeds: list[int], label: Tensor | None) -> tuple[Tensor, ...]:
         """What the generator is told in generating; see `generate`."""

@@ -49,3 +49,11 @@ def test_a_network_without_batch_norm_is_not_run() -> None:
         yield
 
     take_statistics(nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1, track_running_stats=False)), batches())
+
+
+def test_without_a_batch_all_stays_as_it_was() -> None:
+    norm = nn.BatchNorm1d(1)
+    norm(torch.tensor([[1.0], [5.0]]))
+    before = norm.get_buffer("running_mean").clone()
+    take_statistics(norm, [])
+    assert torch.equal(norm.get_buffer("running_mean"), before)
