@@ -90,7 +90,7 @@ def with_domains(method: PartSpec, data: Any, given: Mapping[str, Any], to: str 
         if isinstance(named := spec.get("label_maps"), list):
             check_domains(named, spec["domains"])
             spec["label_maps"] = palettes_in(data, named)
-        if "classes" in schema(kind) and spec.get("classes", schema(kind)["classes"].default) == "data":
+        if spec.get("classes") == "data" and "classes" in schema(kind):
             spec["classes"] = _classes(data)
     elif to:
         raise ConfigError(f"method {spec['name']!r} has no domains to choose; leave --to out.")

@@ -64,7 +64,7 @@ class AgeCGAN(GAN):
     inference_parts: ClassVar[tuple[str, ...]] = ("generator", "encoder")
     required_options: ClassVar[str] = "to_label=0"
     tiny_options: ClassVar[dict[str, Any]] = {
-        **GAN.tiny_options, "classes": ["young", "old"], "encoder": {"name": "cnn_encoder", "width": 4, "layers": 2},
+        **GAN.tiny_options, "encoder": {"name": "cnn_encoder", "width": 4, "layers": 2},
     }  # fmt: skip
     tiny_variants: ClassVar[dict[str, dict[str, Any]]] = {}
 
@@ -75,7 +75,7 @@ class AgeCGAN(GAN):
         out_channels: Channels = 3,
         size: PowerSide = 64,
         latent: Length = 100,
-        classes: list[str] | Literal["data"] = "data",
+        classes: list[str] | Literal["data"] = ["young", "old"],
         generator: Part[LatentGenerator] = "dcgan",
         discriminator: Part[Discriminator] = "dcgan",
         encoder: Part[Encoder] = {"name": "cnn_encoder", "norm": "batch"},

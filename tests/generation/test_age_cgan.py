@@ -179,8 +179,9 @@ def test_it_is_trained_saved_and_asked_by_the_names_of_classes(tmp_path: Path) -
             )
     tiny = {"name": "dcgan", "width": 2, "init_gain": 0.3}
     encoder = {"name": "cnn_encoder", "width": 2, "layers": 2, "norm": "batch"}
+    sizes = {"size": 16, "latent": 4}
     run = i2izoo.Trainer(
-        {"name": "age_cgan", "size": 16, "latent": 4, "generator": tiny, "discriminator": tiny, "encoder": encoder},
+        {"name": "age_cgan", "classes": "data", **sizes, "generator": tiny, "discriminator": tiny, "encoder": encoder},
         tmp_path / "data", to="face", out=tmp_path / "run", steps=4, batch_size=2, ema=0.5, tensorboard=False,
         progress=False, device="cpu",
     )  # fmt: skip
@@ -210,4 +211,4 @@ def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ConfigError, match="gives an image another class; name them"):
         AgeCGAN(**{**AgeCGAN.tiny_options, "classes": []})
     with pytest.raises(ConfigError, match="leaves the names of the classes to be found in data"):
-        AgeCGAN()
+        AgeCGAN(classes="data")
