@@ -6,13 +6,14 @@ from typing import Any
 
 import torch
 from i2izoo_gan.losses import Hinge
+from i2izoo_generation.gan import GAN
 from i2izoo_generation.transgan_discriminator import TransGANDiscriminator
-from test_gan_learning import bars, trained
+from rings_and_bars import bars, trained
 
 
 def test_the_generator_learns_a_class_by_attention_alone(learned: Any, learning_seed: int) -> None:
     method = trained(
-        learning_seed, 200, lambda draw: bars(32, draw), latent=8, classes=["a", "b", "c", "d"],
+        GAN, learning_seed, 200, lambda draw: bars(32, draw), latent=8, classes=["a", "b", "c", "d"],
         generator={"name": "transgan", "width": 32, "depths": [1], "heads": 2, "mlp": 2},
         discriminator={"name": "dcgan", "width": 16, "init": "kaiming", "norm": "none"},
         learning_rate=2e-3, betas=[0.5, 0.99],
