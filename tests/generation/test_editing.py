@@ -11,21 +11,25 @@ from i2izoo_generation.editing import (
     Direction,
     Styles,
     closed_form_directions,
+    drag,
     drawn,
     interpolate,
     interpolate_latents,
     label_direction,
     mix,
     move,
+    project,
     render,
     truncate,
 )
 from i2izoo_generation.stylegan2 import StyleGAN2
+from styled import Styled
 
 import i2izoo
 from i2izoo.cli.main import main
 from i2izoo.errors import ConfigError, StorageError
-from i2izoo.nn.random import seeded
+from i2izoo.interfaces import Method
+from i2izoo.nn.random import randn, seeded
 
 GENERATOR = StyleGAN2.tiny_options["generator"]
 
@@ -148,6 +152,45 @@ def test_each_layer_has_its_own_matrix(model: i2izoo.Translator) -> None:
 def test_what_does_not_fit_is_said(call: Any, found: str) -> None:
     with pytest.raises(ConfigError, match=found):
         call()
+
+
+# ------------------------------------------------------------------------------------------------- of somebody else
+
+
+class Own(Method):
+    """A method with a generator of styles that is not of this plugin."""
+
+    data, directions, channels, native_size = "single", {"image": None}, {"image": 3}, (8, 8)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.generator = Styled()
+
+    def latents(self, seeds: list[int], latent: torch.Tensor | None = None) -> torch.Tensor:
+        return randn((4,), seeds) if latent is None else latent
+
+    def mapped(self, seeds: list[int], latent: Any = None, label: Any = None) -> torch.Tensor:
+        return self.generator.mapping(self.latents(seeds, latent))
+
+    def training_step(self, batch: Any) -> Any:
+        raise NotImplementedError
+
+    def optimizers(self) -> Any:
+        return {}
+
+
+def test_any_generator_of_styles_can_be_edited() -> None:
+    with seeded(1):
+        model = i2izoo.Translator(Own(), {"method": "own"})
+    one, two = drawn(model, 2)[0], drawn(model, 2)[1]
+    assert render(model, interpolate(one, mix(one, two, (1, 2)), 3)).shape == (3, 3, 8, 8)
+    found = project(model, render(model, two)[0], steps=150, distance="l2")
+    assert found.psnr > 40
+    dragged = drag(model, one, points=[(2, 2)], targets=[(5, 5)], features=4, steps=3)
+    assert dragged.steps == 3
+    assert not torch.equal(dragged.styles.w, one.w)
+    with pytest.raises(ConfigError, match="does not say by which matrix"):
+        closed_form_directions(model)
 
 
 # ------------------------------------------------------------------------------------------------------- command line
