@@ -75,31 +75,42 @@ def test_heights_can_be_read() -> None:
         assert abs(height_of(images[place, None], 2) - blue[place]) < 0.3
 
 
-@pytest.mark.slow
-def test_a_disc_is_dragged_and_the_other_one_stays(model: i2izoo.Translator) -> None:
+def dragged(model: i2izoo.Translator, seed: int) -> dict[str, float]:
+    """The red disc of an image dragged by 7 pixels, with everything right of it protected.
+
+    The image is truncated to 0.7, as those that the authors' program starts from.
+    """
     mask = -torch.ones(1, SIDE, SIDE)
     mask[..., : SIDE // 2 + 1] = 1
-    ends, moved, kept, shares = [], [], [], []
-    for seed in range(5):
-        styles = drawn(model, seed=seed)
-        before = render(model, styles)
-        start, blue = height_of(before, 0), height_of(before, 2)
-        handle = (RED, round(start))
-        target = (RED, round(start) + (REACH if start < SIDE / 2 else -REACH))
-        state = Drag(
-            model, styles, points=[handle], targets=[target], mask=mask, learning_rate=0.01, mask_weight=50.0,
-            patch_radius=4, features=SIDE,
-        )  # fmt: skip
-        for _ in state:
-            pass
-        after = state.image()
-        change = (after - before).abs().mean(dim=1)[0]
-        near = sum((ROWS - y) ** 2 + (COLUMNS - x) ** 2 < 9 for x, y in (handle, target)) > 0
-        ends.append(state.distances[0])
-        moved.append(abs(height_of(after, 0) - start))
-        kept.append(abs(height_of(after, 2) - blue))
-        shares.append(float(change[mask[0] < 0].mean() / change[near].mean()))
-    assert max(ends) <= 2, ends
-    assert sorted(moved)[2] > REACH - 2.5, moved
-    assert max(kept) < 0.7, kept
-    assert sorted(shares)[2] < 0.1, shares
+    styles = drawn(model, seed=seed, truncation=0.7)
+    before = render(model, styles)
+    start = height_of(before, 0)
+    handle = (RED, round(start))
+    target = (RED, round(start) + (REACH if start < SIDE / 2 else -REACH))
+    state = Drag(
+        model, styles, points=[handle], targets=[target], mask=mask, learning_rate=0.01, mask_weight=50.0,
+        patch_radius=4, features=SIDE,
+    )  # fmt: skip
+    for _ in state:
+        pass
+    change = state.image() - before
+    moves = sum((ROWS - y) ** 2 + (COLUMNS - x) ** 2 < 9 for x, y in (handle, target)) > 0
+    stays = mask[0] < 0
+    return {
+        "steps": state.done,
+        "pixels from the target": state.distances[0],
+        "red moved": abs(height_of(state.image(), 0) - start),
+        "blue moved": abs(height_of(state.image(), 2) - height_of(before, 2)),
+        "change of what is protected": float(change[..., stays].abs().mean() / change[..., moves].abs().mean()),
+    }
+
+
+@pytest.mark.slow
+def test_a_disc_is_dragged_and_the_other_one_stays(model: i2izoo.Translator) -> None:
+    """The handle arrives; the disc may also be stretched, which one that is of one colour allows."""
+    found = [dragged(model, seed) for seed in range(5)]
+    median = {name: sorted(each[name] for each in found)[2] for name in found[0]}
+    assert max(each["pixels from the target"] for each in found) <= 2, found
+    assert median["red moved"] > REACH - 2.5, found
+    assert all(each["blue moved"] < each["red moved"] / 10 for each in found), found
+    assert max(each["change of what is protected"] for each in found) < 0.1, found
