@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from i2izoo.contracts.ranges import Blocks, Channels, Gain, Length, Range
 from i2izoo.errors import ConfigError
@@ -33,6 +33,8 @@ class StackGANGenerator(LatentGenerator):
         width: channels of the convolutions: 8 x width at 4 x 4, halved each time the side is doubled, and 4 x width in
             the second stage's middle; 192 in settings of the authors' code.
         residual_blocks: of the second stage.
+        detail: the second stage adds to the small image, enlarged, and begins with adding nothing, as a step of a
+            Laplacian pyramid (Denton et al. 2015, arXiv 1506.05751); in the paper it makes an image anew.
         init: initialisation of the weights.
         init_gain: its standard deviation or gain.
 
@@ -48,7 +50,9 @@ class StackGANGenerator(LatentGenerator):
         "latent": 4, "conditioning": 2, "size": 16, "low_size": 8, "middle": 2, "width": 4,
         "residual_blocks": 1, "init_gain": 0.2,
     }  # fmt: skip
-    tiny_variants: ClassVar[dict[str, dict[str, Any]]] = {"conditional": {"condition": 3}}
+    tiny_variants: ClassVar[dict[str, dict[str, Any]]] = {
+        "conditional": {"condition": 3}, "detail": {"condition": 3, "detail": True},
+    }  # fmt: skip
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class StackGANGenerator(LatentGenerator):
         conditioning: Annotated[int, Range(1, 65535)] = 128,
         width: Channels = 192,
         residual_blocks: Blocks = 4,
+        detail: bool = False,
         init: Init = "normal",
         init_gain: Gain = 0.02,
     ) -> None:
@@ -80,9 +85,13 @@ class StackGANGenerator(LatentGenerator):
         self.low_size, self.parts = low_size, [latent - conditioning, conditioning]
         told = {"condition": condition, "conditioning": conditioning, "out_channels": out_channels, "width": width}
         self.first = StageOne(latent=latent, size=low_size, **told)
-        self.second = StageTwo(low_size=low_size, middle=middle, size=size, residual_blocks=residual_blocks, **told)
+        self.second = StageTwo(
+            low_size=low_size, middle=middle, size=size, residual_blocks=residual_blocks, detail=detail, **told
+        )
         self.register_buffer("stage", torch.tensor(2))
         init_weights(self, init, init_gain)
+        if detail:
+            nn.init.zeros_(self.second.image[0].weight)
 
     def forward(self, latent: Tensor, *conditions: Tensor) -> Tensor:
         """See the interface; in stage 1 the side is `low_size`. The condition may be left out."""

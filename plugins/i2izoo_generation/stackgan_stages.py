@@ -65,8 +65,10 @@ class StageTwo(Stage):
         size: int,
         width: int,
         residual_blocks: int,
+        detail: bool,
     ) -> None:
         super().__init__(condition, conditioning)
+        self.detail = detail
         inside, halvings = 4 * width, (low_size // middle).bit_length() - 1
         down = [max(1, inside // 2**level) for level in reversed(range(halvings + 1))]
         self.encoder = nn.Sequential(
@@ -81,7 +83,12 @@ class StageTwo(Stage):
     def forward(self, image: Tensor, noise: Tensor, *conditions: Tensor) -> Tensor:
         x = self.encoder(image)
         code = self.code(noise, conditions).to(x.dtype)[:, :, None, None].expand(-1, -1, *x.shape[-2:])
-        return self.image(self.blocks(self.residual(self.joint(torch.cat([x, code], dim=1)))))
+        x = self.blocks(self.residual(self.joint(torch.cat([x, code], dim=1))))
+        if not self.detail:
+            return self.image(x)
+        layer, squash = self.image
+        enlarged = F.interpolate(image.float(), x.shape[-2:], mode="bilinear")
+        return squash(layer(x) + enlarged.clamp(-0.999, 0.999).atanh())
 
 
 class Residual(nn.Module):

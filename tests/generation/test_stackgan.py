@@ -117,6 +117,16 @@ def test_without_a_text_the_condition_is_a_draw_from_the_prior() -> None:
         torch.testing.assert_close(generator(latent), wanted)
 
 
+def test_a_second_stage_that_adds_detail_begins_with_the_small_image() -> None:
+    generator = StackGANGenerator(**StackGANGenerator.tiny_options, condition=3, detail=True).eval()
+    latent, told = torch.randn(2, 4), torch.randn(2, 3)
+    with torch.no_grad():
+        high = generator(latent, told)
+        generator.stage.fill_(1)
+        wanted = nn.functional.interpolate(generator(latent, told), (16, 16), mode="bilinear")
+    torch.testing.assert_close(high, wanted, atol=1e-3, rtol=0)
+
+
 # ----------------------------------------------------------------------------------------------------------- losses
 
 
