@@ -119,7 +119,7 @@ def test_another_age_and_all_else_is_kept(learned: Any, learning_seed: int) -> N
     learned("distance of colours by the encoder alone", first[0], below=0.7 * average[0], untrained=average[0])
     learned("distance of colours, of that by the encoder", fitted[0] / first[0], below=0.3, untrained=1)
     learned("distance of windows, of that by the encoder", fitted[1] / first[1], below=0.3, untrained=1)
-    learned("share of the age that was asked for", fitted[2], above=0.9, untrained=1 / 3)
+    learned("share of the age that was asked for", fitted[2], above=0.8, untrained=1 / 3)
 
 
 @pytest.mark.parametrize("identity", ["l2", {"name": "perceptual", "features": "halves", "l1_weight": 1.0}])
