@@ -21,6 +21,7 @@ from i2izoo.cli import (
     data,
     distill,
     evaluate,
+    export,
     generate,
     imports,
     info,
@@ -37,8 +38,8 @@ from i2izoo.errors import I2IZooError, I2IZooWarning, suggest
 from i2izoo.training.interrupt import ending
 
 COMMANDS = (
-    listing, info, translate, generate, train, distill, sweep, evaluate, compare, imports, data, plugins, push,
-    completion,
+    listing, info, translate, generate, train, distill, sweep, evaluate, compare, imports, export, data, plugins,
+    push, completion,
 )  # fmt: skip
 
 

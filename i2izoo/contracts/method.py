@@ -270,10 +270,12 @@ class Method(Configurable, nn.Module, ABC):
         Options that are images of the same height and width (a mask) are padded with it. A method whose output has
         another size than its input overrides this.
         """
+        from i2izoo.nn.padding import cropped
+
         height, width = image.shape[-2:]
         padded = self._padded({**options, "image": image}, (height, width), to)
         seeds = [0] * len(image) if seeds is None else seeds
-        return self.translate(padded.pop("image"), to=to, seeds=seeds, **padded)[..., :height, :width]
+        return cropped(self.translate(padded.pop("image"), to=to, seeds=seeds, **padded), height, width)
 
     def generate_at(self, size: tuple[int, int], *, to: str, seeds: list[int], **options: Any) -> Tensor:
         """`generate` at any height and width: round up to what the network makes, generate, crop.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ from i2izoo.models.locate import locate
 from i2izoo.models.running import read_items, run, tracked
 from i2izoo.models.starting import Start
 from i2izoo.nn.device import find_device, find_dtype
+
+if TYPE_CHECKING:
+    from i2izoo.models.exporting import Exported
 
 FAR_LARGER = 8
 """An image of more than so many times the pixels that a model has learned from is worth a warning."""
@@ -250,6 +253,15 @@ class Translator(Generating):
             I2IZooWarning,
             stacklevel=2,
         )
+
+    def export(self, path: str | os.PathLike[str], **arguments: Any) -> Exported:
+        """Write one direction for ONNX Runtime, a browser, QGIS or C++: `model.export("model.onnx")`.
+
+        The arguments, the result and the errors are those of `i2izoo.models.exporting.export`.
+        """
+        from i2izoo.models.exporting import export
+
+        return export(self, path, **arguments)
 
     def read(self, image: Any, domain: str) -> Tensor:
         """An image as the method sees those of a domain: C x H x W, float32, in [-1, 1]."""

@@ -89,20 +89,31 @@ def into_gamut(lab: Tensor, steps: int = 20) -> Tensor:
     >>> shown[0, 0].item() == 60, (shown[0, 1] == -shown[0, 2]).item(), lab_to_srgb(shown).amax().item()
     (True, True, 0.999...)
     """
-    slack = 1e-6  # rounding of float32 puts white itself outside
-    outside = (lab_to_linear(lab) - 0.5).abs().amax(1) > 0.5 + slack
+    outside = ~_shown(lab_to_linear(lab))
+    if torch.compiler.is_exporting():  # an exported graph selects nothing by value: it makes all colours paler
+        return torch.where(outside, _paler(lab, steps), lab)
+    outside = outside.squeeze(1)
     if not outside.any():
         return lab
-    wrong = lab.movedim(1, -1)[outside]  # colours x 3
-    grey = wrong * wrong.new_tensor([1.0, 0.0, 0.0])
-    shown, too_far = wrong.new_zeros(len(wrong), 1), wrong.new_ones(len(wrong), 1)  # shares of the chroma
-    for _ in range(steps):
-        middle = (shown + too_far) / 2
-        inside = (lab_to_linear(torch.lerp(grey, wrong, middle)) - 0.5).abs().amax(1, keepdim=True) <= 0.5 + slack
-        shown, too_far = torch.where(inside, middle, shown), torch.where(inside, too_far, middle)
     right = lab.movedim(1, -1).clone()
-    right[outside] = torch.cat([wrong[:, :1], wrong[:, 1:] * shown], dim=1)
+    right[outside] = _paler(lab.movedim(1, -1)[outside], steps)
     return right.movedim(-1, 1)
+
+
+def _paler(lab: Tensor, steps: int) -> Tensor:
+    """Colours outside sRGB with as much of their chroma as it can show, by bisection of the share."""
+    grey = torch.cat([lab[:, :1], torch.zeros_like(lab[:, 1:])], dim=1)
+    share, too_far = torch.zeros_like(lab[:, :1]), torch.ones_like(lab[:, :1])
+    for _ in range(steps):
+        middle = (share + too_far) / 2
+        inside = _shown(lab_to_linear(torch.lerp(grey, lab, middle)))
+        share, too_far = torch.where(inside, middle, share), torch.where(inside, too_far, middle)
+    return torch.cat([lab[:, :1], lab[:, 1:] * share], dim=1)
+
+
+def _shown(linear: Tensor) -> Tensor:
+    """Which colours, N x 3 x ... of linear RGB, sRGB can show, N x 1 x ...: rounding puts white itself outside."""
+    return (linear - 0.5).abs().amax(1, keepdim=True) <= 0.5 + 1e-6
 
 
 def normalise_lab(lab: Tensor) -> Tensor:

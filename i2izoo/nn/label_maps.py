@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -15,6 +17,8 @@ Colours: TypeAlias = Sequence[Sequence[int]]
 
 UNDECIDED = -1
 """Class of a pixel whose colour is none of the palette's."""
+RINGS = 8
+"""Of undecided pixels that an exported graph fills, of two pixels each; beyond them the nearest colour counts."""
 
 
 def is_grey(palette: Colours) -> bool:
@@ -34,9 +38,8 @@ def tolerance_of(palette: Colours) -> float:
     >>> tolerance_of([[0, 0, 0], [10, 0, 0], [255, 255, 255]])
     5.0
     """
-    colours = torch.tensor(palette, dtype=torch.float32)
-    distance = torch.cdist(colours, colours, compute_mode="donot_use_mm_for_euclid_dist")
-    return min(32.0, float(distance.fill_diagonal_(torch.inf).min()) / 2)
+    nearest = min((math.dist(a, b) for a, b in itertools.combinations(palette, 2)), default=math.inf)
+    return min(32.0, nearest / 2)
 
 
 def nearest_classes(image: Tensor, palette: Colours, tolerance: float) -> tuple[Tensor, Tensor]:
@@ -56,10 +59,9 @@ def nearest_classes(image: Tensor, palette: Colours, tolerance: float) -> tuple[
 
 def colour_distance(image: Tensor, palette: Colours) -> Tensor:
     """Euclidean distance of every pixel's colour from those of a palette in 8-bit units, N x K x H x W."""
-    colours = torch.tensor(palette, dtype=torch.float32, device=image.device)
-    pixels = (rearrange(image.float().expand(-1, 3, -1, -1), "n c h w -> n (h w) c") + 1) * 127.5
-    distance = torch.cdist(pixels, colours, compute_mode="donot_use_mm_for_euclid_dist")
-    return rearrange(distance, "n (h w) k -> n k h w", h=image.shape[-2])
+    pixels = (image.float().expand(-1, 3, -1, -1) + 1) * 127.5
+    colours = torch.tensor(palette, dtype=torch.float32, device=image.device)[:, :, None, None]
+    return torch.stack([(pixels - colour).square().sum(1).sqrt() for colour in colours], dim=1)
 
 
 def to_classes(image: Tensor, palette: Colours) -> Tensor:
@@ -85,14 +87,23 @@ def to_classes(image: Tensor, palette: Colours) -> Tensor:
     distance = colour_distance(image, palette)
     least, nearest = distance.min(dim=1)
     classes = nearest.masked_fill(least > tolerance_of(palette), UNDECIDED)
-    while bool((open_ := classes == UNDECIDED).any()):
-        votes = F.avg_pool2d(_one_hot(classes, len(palette)), 5, 1, 2, divisor_override=1)
-        best, winner = (votes - distance / 2).masked_fill(votes == 0, -torch.inf).max(dim=1)
-        voted = open_ & best.isfinite()
-        if not voted.any():  # no pixel at all is decided
-            return torch.where(open_, nearest, classes)
-        classes = torch.where(voted, winner, classes)
+    if torch.compiler.is_exporting():  # a graph has no loop of unknown length
+        for _ in range(RINGS):
+            classes = _next_ring(classes, distance)
+        return torch.where(classes == UNDECIDED, nearest, classes)
+    while bool((classes == UNDECIDED).any()):
+        further = _next_ring(classes, distance)
+        if torch.equal(further, classes):  # no pixel at all is decided
+            return torch.where(classes == UNDECIDED, nearest, classes)
+        classes = further
     return classes
+
+
+def _next_ring(classes: Tensor, distance: Tensor) -> Tensor:
+    """The classes, N x H x W, with undecided pixels of which a neighbour within 5 x 5 is decided as their votes say."""
+    votes = F.avg_pool2d(_one_hot(classes, distance.shape[1]), 5, 1, 2, divisor_override=1)
+    best, winner = (votes - distance / 2).masked_fill(votes == 0, -torch.inf).max(dim=1)
+    return torch.where((classes == UNDECIDED) & best.isfinite(), winner, classes)
 
 
 def cleaned(image: Tensor, palette: Colours) -> Tensor:

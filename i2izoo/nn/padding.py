@@ -14,9 +14,7 @@ def reflect_index(size: int, padded: int, device: torch.device | None = None) ->
     >>> reflect_index(1, 3).tolist()
     [0, 0, 0]
     """
-    if size == 1:
-        return torch.zeros(padded, dtype=torch.long, device=device)
-    period = 2 * (size - 1)
+    period = torch.full((1,), torch.sym_max(2 * (size - 1), 1), device=device)  # a tensor: it may be a symbol
     phase = torch.arange(padded, device=device) % period
     return torch.minimum(phase, period - phase)
 
@@ -27,8 +25,8 @@ def valid_side(side: int, multiple: int, minimum: int = 1) -> int:
     >>> valid_side(5, 4), valid_side(5, 4, 32)
     (8, 32)
     """
-    side = max(side, minimum)
-    return side + -side % multiple
+    least: int = torch.sym_max(side, minimum)  # type: ignore[assignment]  # an int, or a symbol in exporting
+    return least + -least % multiple
 
 
 def pad_to_valid(image: Tensor, multiple: int, minimum: int = 1) -> Tensor:
@@ -44,8 +42,22 @@ def pad_to_valid(image: Tensor, multiple: int, minimum: int = 1) -> Tensor:
     """
     height, width = image.shape[-2:]
     tall, wide = valid_side(height, multiple, minimum), valid_side(width, multiple, minimum)
-    if tall != height:
+    always = torch.compiler.is_exporting()  # where sides are symbols, and a branch would fix them
+    if always or tall != height:
         image = image.index_select(-2, reflect_index(height, tall, image.device))
-    if wide != width:
+    if always or wide != width:
         image = image.index_select(-1, reflect_index(width, wide, image.device))
     return image
+
+
+def cropped(image: Tensor, height: int, width: int) -> Tensor:
+    """The top left of an image, N x C x H x W; what `pad_to_valid` added is cut off again.
+
+    >>> cropped(torch.zeros(1, 3, 8, 12), 5, 9).shape
+    torch.Size([1, 3, 5, 9])
+    """
+    if not torch.compiler.is_exporting():
+        return image[..., :height, :width]
+    # a view of the whole image, which is what a slice at most sizes is, would be one in the graph at all sizes
+    rows, columns = (torch.arange(side, device=image.device) for side in (height, width))
+    return image.index_select(-2, rows).index_select(-1, columns)

@@ -1,0 +1,111 @@
+"""One direction of a translator as a network from image to image: what an exported file computes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from i2izoo.contracts.method import Method
+from i2izoo.contracts.roles import Role, role_of
+from i2izoo.errors import ConfigError
+from i2izoo.models.translator import Translator
+
+
+class Graph(nn.Module):
+    """From images in [0, 1] to images in [0, 1], with all in between that a translator does.
+
+    Padding to what the network needs and cropping back, the range [-1, 1], label maps to classes and back to paint,
+    L*a*b* and the gamut of sRGB are inside. A latent, where the method takes one, is a second input.
+
+    Args:
+        method: in evaluation mode.
+        to: target domain.
+        options: of `translate`, which stay as they are here: numbers, words, truth values.
+
+    Attributes:
+        source, target: the domains.
+        names: of the inputs: "image", and "latent" of a method that takes one.
+    """
+
+    def __init__(self, method: Method, to: str, options: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.method, self.target, self.options = trimmed(method), to, dict(options)
+        self.source = str(method.directions[to])
+        self.latent = _latent_option(method)
+        self.names = ("image", *([self.latent] if self.latent else []))
+
+    def forward(self, image: Tensor, *latent: Tensor) -> Tensor:
+        """N x C x H x W in [0, 1], and N x L: N x D x H x W in [0, 1]."""
+        inside = self.method.inside(image * 2 - 1, self.source)
+        own = {self.latent: latent[0]} if self.latent else {}
+        seeds = [0] * (1 if torch.compiler.is_exporting() else len(image))  # of nothing: what draws is refused
+        output = self.method(inside, to=self.target, seeds=seeds, **own, **self.options)
+        return (self.method.outside(output, self.target) + 1) / 2
+
+    def example(self, height: int, width: int, count: int = 1, seed: int = 0) -> tuple[Tensor, ...]:
+        """Noise of the shapes of the inputs."""
+        generator = torch.Generator().manual_seed(seed)
+        image = torch.rand(count, self.method.image_channels[self.source], height, width, generator=generator)
+        if self.source in self.method.label_maps:
+            colours = torch.tensor(self.method.label_maps[self.source], dtype=torch.float32) / 255
+            patches = torch.randint(len(colours), (count, 1 + height // 16, 1 + width // 16), generator=generator)
+            patches = patches.repeat_interleave(16, 1).repeat_interleave(16, 2)[:, :height, :width]
+            image = colours[patches].movedim(-1, 1)[:, : image.shape[1]].contiguous()
+        size = getattr(self.method, "latent_size", 0)
+        return (image, torch.randn(count, size, generator=generator)) if self.latent else (image,)
+
+
+def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> Graph:
+    """The graph of a direction of a translator, in evaluation mode on the CPU, in float32.
+
+    Raises:
+        ConfigError: it makes images from nothing, draws, or wants more than an image.
+    """
+    to = model.target(to)
+    method = model.method
+    if method.directions[to] is None:
+        raise ConfigError(f"{model.name!r} makes {to!r} from nothing, and what is exported takes an image.")
+    if method.required_options:
+        raise ConfigError(
+            f"{model.name!r} wants {method.required_options} beside the image, which an exported graph does not take."
+        )
+    allowed = method.translate_options()
+    for name, value in options.items():
+        if name not in allowed or not isinstance(value, (bool, int, float, str)):
+            raise ConfigError(f"an exported graph takes no option {name}={value!r} of {model.name!r}; leave it out.")
+    graph = Graph(method.eval(), to, options)
+    side = max(method.min_size(to), 32)
+    inputs = graph.example(side, side)
+    with torch.inference_mode():
+        method_inputs = graph.method.inside(inputs[0] * 2 - 1, graph.source)
+        own = dict(zip(graph.names[1:], inputs[1:], strict=True)) | dict(options)
+        first, second = (graph.method(method_inputs, to=to, seeds=[seed], **own) for seed in (0, 1))
+    if not torch.equal(first, second):
+        raise ConfigError(
+            f"{model.name!r} draws noise while it translates, which a graph cannot; a diffusion model has one graph "
+            "for each of its steps, which are not exported."
+        )
+    return graph
+
+
+def trimmed(method: Method) -> Method:
+    """The same method, with the same tensors, without the parts that only training needs."""
+    found = copy.copy(method)
+    found._modules = {
+        name: trimmed(part) if isinstance(part, Method) else part
+        for name, part in method._modules.items()
+        if name in method.inference_parts
+    }
+    return found
+
+
+def _latent_option(method: Method) -> str | None:
+    """The option that takes a vector; what is called a latent and has the size of the image is noise."""
+    if not getattr(method, "latent_size", 0):
+        return None
+    options = method.translate_options().items()
+    return next((name for name, option in options if role_of(option.annotation) is Role.LATENT), None)
