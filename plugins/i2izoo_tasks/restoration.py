@@ -10,14 +10,17 @@ from torch import Tensor
 
 from i2izoo.data.derived import making_seed
 from i2izoo.errors import ConfigError, DataError
-from i2izoo.interfaces import Method, Part
+from i2izoo.interfaces import Image, Method, Part
+from i2izoo.nn.colour import normalise_lab, recolour, signed_to_lab
 from i2izoo_tasks.common import DRAWN, DamagedDataset
-from i2izoo_tasks.filling import hide
+from i2izoo_tasks.filling import hide, holes
 from i2izoo_tasks.film import grey_of
 from i2izoo_tasks.jpeg_restoration import compressed, draw_quality
 from i2izoo_tasks.masks import border, draw_mask
 from i2izoo_tasks.uncropping import Uncropping
 
+GREY = 2.5 / 255
+"""How far the channels of a grey pixel may be apart in [-1, 1]: JPEG moves them by one level of 255."""
 Task: TypeAlias = Literal["colorization", "inpainting", "uncropping", "jpeg_restoration"]
 
 
@@ -34,6 +37,8 @@ class Restoration(Uncropping):
         tasks: what it learns, with equal shares.
         fill: what the base sees in place of unknown pixels: "noise" from N(0, 1), as the paper does, or "grey".
         mask_channel: a fourth channel marks the unknown pixels; None: yes unless the base knows masks.
+        keep_lightness: a grey image of which nothing is unknown gets its colours and keeps its own L*, as in
+            `Colorization`; the base's L* is left out.
 
     >>> method = Restoration(**Restoration.tiny_options)
     >>> method(torch.ones(1, 4, 20, 9), to="image").shape, method(torch.ones(1, 4, 20, 9), to="image", top=4).shape
@@ -51,8 +56,10 @@ class Restoration(Uncropping):
         tasks: list[Task] = ["colorization", "inpainting", "uncropping", "jpeg_restoration"],
         fill: Literal["noise", "grey"] = "noise",
         mask_channel: bool | None = None,
+        keep_lightness: bool = False,
     ) -> None:
         super(Uncropping, self).__init__()
+        self.keep_lightness = keep_lightness
         if not tasks:
             raise ConfigError("tasks names at least one task to learn.")
         self.build_filling(base, domains, fill, mask_channel)
@@ -64,6 +71,20 @@ class Restoration(Uncropping):
 
     def check_marked(self, alpha: Tensor) -> None:
         """Every image will do."""
+
+    def translate(
+        self, image: Tensor, *, to: str, seeds: list[int], mask: Image | None = None, **options: Any
+    ) -> Tensor:
+        """Restore N x 4 x H x W, as `Filling.translate` does: N x 3 x H x W."""
+        output = super().translate(image, to=to, seeds=seeds, mask=mask, **options)
+        if not self.keep_lightness:
+            return output
+        colours, hole = holes(image)
+        unknown = hole if mask is None else hole | (mask.mean(dim=1, keepdim=True) > 0)
+        coloured = colours.amax(dim=1, keepdim=True) - colours.amin(dim=1, keepdim=True) > GREY
+        coloured = (coloured | unknown).flatten(1).any(dim=1).view(-1, 1, 1, 1)
+        kept = recolour(colours, normalise_lab(signed_to_lab(output))[:, 1:]).to(output.dtype)
+        return torch.where(coloured, output, kept)
 
 
 class RestorationDataset(DamagedDataset):

@@ -24,6 +24,7 @@ from i2izoo.contracts.registry import register
 from i2izoo.errors import ConfigError, ImageError
 from i2izoo.images.reading import to_tensor
 from i2izoo.interfaces import Batch, Latent, Method, Update
+from i2izoo.nn.colour import signed_to_lab
 
 TINY = Inpainting.tiny_options["base"]
 PALETTE = {"name": "palette", **Palette.tiny_options}
@@ -339,6 +340,33 @@ def test_one_model_tells_tasks_apart_by_what_is_unknown():
     assert torch.equal(seen["mask"][1, 0], torch.from_numpy(mask).float())
     assert np.array_equal(mended(pixels, mask=mask), mended(with_alpha(pixels, mask)))
     assert mended(pixels[..., 0]).shape == (21, 34, 3)  # a grey image
+
+
+def test_a_grey_image_keeps_its_lightness_if_that_is_wanted():
+    """Its colours are the base's own; an image with colours, or of which something is unknown, is the base's."""
+    torch.manual_seed(0)
+    free = model("restoration")
+    kept = model("restoration", keep_lightness=True)
+    kept.method.load_state_dict(free.method.state_dict())
+    generator = torch.Generator().manual_seed(0)
+    grey = (torch.rand(1, 1, 32, 32, generator=generator) * 1.6 - 0.8).repeat(1, 3, 1, 1)
+    grey[:, 1] += 2 / 255  # one level, as JPEG has it
+    whole = torch.cat([grey, torch.ones(1, 1, 32, 32)], dim=1)
+    to = next(iter(free.directions))
+    before, after = (m.method(whole, to=to, seeds=[0]) for m in (free, kept))
+    mid = signed_to_lab(grey)[:, :1]
+    assert (signed_to_lab(after)[:, :1] - mid).abs().max() < 0.05
+    assert (signed_to_lab(before)[:, :1] - mid).abs().max() > 5
+    hue = [torch.atan2(*signed_to_lab(found)[:, 1:].unbind(1)) for found in (before, after)]
+    strong = signed_to_lab(after)[:, 1:].square().sum(1) > 4
+    assert torch.cos(hue[0] - hue[1])[strong].min() > 0.99
+    holed, red = whole.clone(), whole.clone()
+    holed[:, 3, 3, 3], red[:, 0, 3, 3] = -1, 1.0
+    for other in (holed, red):
+        assert torch.equal(*(m.method(other, to=to, seeds=[0]) for m in (free, kept)))
+    mask = torch.full((1, 1, 32, 32), -1.0)
+    mask[..., 3, 3] = 1
+    assert torch.equal(*(m.method(whole, to=to, seeds=[0], mask=mask) for m in (free, kept)))
 
 
 def test_it_learns_from_whole_and_from_filled_images_at_once():
