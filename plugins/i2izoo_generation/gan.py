@@ -213,7 +213,7 @@ class GAN(Method):
         """Put both networks on the level of training that a share of it, `progress`, has come to; returns it."""
         level = level_at(progress, self.levels, self.progressive)
         for network in (self.generator, self.discriminator):
-            network.level.fill_(level)
+            network.get_buffer("level").fill_(level)
         return level
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:

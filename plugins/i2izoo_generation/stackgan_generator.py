@@ -91,7 +91,7 @@ class StackGANGenerator(LatentGenerator):
         self.register_buffer("stage", torch.tensor(2))
         init_weights(self, init, init_gain)
         if detail:
-            nn.init.zeros_(self.second.image[0].weight)
+            nn.init.zeros_(self.second.image[0].get_parameter("weight"))
 
     def forward(self, latent: Tensor, *conditions: Tensor) -> Tensor:
         """See the interface; in stage 1 the side is `low_size`. The condition may be left out."""

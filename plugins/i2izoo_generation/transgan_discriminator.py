@@ -95,7 +95,7 @@ class TransGANDiscriminator(Discriminator):
         self.projection = nn.Linear(condition, width, bias=False) if condition else None
         init_weights(self, init, init_gain)
         for layer in self.from_image:
-            nn.init.xavier_uniform_(layer.weight)
+            nn.init.xavier_uniform_(layer.get_parameter("weight"))
 
     def forward(self, image: Tensor, *conditions: Tensor) -> list[Tensor]:
         if image.shape[-2:] != (self.size, self.size):
