@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -18,8 +18,10 @@ from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.files.writing import replacing
 from i2izoo.models.graph import Graph, graph_of
 from i2izoo.models.half_weights import in_half
-from i2izoo.models.translator import Translator
 from i2izoo.nn.modes import modes_kept
+
+if TYPE_CHECKING:
+    from i2izoo.models.translator import Translator
 
 Format = Literal["onnx", "torch", "aotinductor"]
 ENDINGS: dict[str, str] = {"onnx": ".onnx", "torch": ".pt2", "aotinductor": ".pt2"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.roles import Role, role_of
 from i2izoo.errors import ConfigError
-from i2izoo.models.translator import Translator
+
+if TYPE_CHECKING:
+    from i2izoo.models.translator import Translator
 
 
 class Graph(nn.Module):

@@ -75,7 +75,7 @@ def test_switched_off_it_leaves_no_trace():
     assert list(loss.discriminator_losses(Linear(), REAL, FAKE)) == ["d_gan"]
     assert (loss.config, loss.training_state()) == ({}, {})
     assert LSGAN(r1=1.0).config == {"r1": 1.0}
-    assert WGANGP().config == {"penalty_weight": 10.0, "target": 1.0}
+    assert WGANGP().config == {"penalty_weight": 10.0, "target": 1.0, "drift": 0.0}
 
 
 def test_a_loss_with_a_constructor_of_its_own_has_it_too():

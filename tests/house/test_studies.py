@@ -85,7 +85,7 @@ def test_any_gan_loss_trains(name: str, loss: str) -> None:
     method = build(name, gan_loss=loss)
     assert method.config["gan_loss"]["name"] == loss
     before = [p.detach().clone() for p in method.discriminator.parameters()]
-    losses = train(method)
+    losses = train(method, steps=3)  # in the first of which only a text encoder may learn
     assert finite(losses)
     assert any("penalty" in term for term in losses) == (loss == "wgangp")
     assert any(not torch.equal(a, b) for a, b in zip(before, method.discriminator.parameters(), strict=True))

@@ -79,7 +79,7 @@ def test_a_recipe_makes_what_its_entry_is(name: str, facades: Path, maps: Path, 
 def test_a_dry_run_of_one_in_stages(facades: Path) -> None:
     lines = list(dry_run(read_recipe("palette-facades"), facades))
     assert lines[0] == "stage-1: restoration, damaged -> photo"
-    assert "  length: up to step 6500, the learning rate falls over the last 1900" in lines
+    assert "  length: up to step 10396, the learning rate falls over the last 1700" in lines
 
 
 def test_one_is_trained(facades: Path, tmp_path: Path) -> None:
