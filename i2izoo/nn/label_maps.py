@@ -101,7 +101,7 @@ def to_classes(image: Tensor, palette: Colours) -> Tensor:
 
 def _next_ring(classes: Tensor, distance: Tensor) -> Tensor:
     """The classes, N x H x W, with undecided pixels of which a neighbour within 5 x 5 is decided as their votes say."""
-    votes = F.avg_pool2d(_one_hot(classes, distance.shape[1]), 5, 1, 2, divisor_override=1)
+    votes = (F.avg_pool2d(_one_hot(classes, distance.shape[1]), 5, 1, 2) * 25).round()  # ONNX has no other divisor
     best, winner = (votes - distance / 2).masked_fill(votes == 0, -torch.inf).max(dim=1)
     return torch.where((classes == UNDECIDED) & best.isfinite(), winner, classes)
 
@@ -142,5 +142,5 @@ def colours_of(classes: Tensor, palette: Colours) -> Tensor:
 
 def _one_hot(classes: Tensor, count: int) -> Tensor:
     """N x H x W to N x K x H x W of 0 and 1; an undecided pixel is of no class."""
-    planes = torch.zeros(len(classes), count, *classes.shape[1:], device=classes.device)
+    planes = torch.zeros(classes.shape[0], count, *classes.shape[1:], device=classes.device)
     return planes.scatter_(1, classes.clamp(min=0).unsqueeze(1), (classes != UNDECIDED).float().unsqueeze(1))
