@@ -5,7 +5,7 @@ from __future__ import annotations
 import reprlib
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from i2izoo.contracts.ranges import FLOATS, INTEGERS, Items, Range
@@ -160,6 +160,8 @@ def matches(value: Any, annotation: Any, *, in_range: bool = True) -> bool:
         return isinstance(value, dict) and (
             not args or all(matches(v, args[1], in_range=in_range) for v in value.values())
         )
+    if (origin or annotation) is Callable:
+        return callable(value)
     return not isinstance(annotation, type) or isinstance(value, annotation)
 
 

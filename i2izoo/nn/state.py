@@ -26,9 +26,11 @@ def misfit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
             if found[k].shape != wanted[k].shape
         ],
         "of another kind": [
-            f"{k}: {found[k].dtype} for {wanted[k].dtype}"
-            for k in both
-            if found[k].is_floating_point() != wanted[k].is_floating_point()
+            f"{k}: {found[k].dtype} for {wanted[k].dtype}" for k in both if _kind(found[k]) != _kind(wanted[k])
         ],
     }
     return "; ".join(f"{len(names)} {what} ({listing(names, 3)})" for what, names in wrong.items() if names)
+
+
+def _kind(tensor: Tensor) -> tuple[bool, bool]:
+    return tensor.is_floating_point(), tensor.is_complex()

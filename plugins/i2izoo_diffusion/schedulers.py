@@ -18,6 +18,9 @@ from i2izoo.contracts.config import schema
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, I2IZooError
 
+MOST_STEPS = 1_000_000
+"""A scheduler holds several numbers for each of its training steps; the papers have 1,000 to 4,000."""
+
 
 def completed(spec: PartSpec, prediction: str) -> dict[str, Any]:
     """A scheduler's choice with the defaults that Lin et al. (arXiv 2305.08891) show to be right.
@@ -41,8 +44,8 @@ def completed(spec: PartSpec, prediction: str) -> dict[str, Any]:
             "prediction='v_prediction' or 'sample', or leave rescale_betas_zero_snr out."
         )
     count = given.get("num_train_timesteps")
-    if isinstance(count, int) and count < 1:
-        raise ConfigError(f"num_train_timesteps of a scheduler is at least 1; found {count}.")
+    if isinstance(count, int) and not 1 <= count <= MOST_STEPS:
+        raise ConfigError(f"num_train_timesteps of a scheduler is 1 to {MOST_STEPS:,}; found {count}.")
     # networks here predict no variance, and of the logarithm of the large one diffusers' step takes the root
     kind = given.get("variance_type")
     if given["name"] == "ddpm" and kind in ("learned", "learned_range", "fixed_large_log"):
