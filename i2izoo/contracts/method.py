@@ -282,13 +282,13 @@ class Method(Configurable, nn.Module, ABC):
 
         Options that are images of this size are padded, as `forward` does.
         """
-        from i2izoo.nn.padding import valid_side
+        from i2izoo.nn.padding import cropped, valid_side
 
         height, width = size
         fit = (self.size_multiple(to), self.min_size(to))
         valid = (valid_side(height, *fit), valid_side(width, *fit))
         padded = self._padded(options, size, to)
-        return self.generate(to=to, seeds=seeds, size=valid, **padded)[..., :height, :width]
+        return cropped(self.generate(to=to, seeds=seeds, size=valid, **padded), height, width)
 
     def _padded(self, options: dict[str, Any], size: tuple[int, int], to: str) -> dict[str, Any]:
         """The options, those that are images of this size reflect-padded to what the generator needs."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.roles import Role, role_of
 from i2izoo.errors import ConfigError
+from i2izoo.nn.label_maps import colours_of
 
 if TYPE_CHECKING:
     from i2izoo.models.translator import Translator
@@ -42,21 +43,24 @@ class Graph(nn.Module):
 
     def forward(self, image: Tensor, *latent: Tensor) -> Tensor:
         """N x C x H x W in [0, 1], and N x L: N x D x H x W in [0, 1]."""
+        return (self.method.outside(self.output(0, image, *latent), self.target) + 1) / 2
+
+    def output(self, seed: int, image: Tensor, *latent: Tensor) -> Tensor:
+        """What the method itself gives, in [-1, 1]; the seed is of nothing in a graph, since what draws is refused."""
         inside = self.method.inside(image * 2 - 1, self.source)
         own = {self.latent: latent[0]} if self.latent else {}
-        seeds = [0] * (1 if torch.compiler.is_exporting() else len(image))  # of nothing: what draws is refused
-        output = self.method(inside, to=self.target, seeds=seeds, **own, **self.options)
-        return (self.method.outside(output, self.target) + 1) / 2
+        seeds = [seed] * (1 if torch.compiler.is_exporting() else len(image))
+        return self.method(inside, to=self.target, seeds=seeds, **own, **self.options)  # type: ignore[no-any-return]
 
     def example(self, height: int, width: int, count: int = 1, seed: int = 0) -> tuple[Tensor, ...]:
         """Noise of the shapes of the inputs."""
         generator = torch.Generator().manual_seed(seed)
         image = torch.rand(count, self.method.image_channels[self.source], height, width, generator=generator)
         if self.source in self.method.label_maps:
-            colours = torch.tensor(self.method.label_maps[self.source], dtype=torch.float32) / 255
-            patches = torch.randint(len(colours), (count, 1 + height // 16, 1 + width // 16), generator=generator)
+            palette = self.method.label_maps[self.source]
+            patches = torch.randint(len(palette), (count, 1 + height // 16, 1 + width // 16), generator=generator)
             patches = patches.repeat_interleave(16, 1).repeat_interleave(16, 2)[:, :height, :width]
-            image = colours[patches].movedim(-1, 1)[:, : image.shape[1]].contiguous()
+            image = (colours_of(patches, palette) + 1) / 2
         size = getattr(self.method, "latent_size", 0)
         return (image, torch.randn(count, size, generator=generator)) if self.latent else (image,)
 
@@ -83,9 +87,7 @@ def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> G
     side = max(method.min_size(to), 32)
     inputs = graph.example(side, side)
     with torch.inference_mode():
-        method_inputs = graph.method.inside(inputs[0] * 2 - 1, graph.source)
-        own = dict(zip(graph.names[1:], inputs[1:], strict=True)) | dict(options)
-        first, second = (graph.method(method_inputs, to=to, seeds=[seed], **own) for seed in (0, 1))
+        first, second = (graph.output(seed, *inputs) for seed in (0, 1))
     if not torch.equal(first, second):
         raise ConfigError(
             f"{model.name!r} draws noise while it translates, which a graph cannot; a diffusion model has one graph "
