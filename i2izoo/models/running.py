@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from i2izoo.contracts.method import Method
 from i2izoo.errors import I2IZooError, ImageError
 from i2izoo.images.batching import Item, Row
 from i2izoo.images.reading import read
-from i2izoo.images.writing import give_back, resize
+from i2izoo.images.writing import find_images, give_back, is_several, resize
 from i2izoo.models.options import PerImage, stacked
 from i2izoo.nn.label_maps import Colours, cleaned
 from i2izoo.nn.modes import modes_kept
@@ -27,6 +29,20 @@ def device_of(method: Method) -> torch.device:
 
 def dtype_of(method: Method) -> torch.dtype:
     return next((p.dtype for p in method.parameters() if p.is_floating_point()), torch.float32)
+
+
+def gathered(image: Any) -> tuple[Iterable[Any], bool, bool]:
+    """The images of an argument that may be one, several in one tensor or array, a list, a folder or a glob.
+
+    Returns:
+        the images, whether they are more than one image alone, and whether they are rows of one tensor or array.
+    """
+    if isinstance(image, (str, os.PathLike)) and is_several(image):
+        image = find_images(image)
+    batch = isinstance(image, (Tensor, np.ndarray)) and image.ndim == 4 and len(image) != 1
+    single = isinstance(image, (str, bytes, os.PathLike, Image.Image, Tensor, np.ndarray, Mapping))
+    many = batch or (not single and isinstance(image, Iterable))
+    return image if many else [image], many, batch
 
 
 def read_items(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -17,13 +17,14 @@ from i2izoo.errors import ConfigError, I2IZooWarning, UnknownNameError
 from i2izoo.images.batching import in_batches
 from i2izoo.images.reading import read
 from i2izoo.images.types import check_depth, sides
-from i2izoo.images.writing import find_images, is_several
+from i2izoo.images.writing import find_images
 from i2izoo.models import storage
 from i2izoo.models.building import build
 from i2izoo.models.call_options import check_numbers, check_own_options
+from i2izoo.models.features import chosen, find_layers, layers_of, recorded
 from i2izoo.models.generating import Generating
 from i2izoo.models.locate import locate
-from i2izoo.models.running import read_items, run, tracked
+from i2izoo.models.running import gathered, read_items, run, tracked
 from i2izoo.models.starting import Start
 from i2izoo.nn.device import find_device, find_dtype
 
@@ -178,14 +179,10 @@ class Translator(Generating):
             UnknownNameError: `to` is no target domain.
             ConfigError: an unknown option, or `samples` where the method cannot.
         """
-        if isinstance(image, (str, os.PathLike)) and is_several(image):
-            image = find_images(image)
-        batch = isinstance(image, (Tensor, np.ndarray)) and image.ndim == 4 and len(image) != 1
-        single = isinstance(image, (str, bytes, os.PathLike, Image.Image, Tensor, np.ndarray, Mapping))
-        many = batch or (not single and isinstance(image, Iterable))
+        sources, many, batch = gathered(image)
         translated = self.stream(
-            image if many else [image], to=to, samples=samples, size=size, seed=seed, batch_size=batch_size,
-            depth=depth, progress=progress, **options,
+            sources, to=to, samples=samples, size=size, seed=seed, batch_size=batch_size, depth=depth,
+            progress=progress, **options,
         )  # fmt: skip
         results = [result for _, result in translated]
         if batch and samples is None and results:
@@ -262,6 +259,67 @@ class Translator(Generating):
         from i2izoo.models.exporting import export
 
         return export(self, path, **arguments)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers that translating may run, for `features`."""
+        return tuple(layers_of(self.method))
+
+    def features(
+        self,
+        image: Any,
+        *,
+        layers: str | Sequence[str],
+        to: str | None = None,
+        seed: int = 0,
+        call: int = -1,
+        **options: Any,
+    ) -> Any:
+        """What layers give while an image is translated: layer -> tensor, of the image read and padded as for a call.
+
+        Args:
+            image: as of a call: one image, a tensor or array of several of one size, or a list, folder or glob.
+            layers: one or more names of `model.layers`.
+            to: target domain; None: the first of `directions`.
+            seed: of what the method draws, as of a call.
+            call: of a layer that runs more than once, as in each step of a diffusion model, which time: 0 is the
+                first, -1 the last.
+            options: the method's own, as of a call.
+
+        Returns:
+            A dict of tensors on the model's device, as the layers give them: the first dimension is the images, 1 for
+            one image, where a layer does not have windows or heads there. A list, folder or glob gives a list of dicts.
+            Of a layer that gives several tensors, the first.
+
+        Raises:
+            UnknownNameError: there is no such layer or target domain; close matches are given.
+            ConfigError: a layer is not run on the way to `to`, or not so often, or gives no tensor.
+            ImageError: an image cannot be used; the message names it.
+
+        >>> import i2izoo, numpy as np
+        >>> model = i2izoo.create("pix2pix", generator={"name": "resnet_6blocks", "width": 4})
+        >>> model.layers[:3]
+        ('generator', 'generator.layers', 'generator.layers.pad_in')
+        >>> found = model.features(np.zeros((32, 48, 3), np.uint8), layers=["generator.layers.block1", "generator"])
+        >>> {name: tuple(tensor.shape) for name, tensor in found.items()}
+        {'generator.layers.block1': (1, 16, 8, 12), 'generator': (1, 3, 32, 48)}
+        """
+        wanted = find_layers(self.method, layers, self.name)
+        target = self._target(to, from_nothing=False)
+        plain, each = check_own_options(options, self.method, self.name, from_nothing=False)
+        check_numbers(seed)
+        found, many, batch = gathered(image)
+        sources = list(found)
+        for option in each.values():
+            option.check_count(len(sources))
+        channels = self.method.image_channels[str(self.directions[target])]
+        rows = [(item, 0) for item in read_items(sources, channels, each, tolerant=False)]
+        given = []
+        for together in [rows] if batch else [[row] for row in rows]:
+            with recorded(wanted) as calls:
+                run(self.method, together, target, seed, plain)
+            given.append(chosen(calls, call, target))
+        return given if many and not batch else given[0]
 
     def read(self, image: Any, domain: str) -> Tensor:
         """An image as the method sees those of a domain: C x H x W, float32, in [-1, 1]."""
