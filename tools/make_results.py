@@ -7,7 +7,8 @@
 
 Run it when the bundled weights changed, on an idle machine, since it takes times, too. Written are, on the
 validation split: the figures on the models' cards, with the protocol beside them; the grids of docs/assets/gallery;
-what docs/results.md shows, in docs/assets/results (tools/stored.py). What is in --out already is not measured again.
+what docs/results.md shows, in docs/assets/results (tools/stored.py); and results/zoo.csv (tools/zoo_table.py). What is
+in --out already is not measured again.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import zoo_table
 from PIL import Image
 from stored import CASES, SHEET_BYTES, save_webp, store
 
@@ -147,6 +149,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in arguments.tables or ZOOS[arguments.zoo]:
         measure(f"{arguments.zoo}-{name}", ZOOS[arguments.zoo][name], arguments.data, arguments.out)
+    zoo_table.main()
 
 
 def measure(name: str, table: Table, data: str, out: Path) -> None:

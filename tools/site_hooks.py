@@ -31,6 +31,7 @@ import cli_reference
 import site_model_pages
 import stored
 import study as _shared  # noqa: F401  (mkdocs takes sys.path back, and the scripts of studies then find this loaded)
+import zoo_table
 from site_images import pairs, samples
 from site_model_pages import cell
 from site_tables import arrange
@@ -60,6 +61,7 @@ def on_files(files: Any, *, config: Any) -> Any:
         files.append(File.generated(config, f"assets/results/{path.stem}.html", content=report(path.stem)))
     for path in sorted(EXAMPLES.glob("*.ipynb")):
         files.append(File.generated(config, f"assets/{path.name}", content=path.read_text(encoding="utf-8")))
+    files.append(File.generated(config, "assets/zoo.csv", content=zoo_table.text()))
     for name in ("table.css", "table.js"):
         files.append(File.generated(config, f"assets/{name}", abs_src_path=str(ASSETS / name)))
     return files

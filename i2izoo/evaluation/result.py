@@ -8,13 +8,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from i2izoo.contracts.metric import Score
 from i2izoo.errors import ConfigError, EvaluationError, UnknownNameError, listing, suggest
+from i2izoo.evaluation import records
 from i2izoo.evaluation.json_files import finite, read_json
 from i2izoo.evaluation.protocol import PROTOCOL, Protocol
+from i2izoo.files.tables import csv_text, frame
 from i2izoo.models.notebook import card
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 SCORES = "scores.json"
 PER_IMAGE = "per-image.csv"
@@ -146,10 +151,29 @@ class Result:
 
     def per_image_csv(self) -> str:
         """A table with a line for each image: its name, and its value of each metric that has one."""
-        from i2izoo.files.tables import csv_text
-
         rows = zip(self.names, *self.values.values(), strict=True)
         return csv_text([["name", *self.values], *rows])
+
+    def to_pandas(self, *, per_image: bool = False) -> DataFrame:
+        """The scores as a data frame of pandas, a row for each metric.
+
+        Args:
+            per_image: a row for each image instead, with a column for each metric that has a value for each.
+
+        Raises:
+            ConfigError: pandas is not installed.
+
+        >>> scores = {"psnr": Score(21.5, 21.0, 22.0, n=2, unit="dB")}
+        >>> protocol = Protocol(data="houses", data_sha256="", source="label", to="photo", metrics={}, n=2)
+        >>> result = Result("ours", protocol, scores, ["a", "b"], {"psnr": [21.0, 22.0]})
+        >>> result.to_pandas()[["model", "metric", "value", "unit"]].to_dict("records")
+        [{'model': 'ours', 'metric': 'psnr', 'value': 21.5, 'unit': 'dB'}]
+        >>> result.to_pandas(per_image=True).set_index("name")["psnr"].to_dict()
+        {'a': 21.0, 'b': 22.0}
+        """
+        if per_image:
+            return frame(records.of_images(self), self.values)
+        return frame(records.of_result(self), records.NUMBERS)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Write protocol.json, per-image.csv and scores.json, each whole or not at all; `load` reads them."""
@@ -263,6 +287,22 @@ class Comparison:
     differences: list[Difference] = field(default_factory=list)
     inputs: Path | None = None
     truths: Path | None = None
+
+    def to_pandas(self, *, per_image: bool = False) -> DataFrame:
+        """The scores of all models as a data frame of pandas, a row for each model and metric.
+
+        `pandas.DataFrame(comparison.differences)` are the tests between them.
+
+        Args:
+            per_image: a row for each model and image instead, with a column for each metric that has a value for each.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        if per_image:
+            values = {label for result in self.results for label in result.values}
+            return frame([row for result in self.results for row in records.of_images(result)], values)
+        return frame([row for result in self.results for row in records.of_result(result)], records.NUMBERS)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: a row for each model, a column for each metric."""

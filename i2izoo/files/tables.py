@@ -1,11 +1,16 @@
-"""CSV for people who open it in a spreadsheet."""
+"""Tables for others: CSV for people who open it in a spreadsheet, and data frames of pandas."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from i2izoo.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 FORMULA = tuple("=+-@\t\r\uff1d\uff0b\uff0d\uff20")
 """How a cell begins that a spreadsheet computes (OWASP, CSV Injection); the last four are full-width letters."""
@@ -29,3 +34,21 @@ def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return repr(float(value))
     return f"'{value}" if isinstance(value, str) and value.lstrip("'").startswith(FORMULA) else value
+
+
+def frame(rows: Sequence[Mapping[str, Any]], numbers: Collection[str] = ()) -> DataFrame:
+    """Rows as a data frame of pandas, which is imported now.
+
+    Args:
+        rows: column -> value.
+        numbers: columns of floats, in which None is NaN.
+
+    Raises:
+        ConfigError: pandas is not installed.
+    """
+    try:
+        from pandas import DataFrame
+    except ImportError as error:
+        raise ConfigError("a data frame needs pandas: pip install 'i2izoo[pandas]'.") from error
+    made = DataFrame(list(rows))
+    return made.astype({name: float for name in numbers if name in made})

@@ -12,15 +12,17 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import TrainingError, WriteError, in_a_sentence, listing
 from i2izoo.evaluation.compare import compare_models
+from i2izoo.evaluation.records import NUMBERS, of_score
 from i2izoo.evaluation.result import Comparison, Result
 from i2izoo.files.locks import locked
+from i2izoo.files.tables import frame
 from i2izoo.files.weights import weights_in
 from i2izoo.files.writing import write_text
 from i2izoo.report.page import REPORT, write_report
@@ -30,6 +32,9 @@ from i2izoo.sweeps.spec import Sweep, read
 from i2izoo.sweeps.table import Row, files, make_rows, table
 from i2izoo.training.resume import changed_options, completed
 from i2izoo.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 SWEEP = "sweep.json"
 EVALUATION = "evaluation"
@@ -57,6 +62,30 @@ class SweepResult:
 
     def __str__(self) -> str:
         return terminal(table(self.rows, self.comparison))
+
+    def to_pandas(self) -> DataFrame:
+        """The table as a data frame of pandas, a row for each cell and metric.
+
+        Columns are the cell, the options that the sweep varies, the score, its standard deviation over the seeds
+        (`spread`), and what the cell costs.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        rows = [
+            {
+                "cell": row.name,
+                **row.varied,
+                **of_score(metric, score),
+                "spread": row.spread.get(metric),
+                "seeds": len(row.runs),
+                "parameters": row.parameters,
+                "training_seconds": row.seconds,
+            }
+            for row in self.rows
+            for metric, score in row.scores.items()
+        ]
+        return frame(rows, [*NUMBERS, "spread", "training_seconds"])
 
 
 def sweep(
