@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from i2izoo.cli.completion import add_model
-from i2izoo.cli.options import generation_options, parse_options, parse_size
+from i2izoo.cli.options import BACKENDS, generation_options, parse_options, parse_size
 from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import ImageError, listing
 from i2izoo.files.writing import write_text
@@ -49,6 +49,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--batch-size", type=int, metavar="N", help="images that are made together")
     parser.add_argument("--depth", type=int, choices=(8, 16), default=8, help="bits of each channel (default: 8)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or auto (default: cpu)")
+    parser.add_argument("--backend", choices=BACKENDS, help="what computes the networks (default: PyTorch as it is)")
     parser.add_argument("--revision", help="branch, tag or commit of a Hub repository")
     parser.add_argument("--force", action="store_true", help="overwrite files")
     parser.set_defaults(run=run, parser=parser)
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     from i2izoo.images.writing import grid, save, to_pil
     from i2izoo.models.translator import load
 
-    model = load(args.name, revision=args.revision, device=args.device)
+    model = load(args.name, revision=args.revision, device=args.device, backend=args.backend)
     (options,) = parse_options(
         args.words, generation_options(model.method), where=f"generating with {model.name!r}", parser=args.parser
     )

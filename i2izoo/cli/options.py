@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from i2izoo.contracts.method import Method
 
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(\.\w+)*=", re.ASCII)
+BACKENDS = ("onnxruntime", "openvino", "compile", "auto")
 WORDS = {"True": True, "False": False, "None": None}
 
 

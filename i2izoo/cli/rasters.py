@@ -73,7 +73,7 @@ def run(args: argparse.Namespace, inputs: Sequence[Path], words: Sequence[str]) 
     from i2izoo.models.translator import load
     from i2izoo.rasters.translate import translate_raster
 
-    model = load(args.name, revision=args.revision, device=args.device)
+    model = load(args.name, revision=args.revision, device=args.device, backend=args.backend)
     allowed = translation_options(model.method)
     (options,) = parse_options(words, allowed, where=f"translating with {model.name!r}", parser=args.parser)
     given = {name: getattr(args, name) for name in ("tile", "overlap", "statistics") if getattr(args, name) is not None}

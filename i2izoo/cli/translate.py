@@ -11,7 +11,7 @@ from typing import Any
 
 from i2izoo.cli import rasters
 from i2izoo.cli.completion import add_model
-from i2izoo.cli.options import is_assignment, parse_options, parse_size, translation_options
+from i2izoo.cli.options import BACKENDS, is_assignment, parse_options, parse_size, translation_options
 from i2izoo.errors import I2IZooError, ImageError, escaped, listing
 
 EXAMPLES = """
@@ -39,6 +39,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--batch-size", type=int, metavar="N", help="images that run together")
     parser.add_argument("--depth", type=int, choices=(8, 16), help="bits of each channel (default: those of the input)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1, mps or auto (default: cpu)")
+    parser.add_argument("--backend", choices=BACKENDS, help="what computes the networks (default: PyTorch as it is)")
     parser.add_argument("--revision", help="branch, tag or commit of a Hub repository")
     parser.add_argument("--force", action="store_true", help="overwrite files")
     rasters.add_flags(parser)
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
     from i2izoo.models.translator import load
 
-    model = load(args.name, revision=args.revision, device=args.device)
+    model = load(args.name, revision=args.revision, device=args.device, backend=args.backend)
     if model.method.image_channels.get(args.to or next(iter(model.directions)), 0) > 4:  # more than a PNG has
         outputs = plan_outputs(inputs, args.out, args.samples, args.force, ".tif")
     allowed = translation_options(model.method)

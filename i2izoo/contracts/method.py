@@ -323,6 +323,16 @@ class Method(Configurable, nn.Module, ABC):
         """Factor on all learning rates at a step, on top of the trainer's schedule, where a paper has its own."""
         return 1.0
 
+    def networks(self) -> list[nn.Module]:
+        """The modules that a translation calls, each with tensors and for tensors: what `backend=` may compute.
+
+        Those of `inference_parts`, each one of a ModuleDict or ModuleList, and of a method inside its own.
+        """
+        parts = [part for name, part in self.named_children() if name in self.inference_parts]
+        several = (nn.ModuleDict, nn.ModuleList)
+        single = [one for part in parts for one in (part.children() if isinstance(part, several) else [part])]
+        return [found for one in single for found in (one.networks() if isinstance(one, Method) else [one])]
+
     def translate_options(self) -> dict[str, inspect.Parameter]:
         """The options that `translate` takes beyond image, `to` and `seeds`, with resolved annotations."""
         return function_options(self.translate, without=("image", "to", "seeds"))

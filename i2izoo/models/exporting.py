@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.files.writing import replacing
+from i2izoo.models.backends.engines import need, onnxruntime_session
 from i2izoo.models.graph import Graph, graph_of
 from i2izoo.models.half_weights import in_half
 from i2izoo.nn.modes import modes_kept
@@ -151,17 +151,6 @@ def _format(path: Path, format: str | None) -> str:
     return found
 
 
-def need(*libraries: str) -> None:
-    """Refuse to go on without the libraries of the extra [export].
-
-    Raises:
-        ConfigError: names the first that is missing.
-    """
-    for library in libraries:
-        if find_spec(library) is None:
-            raise ConfigError(f"this needs {library}: pip install 'i2izoo[export]'.")
-
-
 def _free(graph: Graph, sides: tuple[int, int] | None) -> tuple[Any, ...]:
     """Which dimensions of the inputs, an image and perhaps more, may change."""
     count = torch.export.Dim("count")
@@ -201,12 +190,7 @@ def _onnx(graph: Graph, path: Path, sides: tuple[int, int] | None) -> Callable[[
 
 def session(path: Path) -> Run:
     """What runs an ONNX file on the CPU, with as many threads as torch has."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
-    runner = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    runner = onnxruntime_session(str(path))
     names = [found.name for found in runner.get_inputs()]
     return lambda inputs: np.asarray(
         runner.run(None, {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)})[0]

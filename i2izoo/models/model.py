@@ -26,7 +26,10 @@ class Model(ModuleLike):
     Attributes:
         method: the torch module.
         config: what config.json holds: method, options, provenance.
+        backend: what computes the networks, as `load` was told; None: PyTorch as it is.
     """
+
+    backend: str | None = None
 
     def __init__(self, method: Method, config: dict[str, Any]) -> None:
         self.method = method

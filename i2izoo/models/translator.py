@@ -29,6 +29,7 @@ from i2izoo.models.starting import Start
 from i2izoo.nn.device import find_device, find_dtype
 
 if TYPE_CHECKING:
+    from i2izoo.models.backends.attached import Backend
     from i2izoo.models.exporting import Exported
 
 FAR_LARGER = 8
@@ -44,6 +45,8 @@ def load(
     local_files_only: bool = False,
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
+    backend: Backend | None = None,
+    compile: bool = False,
 ) -> Translator:
     """Load a trained translator.
 
@@ -58,11 +61,16 @@ def load(
         local_files_only: never ask the network.
         device: "cpu", "cuda", "cuda:1", "mps", or "auto" for the fastest there is; None: the CPU.
         dtype: of weights and computation: "fp16", "bf16", or torch's own; None: float32.
+        backend: what computes the networks: "onnxruntime" or "openvino" on a CPU, "compile" for PyTorch's compiler,
+            "auto" for the one that is faster here, see docs/performance.md; None: PyTorch as it is. The first image
+            takes longer, and is compared with PyTorch's.
+        compile: the same as `backend="compile"`.
 
     Raises:
         UnknownNameError: there is no such entry, folder or possible repository; close matches are given.
         StorageError: the folder is incomplete, damaged or of another format.
         HubError: the Hub refuses or cannot be reached.
+        ConfigError: a device, type or backend is none, or not installed, or the model has no networks for it.
         DataError: what an entry names elsewhere cannot be fetched, or is not what it was on first use.
 
     >>> load("no-such-model")
@@ -75,7 +83,13 @@ def load(
         os.fspath(name_or_path), revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only
     )
     method, config = storage.load_folder(folder, dtype)
-    return Translator(method, config).to(device, dtype)
+    model = Translator(method, config).to(device, dtype)
+    model.backend = backend = "compile" if compile and backend is None else backend
+    if backend is not None:
+        from i2izoo.models.backends.attached import attach
+
+        attach(method, backend)
+    return model
 
 
 def create(method: str, *, pretrained: str | os.PathLike[str] | None = None, **options: Any) -> Translator:

@@ -117,6 +117,10 @@ class UNIT(TwoWayMethod):
             kind = "normal" if version == "later" and network is self.discriminator else init
             init_weights(network, kind, init_gain, zero_bias=version != "first")
 
+    def networks(self) -> list[nn.Module]:
+        vaes = [self.vae(domain) for domain in self.channels]
+        return [half for vae in vaes for half in (vae.encoder, vae.decoder)] + list(self.shared.children())
+
     def vae(self, domain: str) -> CodeGenerator:
         """The layers of encoder and decoder that `domain` has to itself."""
         return cast(CodeGenerator, self.generator[f"of_{domain}"])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from i2izoo.contracts.checkpoints import Checkpoints
 from i2izoo.contracts.parts import eager
@@ -218,6 +218,9 @@ class StyleGAN2(GAN):
         w = generator.mapping.truncated(self.for_layers(w), truncation, truncation_layers)
         drawn = self.drawn_noise(seeds, w) if noise == "random" else noise
         return covering(generator.synthesis(w, drawn).clamp(-1, 1), size)
+
+    def networks(self) -> list[nn.Module]:
+        return []  # the synthesis is given a list of noise
 
     def mapped(self, seeds: list[int], latent: Tensor | None = None, label: Tensor | None = None) -> Tensor:
         """w of seeds, or of latents, N x style."""

@@ -189,9 +189,9 @@ def test_a_file_that_gives_other_images_is_not_kept(tmp_path: Path, monkeypatch:
 
 
 def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import i2izoo.models.exporting as exporting
+    import i2izoo.models.backends.engines as engines
 
-    monkeypatch.setattr(exporting, "find_spec", lambda name: None)
+    monkeypatch.setattr(engines, "find_spec", lambda name: None)
     with pytest.raises(I2IZooError, match=r"pip install 'i2izoo\[export\]'"):
         pix2pix().export(tmp_path / "model.onnx")
 

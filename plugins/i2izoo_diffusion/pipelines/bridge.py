@@ -57,6 +57,9 @@ class Diffusers(Method):
             inpainting = inpainting_of(self.pipeline)
             self.filling = None if inpainting is None else Call(inpainting)
 
+    def networks(self) -> list[nn.Module]:
+        return []  # a pipeline calls them in ways of its own
+
     @property
     def directions(self) -> Mapping[str, str | None]:
         """A ControlNet's input is a drawing of what is to be seen; else an image becomes an image, or is the first."""
