@@ -27,6 +27,7 @@ EXAMPLES = """
   i2izoo train --recipe pix2pix-facades --data ./facades --out runs/again minutes=12
   i2izoo train cyclegan --data ./facades --out runs/screened --screen-seeds 8 --screen-steps 80
   i2izoo train --recipe ./recipe.yaml --dry-run
+  i2izoo train --config runs/facades/run.json --out runs/other learning_rate=1e-4
 """
 
 
@@ -38,10 +39,10 @@ def add_to(commands: Any) -> None:
         epilog=f"examples:{EXAMPLES}\n`i2izoo info METHOD` names the options of the method and of the training.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    offers(parser.add_argument("method", nargs="?", metavar="METHOD", help="or --recipe"), "methods", files=False)
+    offers(parser.add_argument("method", nargs="?", metavar="METHOD", help="or --config"), "methods", files=False)
     parser.add_argument("words", nargs="*", metavar="option=value", help="of the method, its parts and the training")
-    recipe = "all of it, as a pretrained entry was made, or from a YAML file"
-    offers(parser.add_argument("--recipe", metavar="NAME", help=recipe), "pretrained")
+    recipe = "all of it, as a pretrained entry was made, or from a file: a recipe, or the run.json of a run"
+    offers(parser.add_argument("--config", "--recipe", dest="recipe", metavar="FILE", help=recipe), "pretrained")
     add_data(parser)
     parser.add_argument("--out", metavar="DIR", help="folder of the run")
     parser.add_argument("--dry-run", action="store_true", help="check everything, say what would be trained, and stop")
@@ -75,9 +76,9 @@ def run(args: argparse.Namespace) -> int:
     """Train to the end; the trained model is in DIR/model, with its recipe."""
     if args.recipe is not None and args.method is not None:  # the word after the flags is no method
         if not is_assignment(args.method):
-            raise ConfigError(f"a recipe names its own method; leave {args.method!r} out, or --recipe.")
+            raise ConfigError(f"a recipe names its own method; leave {args.method!r} out, or --config.")
         args.words, args.method = [args.method, *args.words], None
-    needed = {"METHOD or --recipe": args.method or args.recipe, "--data": args.data or args.recipe}
+    needed = {"METHOD or --config": args.method or args.recipe, "--data": args.data or args.recipe}
     needed |= {} if args.dry_run else {"--out": args.out}
     if lacking := [name for name, value in needed.items() if value is None]:
         args.parser.error(f"the following arguments are required: {', '.join(lacking)}")

@@ -24,6 +24,7 @@ from i2izoo.training.checkpoint import checkpoints
 from i2izoo.training.config import TrainingOptions
 from i2izoo.training.prepare import check_images
 from i2izoo.training.recipe import FILE, Recipe, Stage, read_recipe
+from i2izoo.training.run_file import differences
 from i2izoo.training.trainer import Trainer
 
 
@@ -111,6 +112,8 @@ def train(
             print(f"training {ways(trainer.model.directions)}, in {trainer.out}")
             if lacking := trainer.facts.get("start_lacks"):
                 print(f"{trainer.facts['start']} has no weights of {listing(lacking)}, which start untrained")
+            for sentence in differences(recipe.run, trainer.run_facts(), resume) if recipe.run else ():
+                trainer.warn(f"{trainer.out}: {sentence}")
         trainer.fit()
     if trainer.main:
         write_text(Path(out) / "model" / FILE, recipe.text())

@@ -1,4 +1,4 @@
-"""Recipes: everything that makes a model, in one YAML file."""
+"""Recipes: everything that makes a model, in one file of YAML or JSON."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from i2izoo.errors import ConfigError, I2IZooError, UnknownNameError, listing, s
 from i2izoo.files.yaml import read_yaml, to_yaml
 from i2izoo.models.starting import Start
 from i2izoo.training.config import LENGTHS, TrainingOptions, lay_over
+from i2izoo.training.run_file import RUN, as_recipe, is_run
 
 FILE = "recipe.yaml"
 LENGTH_OPTIONS = [name for names in LENGTHS.values() for name in names]
@@ -81,6 +82,8 @@ class Recipe(Configurable):
         self.start = None if start is None else Start(start)
         self.source = FILE
         """How the card calls it: an entry's name, or the file that lies beside the model."""
+        self.run: Mapping[str, Any] | None = None
+        """What run.json says of the run that it repeats; None: it repeats none."""
         self.kind = registry("methods").get(method)
         self._own, _ = self._split(options or {}, "options", self.kind)
         if self.start is not None:
@@ -134,7 +137,9 @@ class Recipe(Configurable):
                 part = length / _total(self.training, self._unit()) * _total(over, unit)
                 kept[unit] = part if unit == "minutes" else max(1, round(part))
             stages.append(kept)
-        return Recipe(**{**self.config, "options": self._options(own), "training": over, "stages": stages or None})
+        changed = Recipe(**{**self.config, "options": self._options(own), "training": over, "stages": stages or None})
+        changed.run = self.run
+        return changed
 
     def data_at(self, place: Any = None) -> Any:
         """The data, as `i2izoo.open_dataset` takes it.
@@ -196,7 +201,9 @@ class Recipe(Configurable):
 
 
 def read_recipe(source: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
-    """The recipe of a pretrained entry, by its name; of a YAML file, or a folder with `recipe.yaml`; of a mapping.
+    """The recipe of a pretrained entry, by its name; of a file of YAML or JSON, or a folder with one; of a mapping.
+
+    The `run.json` of a run, or its folder, is the recipe that repeats it.
 
     Raises:
         ConfigError: the file cannot be read, is not YAML, or is no recipe; names the file and the key.
@@ -212,10 +219,12 @@ def read_recipe(source: str | os.PathLike[str] | Mapping[str, Any]) -> Recipe:
             f"{where}: a recipe is a mapping with the key 'method', and others such as data and training."
         )
     try:
-        recipe = Recipe(**{str(key): value for key, value in content.items()})
+        run = content if is_run(content) else None
+        recipe = Recipe(**{str(key): value for key, value in (as_recipe(run) if run else content).items()})
     except I2IZooError as error:
         raise ConfigError(f"{where}: {error}") from error
     recipe.source = where if where in registry("pretrained") else FILE
+    recipe.run = run
     return recipe
 
 
@@ -226,7 +235,8 @@ def _find(name: str) -> Path:
             raise ConfigError(f"the pretrained entry {name!r} has no recipe.")
         return path
     path = Path(name).expanduser()
-    path = path / FILE if path.is_dir() else path
+    if path.is_dir():
+        path = path / (RUN if (path / RUN).is_file() and not (path / FILE).is_file() else FILE)
     if not path.is_file():
         raise UnknownNameError(
             f"there is no recipe {name!r}, neither file nor pretrained entry{suggest(name, entries.names()) or '.'} "

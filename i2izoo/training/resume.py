@@ -20,6 +20,7 @@ from i2izoo.files.writing import write_text
 from i2izoo.models.config_file import CONFIG
 from i2izoo.training.checkpoint import FACTS, checkpoints
 from i2izoo.training.config import TrainingOptions
+from i2izoo.training.run_file import RUN
 
 FREE = {
     "epochs", "decay_epochs", "decay_ahead", "steps", "decay_steps", "minutes", "decay_share",
@@ -138,7 +139,7 @@ def claimed(out: Path, step: int) -> Iterator[None]:
 
 def write_run(out: Path, facts: Mapping[str, Any]) -> None:
     """Write `run.json`: what a run is, and what was found of its seeds."""
-    write_text(out / "run.json", json.dumps(facts, indent=2) + "\n")
+    write_text(out / RUN, json.dumps(facts, indent=2) + "\n")
 
 
 def last_good(out: Path | None) -> str:

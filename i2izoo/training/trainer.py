@@ -32,6 +32,7 @@ from i2izoo.training.log import TrainingLog
 from i2izoo.training.prepare import check_images, prepare, redraw
 from i2izoo.training.provenance import provenance_of
 from i2izoo.training.resume import check_same_run, claimed, start_from, write_run
+from i2izoo.training.run_file import BEGIN, beginning
 from i2izoo.training.samples import sample_grid
 from i2izoo.training.schedule import Schedule
 from i2izoo.training.screening import check, found_before, screen, sweep_up
@@ -97,7 +98,7 @@ class Trainer:
         """Makes the model as a run of a seed begins; None: the weights are given, and those of all seeds."""
         if not isinstance(model, Translator):
             self.redraw = lambda seed: redraw(self.model, seed)
-        self.given, self._asked, self.first_seed = (val, data), options, o.seed
+        self.given, self.asked, self.resume, self.first_seed = (val, data), options, resume, o.seed
         self.out = Path(out) if out is not None else None
         self.progress = progress
         if self.out is None and resume is not None:
@@ -154,7 +155,7 @@ class Trainer:
         if place is not None:
             self._load(place, same_run)
         self.loader.step = self.step * o.gradient_accumulation
-        self.validation = validation_of(self, asked=self._asked)
+        self.validation = validation_of(self, asked=self.asked)
 
     @property
     def images_per_step(self) -> int:
@@ -343,7 +344,8 @@ class Trainer:
     def _write_run(self) -> None:
         assert self.out is not None  # for the type checker
         facts = self.schedule.facts()
-        write_run(self.out, self.run_facts() | ({"schedule": facts} if facts else {}))
+        begin = {BEGIN: beginning(self)}
+        write_run(self.out, self.run_facts() | begin | ({"schedule": facts} if facts else {}))
 
     def _load(self, place: Path, same_run: bool) -> None:
         facts = read_facts(place)

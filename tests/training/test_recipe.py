@@ -153,7 +153,7 @@ def test_what_does_not_go_together_is_said(tmp_path: Path, capsys: pytest.Captur
         (["train", "--recipe", file, "--dry-run", "widht=3"], "has no option 'widht'"),
         (["train", "pix2pix", "--recipe", file], "a recipe names its own method; leave 'pix2pix' out"),
         (["train", "--recipe", file], "required: --out"),
-        (["train"], "required: METHOD or --recipe, --data, --out"),
+        (["train"], "required: METHOD or --config, --data, --out"),
         (["train", "--recipe", "pix2pix-facadez", "--dry-run"], "there is no recipe 'pix2pix-facadez'"),
         (["train", "--recipe", file, "--dry-run", "crop_size=17"], "crop_size"),
     ):
