@@ -68,6 +68,7 @@ def add_to(commands: Any) -> None:
     judged = "what they are judged by on held-out images (default: fid[polarity])"
     offers(parser.add_argument("--screen-metric", metavar="NAME", help=judged), "metrics", files=False)
     parser.add_argument("--screen-to", metavar="DOMAIN", help="the target domain that is judged (default: all)")
+    parser.add_argument("--log-with", metavar="NAMES", help="trackers beside log.csv: wandb,mlflow,trackio ...")
     parser.add_argument("--weights", metavar="DIR", help="folder with the weights that metrics need")
     parser.set_defaults(run=run, parser=parser)
 
@@ -150,6 +151,7 @@ def _flags(args: argparse.Namespace) -> dict[str, tuple[str, Any]]:
         "rename": ("--rename", parse_names(args.rename) if args.rename else None),
         "evaluate_every": ("--every", args.every),
         "metrics": ("--metrics", args.metrics.split(",") if args.metrics else None),
+        "log_with": ("--log-with", args.log_with.split(",") if args.log_with else None),
         "screen_seeds": ("--screen-seeds", args.screen_seeds),
         "screen_steps": ("--screen-steps", args.screen_steps),
         "screen_metric": ("--screen-metric", args.screen_metric),

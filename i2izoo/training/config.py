@@ -63,7 +63,9 @@ class TrainingOptions(Configurable):
         val_limit: only the first so many held-out images; None: all.
         checkpoint_every: steps between checkpoints; the last step always has one.
         keep_last: checkpoints that are kept.
-        tensorboard: write TensorBoard events too.
+        tensorboard: write TensorBoard events into the folder of the run; `log_with=["tensorboard"]` does, too.
+        log_with: further trackers, by names of accelerate (`"wandb"`, `"mlflow"`, `"trackio"`), or with options of what
+            they start with, `{"name": "wandb", "project": "mine"}`.
         device: "cpu", "cuda", "mps" or None for the best there is.
     """
 
@@ -105,6 +107,7 @@ class TrainingOptions(Configurable):
     checkpoint_every: Number = 1000
     keep_last: Number = 2
     tensorboard: bool = True
+    log_with: Sequence[str | dict[str, Any]] = ()
     device: str | None = None
 
     def __post_init__(self) -> None:

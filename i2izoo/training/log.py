@@ -1,4 +1,4 @@
-"""What a run leaves behind for people: log.csv, TensorBoard events, a progress bar. Never a server."""
+"""What a run leaves behind for people: log.csv, a progress bar, and what trackers make of the same numbers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 from torch import Tensor
 
 from i2izoo.errors import TrainingError, is_text
-from i2izoo.files.refusal import naming
 from i2izoo.files.writing import append_text, write_text
+from i2izoo.training.trackers import Trackers
 
 CLOCKWORK = ("step", "epoch", "learning_rate_factor", "images_per_second", "data_wait_share", "seconds", "ema_decay")
 """Columns of log.csv that are no loss."""
@@ -24,16 +24,23 @@ class TrainingLog:
     """Averages the losses between two lines of log.csv and shows the rate.
 
     Args:
-        folder: where log.csv and tensorboard/ go; None writes nothing.
+        folder: where log.csv goes; None writes nothing.
         total: steps of the whole run; None: not known.
         start: steps that are done; later lines of an existing log.csv are dropped.
-        tensorboard: write events too.
+        trackers: get the same numbers; None: there are none.
         progress: show a progress bar on stderr.
         label: what the bar is called; one with a label goes when it is closed.
     """
 
     def __init__(
-        self, folder: Path | None, total: int | None, start: int, *, tensorboard: bool, progress: bool, label: str = ""
+        self,
+        folder: Path | None,
+        total: int | None,
+        start: int,
+        *,
+        trackers: Trackers | None = None,
+        progress: bool,
+        label: str = "",
     ) -> None:
         if folder and not is_text(str(folder)):
             raise TrainingError(
@@ -44,13 +51,7 @@ class TrainingLog:
         self.sums: dict[str, tuple[Tensor | float, int]] = {}
         self.images, self.steps, self.total = 0, start, total
         self.clock = time.perf_counter()
-        self.events: Any = None
-        if folder and tensorboard:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self.place = folder / "tensorboard"
-            with naming(self.place):
-                self.events = SummaryWriter(str(self.place), purge_step=start + 1)
+        self.trackers = trackers
         self.bar: Any = None
         if progress:
             from rich.console import Console
@@ -117,11 +118,9 @@ class TrainingLog:
         self.sums, self.images, self.clock = {}, 0, time.perf_counter()
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
-        """Write TensorBoard events, if that is on."""
-        if self.events is not None:
-            with naming(self.place):  # what its thread could not write, it says at the next call
-                for name, value in values.items():
-                    self.events.add_scalar(name, value, step)
+        """Tell the trackers."""
+        if self.trackers is not None:
+            self.trackers.log(values, step)
 
     def losses(self) -> dict[str, list[tuple[int, float]]]:
         """The lines so far: loss -> step and mean."""
@@ -134,12 +133,12 @@ class TrainingLog:
             self.bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
-        """End the progress bar and flush the events."""
+        """End the progress bar and the trackers."""
         if self.bar is not None:
             self.bar.stop()
-        if self.events is not None:
+        if self.trackers is not None:
             with contextlib.suppress(OSError):  # a full disk has been said, and all but the events is written
-                self.events.close()
+                self.trackers.close()
 
 
 class Table:

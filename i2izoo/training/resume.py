@@ -25,7 +25,7 @@ from i2izoo.training.run_file import RUN
 FREE = {
     "epochs", "decay_epochs", "decay_ahead", "steps", "decay_steps", "minutes", "decay_share",
     "log_every", "sample_every", "samples", "checkpoint_every",
-    "keep_last", "tensorboard", "device", "compile", "metrics", "evaluate_every", "val_limit",
+    "keep_last", "tensorboard", "log_with", "device", "compile", "metrics", "evaluate_every", "val_limit",
 }  # fmt: skip
 """Training options that a resumed run may change: its length, what it writes, and what only makes it faster."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
@@ -37,8 +37,12 @@ from i2izoo.training.samples import sample_grid
 from i2izoo.training.schedule import Schedule
 from i2izoo.training.screening import check, found_before, screen, sweep_up
 from i2izoo.training.step import Stepper, average_over_processes, of_any_process
+from i2izoo.training.trackers import check_trackers, trackers_of
 from i2izoo.training.validation import validation_of
 from i2izoo.training.values import value_ranges
+
+if TYPE_CHECKING:
+    from accelerate.tracking import GeneralTracker
 
 
 class Trainer:
@@ -60,6 +64,7 @@ class Trainer:
         resume: "auto" goes on from the last complete checkpoint in `out`, if there is one, with the same options; a
             path starts from that checkpoint, with options that may differ.
         progress: show a progress bar.
+        trackers: objects of accelerate's `GeneralTracker` that the program made, beside those of `log_with`.
         options: see `TrainingOptions`; those not given come from the method's recipe.
 
     Raises:
@@ -88,6 +93,7 @@ class Trainer:
         out: str | os.PathLike[str] | None = None,
         resume: Literal["auto"] | str | os.PathLike[str] | None = None,
         progress: bool = True,
+        trackers: Sequence[GeneralTracker] = (),
         **options: Any,
     ) -> None:
         from accelerate import PartialState  # type: ignore[import-untyped]
@@ -100,7 +106,8 @@ class Trainer:
             self.redraw = lambda seed: redraw(self.model, seed)
         self.given, self.asked, self.resume, self.first_seed = (val, data), options, resume, o.seed
         self.out = Path(out) if out is not None else None
-        self.progress = progress
+        self.progress, self.trackers = progress, trackers
+        check_trackers(o.log_with)
         if self.out is None and resume is not None:
             raise ConfigError("resume needs the folder of the run: give out=.")
 
@@ -197,7 +204,7 @@ class Trainer:
         if writes:
             keep_last(writes / "checkpoints", o.keep_last)
         log = TrainingLog(
-            writes, until or self.schedule.total, self.step, tensorboard=o.tensorboard,
+            writes, until or self.schedule.total, self.step, trackers=trackers_of(self, label),
             progress=self.progress and self.main and (not label or sys.stderr.isatty()), label=label,
         )  # fmt: skip
         waited = self.loader.wait_seconds
@@ -231,8 +238,8 @@ class Trainer:
                         check_finite("loss", losses, self.step, self.out)
                     if saving or sampling or evaluating:
                         self._guard_weights()
-                    if self.out and sampling:
-                        self.sample()
+                    if self.out and sampling and (grid := self.sample()) and log.trackers:
+                        log.trackers.image(grid, self.step)
                     if writes and saving:
                         self.save()
                     if evaluating:

@@ -19,6 +19,7 @@ from i2izoo.training.interrupt import Interrupt
 from i2izoo.training.log import TrainingLog
 from i2izoo.training.schedule import Schedule, linear_decay
 from i2izoo.training.step import Stepper
+from i2izoo.training.trackers import Trackers
 
 
 class Toy(Method):
@@ -319,7 +320,7 @@ def rows(folder):
 
 
 def open_log(folder, start=0):
-    return TrainingLog(folder, 10, start, tensorboard=False, progress=False)
+    return TrainingLog(folder, 10, start, progress=False)
 
 
 def test_log_means_and_late_columns(tmp_path):
@@ -353,7 +354,7 @@ def test_log_goes_on_where_the_checkpoint_is(tmp_path):
 
 
 def test_tensorboard_and_progress_bar(tmp_path, capsys):
-    log = TrainingLog(tmp_path, 10, 0, tensorboard=True, progress=True)
+    log = TrainingLog(tmp_path, 10, 0, trackers=Trackers(["tensorboard"], tmp_path), progress=True)
     write(log, 1, a=1.0)
     log.close()
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -383,13 +384,14 @@ def test_a_first_interrupt_waits_and_a_second_does_not():
 
 def test_events_that_find_no_room_are_one_sentence(tmp_path, monkeypatch):
     """TensorBoard's thread writes; what it could not write it raises at a later call, without the name of a file."""
-    log = TrainingLog(tmp_path, 9, 0, tensorboard=True, progress=False)
+    log = TrainingLog(tmp_path, 9, 0, trackers=Trackers(["tensorboard"], tmp_path), progress=False)
 
-    def full(*arguments):
+    def full(*arguments, **more):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(log.events, "add_scalar", full)
-    monkeypatch.setattr(log.events, "close", full)
+    events = log.trackers.running[0].tracker
+    monkeypatch.setattr(events, "add_scalar", full)
+    monkeypatch.setattr(events, "close", full)
     with pytest.raises(WriteError, match=r"tensorboard' cannot be written: no space left on device"):
         log.scalars({"a": 1.0}, 1)
     log.close()
