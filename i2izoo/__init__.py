@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from i2izoo.contracts.registry import register
     from i2izoo.data.open import open_dataset
     from i2izoo.evaluation.evaluate import evaluate
+    from i2izoo.models.translate_files import translate_files
     from i2izoo.models.translator import Translator, create, load
     from i2izoo.rasters.translate import translate_raster
     from i2izoo.report.compare import compare
@@ -37,6 +38,7 @@ _PLACES = {
     "open_dataset": "i2izoo.data.open",
     "register": "i2izoo.contracts.registry",
     "sweep": "i2izoo.sweeps.sweep",
+    "translate_files": "i2izoo.models.translate_files",
     "translate_raster": "i2izoo.rasters.translate",
 }
 
@@ -55,6 +57,7 @@ __all__ = [
     "open_dataset",
     "register",
     "sweep",
+    "translate_files",
     "translate_raster",
 ]
 

@@ -58,8 +58,8 @@ def run(args: argparse.Namespace, inputs: Sequence[Path], words: Sequence[str]) 
     """Translate one raster, and say where it went, or how to go on."""
     if len(inputs) != 1:
         raise ImageError(f"rasters are translated one by one; found {len(inputs)} inputs.")
-    for flag in ("samples", "size", "batch_size"):
-        if getattr(args, flag) is not None:
+    for flag in ("samples", "size", "batch_size", "shard", "skip_existing", "write_manifest"):
+        if getattr(args, flag) not in (None, False):
             raise ConfigError(f"--{flag.replace('_', '-')} says nothing of a raster, which is translated in tiles.")
     target = Path(args.out).expanduser()
     if target.exists() and not args.force:

@@ -29,6 +29,7 @@ class Item:
         image: C x H x W in [-1, 1].
         form: what its translations are given back as.
         scaled: height and width over those that it came with, if it was resized for the translation; None: it was not.
+        name: what its randomness is a function of; None: its place.
         options: what goes with it alone, by name: images (a mask) C x H x W, latents L, texts.
         error: why there is no image.
     """
@@ -38,6 +39,7 @@ class Item:
     image: Tensor = field(default_factory=lambda: torch.empty(0, 0, 0))
     form: Form | None = None
     scaled: tuple[float, float] | None = None
+    name: str | None = None
     options: dict[str, Tensor | str] = field(default_factory=dict)
     error: Exception | None = None
 
@@ -56,7 +58,12 @@ Row = tuple[Item, int]
 
 
 def in_batches(
-    images: Iterable[Item], samples: int, batch_size: int | None, run: Callable[[list[Row]], list[Any]]
+    images: Iterable[Item],
+    samples: int,
+    batch_size: int | None,
+    run: Callable[[list[Row]], list[Any]],
+    *,
+    filled: bool = False,
 ) -> Iterator[tuple[Item, list[Any]]]:
     """Give each item, in order, with its `samples` results; those of one size nearby share batches.
 
@@ -65,14 +72,16 @@ def in_batches(
         samples: rows for each item.
         batch_size: rows in a batch at most; None: about `BATCH_PIXELS` pixels.
         run: rows of one shape -> one result each.
+        filled: batches that are not full repeat their last row, so that the rows of a shape always run in the same
+            number: matrix products of another number of rows round in another way.
     """
     for window in _windows(images):
-        yield from _in_window(window, samples, batch_size, run)
+        yield from _in_window(window, samples, batch_size, run, filled)
         window.clear()  # before the next is read
 
 
 def _in_window(
-    window: list[Item], samples: int, batch_size: int | None, run: Callable[[list[Row]], list[Any]]
+    window: list[Item], samples: int, batch_size: int | None, run: Callable[[list[Row]], list[Any]], filled: bool
 ) -> Iterator[tuple[Item, list[Any]]]:
     waiting = deque(window)
     results: dict[tuple[int, int], Any] = {}
@@ -84,7 +93,8 @@ def _in_window(
         size = batch_size or max(1, min(16, BATCH_PIXELS // same[0][0].pixels))
         for start in range(0, len(same), size):
             batch = same[start : start + size]
-            results.update(zip(((p.index, j) for p, j in batch), run(batch), strict=True))
+            rows = batch + batch[-1:] * (size - len(batch)) if filled else batch
+            results.update(zip(((p.index, j) for p, j in batch), run(rows)[: len(batch)], strict=True))
             # given as soon as it is its turn: who is stopped loses one batch, not a window
             while waiting and (waiting[0].error or (waiting[0].index, samples - 1) in results):
                 yield _with_results(waiting.popleft(), results, samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Collection, Mapping
@@ -83,6 +84,15 @@ class Model(ModuleLike):
         """Number of parameters that translation needs."""
         needed = self.method.inference_state()
         return sum(p.numel() for name, p in self.method.named_parameters() if name in needed)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the method, its options and the weights that translating needs: 16 digits of a SHA-256."""
+        digest = hashlib.sha256(repr((self.name, self.method.config)).encode())
+        for name, tensor in sorted(self.method.inference_state().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     @property
     def device(self) -> torch.device:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -55,6 +55,7 @@ def read_items(
     depth: Literal[8, 16] | None = None,
     check: Callable[[Tensor], None] = lambda image: None,
     palette: Colours | None = None,
+    names: Sequence[str] | None = None,
 ) -> Iterator[Item]:
     """The images with the options of each, as they are asked for.
 
@@ -64,6 +65,7 @@ def read_items(
         depth: bits of each channel of what comes back; None: those of the image.
         check: is shown each image that is translated at its own size.
         palette: of label maps, whose colours resizing must not mix; None: they are none.
+        names: of the images; None: they have none.
         tolerant: an image that cannot be read is an item with its error, and does not end the others.
     """
     alone = isinstance(sources, list) and len(sources) == 1
@@ -71,7 +73,8 @@ def read_items(
         try:
             image, form = read(source, channels, name="the image" if alone else f"image {index}")
             own = {k: option.at(index) for k, option in options.items()}
-            item = Item(index, source, image, form.with_depth(depth), options=own)
+            name = None if names is None else names[index]
+            item = Item(index, source, image, form.with_depth(depth), name=name, options=own)
             if size is None:
                 check(image)
             yield item if size is None else resized(item, size, palette)
@@ -111,7 +114,7 @@ def run(method: Method, rows: list[Row], to: str, seed: int, options: Mapping[st
     own = {k: stacked([p.options[k] for p, _ in rows], device, dtype) for k in rows[0][0].options}
     if method.image_channels[to] == 3:  # a style, a start: images of the target domain; a mask has one channel
         own |= {k: method.inside(v, to) for k, v in own.items() if isinstance(v, Tensor) and v.shape[1:2] == (3,)}
-    seeds = [derive_seed(seed, p.index, j) for p, j in rows]
+    seeds = [derive_seed(seed, p.index if p.name is None else p.name, j) for p, j in rows]
     try:
         with modes_kept(method), torch.inference_mode():
             method.eval()

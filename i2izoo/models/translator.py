@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -215,6 +216,7 @@ class Translator(Generating):
         depth: Literal[8, 16] | None = None,
         progress: bool = False,
         on_error: Literal["raise", "give"] = "raise",
+        names: Sequence[str] | None = None,
         **options: Any,
     ) -> Iterator[tuple[Any, Any]]:
         """Translate thousands of images in flat memory: an iterator of (source, result), in order.
@@ -222,6 +224,9 @@ class Translator(Generating):
         Args:
             sources: images, read when their turn comes; or a folder or glob.
             on_error: "give" puts the ImageError of an unreadable image in the place of its result and goes on.
+            names: one for each image. A result is then a function of (seed, name, number of the sample), not of the
+                place in the list, and to the bit the same among whichever other images: batches are of one size for
+                all images of one size, and filled up; on a CPU that is 1 where `batch_size` is None.
 
         The other arguments, results and errors are those of a call; mistakes in them are raised here, at once.
         """
@@ -237,6 +242,12 @@ class Translator(Generating):
         if progress and alone and "progress" in self.method.translate_options():
             plain["progress"], progress = True, False  # of the steps: one bar at a time, the one that moves
         check_numbers(seed, samples=samples, batch_size=batch_size)
+        if names is not None:
+            names, sources = list(names), sources if isinstance(sources, (list, tuple)) else list(sources)
+            if len(names) != len(sources):
+                raise ConfigError(f"there are {len(names)} names for {len(sources)} images; give one for each.")
+            if batch_size is None and self.device.type == "cpu":  # which larger ones make no faster
+                batch_size = 1
         if samples is not None and not self.method.samples:
             raise ConfigError(f"method {self.name!r} has one answer for each image; leave samples out.")
         check_depth(depth)
@@ -244,9 +255,10 @@ class Translator(Generating):
         channels = self.method.image_channels[source]
         items = read_items(
             sources, channels, each, tolerant=on_error == "give", size=None if size is None else sides(size),
-            depth=depth, check=self._say_if_far_larger, palette=self.method.label_maps.get(source),
+            depth=depth, check=self._say_if_far_larger, palette=self.method.label_maps.get(source), names=names,
         )  # fmt: skip
-        done = in_batches(items, samples or 1, batch_size, lambda rows: run(self.method, rows, target, seed, plain))
+        run_rows = partial(run, self.method, to=target, seed=seed, options=plain)
+        done = in_batches(items, samples or 1, batch_size, run_rows, filled=names is not None)
         results = tracked(done, sources) if progress else done
         return ((item.source, item.error or (found[0] if samples is None else found)) for item, found in results)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -118,7 +117,7 @@ def translate_raster(
             back = of_type(info.dtype) or back
         signature = {
             "source": [str(source.resolve()), source.stat().st_size, source.stat().st_mtime_ns],
-            "model": _fingerprint(model),
+            "model": model.fingerprint,
             "domain": run.to,
             "part": asdict(box),
             "bands": chosen,
@@ -203,12 +202,3 @@ def _holds(dtype: str, value: float) -> bool:
 def _check_apart(source: Path, target: Path) -> None:
     if target.exists() and source.resolve() == target.resolve():
         raise ImageError(f"{str(target)!r} is the raster that is read; name another target.")
-
-
-def _fingerprint(model: Translator) -> str:
-    """Of the method, its options and its weights."""
-    digest = hashlib.sha256(repr((model.name, model.method.config)).encode())
-    for name, tensor in sorted(model.method.inference_state().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
