@@ -12,7 +12,7 @@ from i2izoo.contracts.method import Method
 from i2izoo.contracts.registry import registry
 
 LEARNS = {"paired": "pairs", "unpaired": "two sets", "single": "one set"}
-TOOLS = re.compile(r"_distillation$|^noisy_classifier$|^vit$|^diffusers$")
+TOOLS = re.compile(r"_distillation$|^noisy_classifier$|^vit$|^diffusers$|^spandrel$")
 """Methods that nobody chooses to translate with: they make others faster, guide them, tell classes, or are trained
 elsewhere."""
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from i2izoo.errors import StorageError, listing
 
-WRAPPERS = ("state_dict", "model_state_dict", "params_ema", "params")
+WRAPPERS = ("state_dict", "model_state_dict", "params_ema", "params-ema", "params", "model", "net")
 """Keys under which training scripts put the state dict beside an epoch number and the like."""
 
 

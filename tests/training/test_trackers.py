@@ -77,7 +77,7 @@ def losses(out: Path) -> list[tuple[int, float]]:
 
 def test_tensorboard_has_what_log_csv_has_also_when_resumed(tmp_path: Path) -> None:
     fit(tmp_path, log_with=["tensorboard"], steps=3, checkpoint_every=2, keep_last=2)
-    options = {"steps": 4, "log_every": 1, "device": "cpu", "sample_every": 0, "checkpoint_every": 2}
+    options: Any = {"steps": 4, "log_every": 1, "device": "cpu", "sample_every": 0, "checkpoint_every": 2}
     trainer = i2izoo.Trainer(
         training_run.model("pix2pix"), training_run.DATA, out=tmp_path, progress=False, resume="auto",
         **training_run.SIZES, **options,
