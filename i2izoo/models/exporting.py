@@ -18,6 +18,7 @@ from i2izoo.files.writing import replacing
 from i2izoo.models.backends.engines import need, onnxruntime_session
 from i2izoo.models.graph import Graph, graph_of
 from i2izoo.models.half_weights import in_half
+from i2izoo.models.step_graph import StepGraph
 from i2izoo.nn.modes import modes_kept
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def export(
 
     The file takes images N x C x H x W in [0, 1], float32, and gives N x D x H x W in [0, 1]: padding, ranges, label
     maps, L*a*b* and gamut are inside. A latent of a method that takes one is a second input, N x L. In ONNX the
-    configuration, the direction and the licence are in the file's metadata, as `i2izoo`.
+    configuration, the direction and the licence are in the file's metadata, as `i2izoo`. Of a model that translates in
+    steps one step is written (ONNX), and which there are is in the metadata, as `i2izoo_steps`: see docs/export.md.
 
     Args:
         model: what `load` gives; it is moved nowhere, and must be on the CPU in float32.
@@ -110,6 +112,10 @@ def export(
         graph = graph_of(model, to, options)
         if deepness and graph.latent:
             raise ConfigError(f"deepness gives a model an image alone, and {model.name!r} takes a latent, too.")
+        if isinstance(graph, StepGraph) and (kind != "onnx" or deepness):
+            raise ConfigError(
+                f"{model.name!r} takes steps, which are exported to ONNX: its metadata say which they are."
+            )
         with replacing(path) as temporary:
             written = temporary.with_suffix(path.suffix)  # by which readers tell formats apart
             try:
@@ -127,13 +133,14 @@ def export(
     return Exported(path, path.stat().st_size, found)
 
 
-def difference(graph: Graph, run: Run, sides: tuple[int, int] | None = None) -> float:
+def difference(graph: Graph | StepGraph, run: Run, sides: tuple[int, int] | None = None) -> float:
     """How far what was exported is from the graph that it was made of, at several sizes; see `Exported`."""
     worst, painted = 0.0, graph.target in graph.method.label_maps
     for height, width, count in [(*sides, 1)] if sides else SIZES:
         inputs = graph.example(height, width, count, seed=height)
         with torch.inference_mode():
-            expected = graph(*inputs).numpy()
+            found = graph(*inputs)
+        expected = (found[0] if isinstance(found, tuple) else found).numpy()
         apart = np.abs(run(inputs) - expected)
         worst = max(worst, float((apart.max(1) > 1e-3).mean() if painted else apart.max()))
     return worst
@@ -151,35 +158,27 @@ def _format(path: Path, format: str | None) -> str:
     return found
 
 
-def _free(graph: Graph, sides: tuple[int, int] | None) -> tuple[Any, ...]:
-    """Which dimensions of the inputs, an image and perhaps more, may change."""
-    count = torch.export.Dim("count")
-    image = None if sides else {0: count, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    latent = None if sides else {0: count}
-    return (image, (latent,)) if graph.latent else (image,)
-
-
-def _program(graph: Graph, sides: tuple[int, int] | None) -> torch.export.ExportedProgram:
+def _program(graph: Graph | StepGraph, sides: tuple[int, int] | None) -> torch.export.ExportedProgram:
     height, width, count = (*sides, 1) if sides else SIZES[0]
     try:
         with torch.no_grad():
             return torch.export.export(
-                graph, graph.example(height, width, count), dynamic_shapes=_free(graph, sides), strict=False
+                graph, graph.example(height, width, count), dynamic_shapes=None if sides else graph.free(), strict=False
             )
     except Exception as error:  # of any kind, and long
         raise _failed(graph, error) from error
 
 
-def _failed(graph: Graph, error: Exception) -> ExportError:
+def _failed(graph: Graph | StepGraph, error: Exception) -> ExportError:
     reason = str(error).strip().splitlines()[0][:200]
     return ExportError(f"{type(graph.method).__name__} cannot be exported: {type(error).__name__}: {reason}")
 
 
-def _onnx(graph: Graph, path: Path, sides: tuple[int, int] | None) -> Callable[[], Run]:
+def _onnx(graph: Graph | StepGraph, path: Path, sides: tuple[int, int] | None) -> Callable[[], Run]:
     program = _program(graph, sides)
     try:
         found = torch.onnx.export(
-            program, dynamo=True, input_names=list(graph.names), output_names=["translation"], verbose=False
+            program, dynamo=True, input_names=list(graph.names), output_names=list(graph.outputs), verbose=False
         )
         assert found is not None
         found.save(path)
@@ -197,7 +196,7 @@ def session(path: Path) -> Run:
     )
 
 
-def _torch(graph: Graph, path: Path, sides: tuple[int, int] | None, kind: str) -> Callable[[], Run]:
+def _torch(graph: Graph | StepGraph, path: Path, sides: tuple[int, int] | None, kind: str) -> Callable[[], Run]:
     program = _program(graph, sides)
     if kind == "torch":
         torch.export.save(program, path)
@@ -219,9 +218,13 @@ def _called(module: Callable[..., Tensor]) -> Run:
     return run
 
 
-def _about(model: Translator, graph: Graph, sides: tuple[int, int] | None, deepness: bool) -> dict[str, str]:
+def _about(
+    model: Translator, graph: Graph | StepGraph, sides: tuple[int, int] | None, deepness: bool
+) -> dict[str, str]:
     """What the metadata of an ONNX file say."""
     about: dict[str, Any] = {"i2izoo": {**model.config, "direction": {graph.target: graph.source}}}
+    if isinstance(graph, StepGraph):
+        about["i2izoo_steps"] = graph.about()
     if deepness and sides is not None:
         said = model.config.get("provenance")
         resolution = said.get("ground_resolution") if isinstance(said, Mapping) else None

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.roles import Role, role_of
+from i2izoo.contracts.stepwise import stepwise
 from i2izoo.errors import ConfigError
 from i2izoo.nn.label_maps import colours_of
 
 if TYPE_CHECKING:
+    from i2izoo.models.step_graph import StepGraph
     from i2izoo.models.translator import Translator
 
 
@@ -32,6 +34,7 @@ class Graph(nn.Module):
     Attributes:
         source, target: the domains.
         names: of the inputs: "image", and "latent" of a method that takes one.
+        outputs: names of the outputs.
     """
 
     def __init__(self, method: Method, to: str, options: Mapping[str, Any]) -> None:
@@ -40,6 +43,7 @@ class Graph(nn.Module):
         self.source = str(method.directions[to])
         self.latent = _latent_option(method)
         self.names = ("image", *([self.latent] if self.latent else []))
+        self.outputs = ("translation",)
 
     def forward(self, image: Tensor, *latent: Tensor) -> Tensor:
         """N x C x H x W in [0, 1], and N x L: N x D x H x W in [0, 1]."""
@@ -54,19 +58,33 @@ class Graph(nn.Module):
 
     def example(self, height: int, width: int, count: int = 1, seed: int = 0) -> tuple[Tensor, ...]:
         """Noise of the shapes of the inputs."""
+        image, size = (
+            example_image(self.method, self.source, height, width, count, seed),
+            getattr(self.method, "latent_size", 0),
+        )
         generator = torch.Generator().manual_seed(seed)
-        image = torch.rand(count, self.method.image_channels[self.source], height, width, generator=generator)
-        if self.source in self.method.label_maps:
-            palette = self.method.label_maps[self.source]
-            patches = torch.randint(len(palette), (count, 1 + height // 16, 1 + width // 16), generator=generator)
-            patches = patches.repeat_interleave(16, 1).repeat_interleave(16, 2)[:, :height, :width]
-            image = (colours_of(patches, palette) + 1) / 2
-        size = getattr(self.method, "latent_size", 0)
         return (image, torch.randn(count, size, generator=generator)) if self.latent else (image,)
 
+    def free(self) -> tuple[Any, ...]:
+        """Which dimensions of the inputs may change."""
+        count = torch.export.Dim("count")
+        image = {0: count, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+        return (image, ({0: count},)) if self.latent else (image,)
 
-def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> Graph:
-    """The graph of a direction of a translator, in evaluation mode on the CPU, in float32.
+
+def example_image(method: Method, domain: str, height: int, width: int, count: int, seed: int) -> Tensor:
+    """Images of a domain, N x C x H x W in [0, 1]: noise, or patches of the classes of a label map."""
+    generator = torch.Generator().manual_seed(seed)
+    if domain not in method.label_maps:
+        return torch.rand(count, method.image_channels[domain], height, width, generator=generator)
+    palette = method.label_maps[domain]
+    patches = torch.randint(len(palette), (count, 1 + height // 16, 1 + width // 16), generator=generator)
+    return (colours_of(patches.repeat_interleave(16, 1).repeat_interleave(16, 2)[:, :height, :width], palette) + 1) / 2
+
+
+def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> Graph | StepGraph:
+    """The graph of a direction of a translator, in evaluation mode on the CPU, in float32; of one that takes steps, of
+    one of these.
 
     Raises:
         ConfigError: it makes images from nothing, draws, or wants more than an image.
@@ -83,16 +101,17 @@ def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> G
     for name, value in options.items():
         if name not in allowed or not isinstance(value, (bool, int, float, str)):
             raise ConfigError(f"an exported graph takes no option {name}={value!r} of {model.name!r}; leave it out.")
+    if (inside := stepwise(method)) is not None:
+        from i2izoo.models.step_graph import StepGraph
+
+        return StepGraph(method.eval(), inside, to, options)
     graph = Graph(method.eval(), to, options)
     side = max(method.min_size(to), 32)
     inputs = graph.example(side, side)
     with torch.inference_mode():
         first, second = (graph.output(seed, *inputs) for seed in (0, 1))
     if not torch.equal(first, second):
-        raise ConfigError(
-            f"{model.name!r} draws noise while it translates, which a graph cannot; a diffusion model has one graph "
-            "for each of its steps, which are not exported."
-        )
+        raise ConfigError(f"{model.name!r} draws noise while it translates, which a graph cannot.")
     return graph
 
 

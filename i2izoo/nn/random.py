@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
+
+_given: ContextVar[Callable[[tuple[int, ...]], Tensor] | None] = ContextVar("given", default=None)
 
 
 def derive_seed(*keys: int | str) -> int:
@@ -26,8 +29,25 @@ def randn(shape: Sequence[int], seeds: Sequence[int], device: torch.device | str
     >>> torch.equal(randn((2,), [5, 6])[1], randn((2,), [6])[0])
     True
     """
+    if (given := _given.get()) is not None:
+        return given(tuple(shape)).to(device)
     rows = [torch.randn(tuple(shape), generator=torch.Generator().manual_seed(s)) for s in seeds]
     return torch.stack(rows).to(device)
+
+
+@contextmanager
+def noise_given(draw: Callable[[tuple[int, ...]], Tensor]) -> Iterator[None]:
+    """Inside, `randn` asks `draw` for its noise, N x *shape, by this shape: an exported graph has it as an input.
+
+    >>> with noise_given(lambda shape: torch.ones(1, *shape)):
+    ...     randn((2,), [5])
+    tensor([[1., 1.]])
+    """
+    before = _given.set(draw)
+    try:
+        yield
+    finally:
+        _given.reset(before)
 
 
 def noise_like(x: Tensor) -> Tensor:

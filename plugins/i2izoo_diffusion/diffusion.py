@@ -13,6 +13,7 @@ from torch import Tensor
 
 from i2izoo.contracts.label_maps import LabelMaps
 from i2izoo.contracts.ranges import Guidance, Number, Range, Share
+from i2izoo.contracts.stepwise import Row, Step, Stepwise
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Image, Latent, Method, ReconstructionLoss, Update
 from i2izoo.nn.padding import pad_to_valid
@@ -21,12 +22,13 @@ from i2izoo_diffusion.guidance.blending import Blending
 from i2izoo_diffusion.guidance.classifier_free import classifier_free
 from i2izoo_diffusion.guidance.ilvr import ILVR
 from i2izoo_diffusion.guidance.sdedit import SDEdit
-from i2izoo_diffusion.prediction import target
+from i2izoo_diffusion.prediction import clean_of, target
 from i2izoo_diffusion.sampling import Denoise, Hook, Sampling
-from i2izoo_diffusion.schedulers import sampler, training_levels
+from i2izoo_diffusion.schedulers import clip_range, sampler, training_levels
+from i2izoo_diffusion.step_table import step_table
 
 
-class Diffusion(Method):
+class Diffusion(Stepwise, Method):
     """Base of the methods that translate by denoising; a subclass sets the attributes in its constructor.
 
     Attributes:
@@ -141,7 +143,16 @@ class Diffusion(Method):
         return run.timestep
 
     def denoiser(self, source: Tensor | None, guidance: float = 1.0, rescale: float = 0.0) -> Denoise:
+        """`guided_denoiser`, whose time is that of the state of a sampling."""
+        denoise = self.guided_denoiser(source, guidance, rescale)
+        return lambda noisy, run: denoise(noisy, self.time(run))
+
+    def guided_denoiser(
+        self, source: Tensor | None, guidance: float = 1.0, rescale: float = 0.0
+    ) -> Callable[[Tensor, Tensor], Tensor]:
         """The network with its source image bound, under classifier-free guidance; see `classifier_free`.
+
+        It takes noisy images and their time, a scalar.
 
         Raises:
             ConfigError: the model never learned to do without its source, or a number is out of range.
@@ -157,9 +168,9 @@ class Diffusion(Method):
                 + "; leave guidance out."
             )
 
-        def denoise(noisy: Tensor, run: Sampling) -> Tensor:
-            count = len(noisy)
-            time = self.time(run).to(noisy.device, torch.float32).expand(count)  # bfloat16 takes 999 for 1000
+        def denoise(noisy: Tensor, at: Tensor) -> Tensor:
+            count = noisy.shape[0]  # of which an export keeps a symbol
+            time = at.to(noisy.device, torch.float32).expand(count)  # bfloat16 takes 999 for 1000
             if self.guided:
                 everywhere = torch.ones_like(time, dtype=torch.bool)
                 return self.predict(noisy, time, source, everywhere, torch.full_like(time, guidance))
@@ -168,7 +179,7 @@ class Diffusion(Method):
             assert source is not None  # for the type checker
             shown = torch.arange(2 * count, device=noisy.device) < count
             both = self.predict(noisy.repeat(2, 1, 1, 1), time.repeat(2), source.repeat(2, 1, 1, 1), shown)
-            conditional, unconditional = both.chunk(2)
+            conditional, unconditional = both.unflatten(0, (2, -1)).unbind()
             return classifier_free(conditional, unconditional, guidance, rescale)
 
         return denoise
@@ -212,6 +223,7 @@ class Diffusion(Method):
         mask: Image | None = None,
         hooks: Sequence[Hook] = (),
         preview: Callable[[Sampling], None] | None = None,
+        step: Step | None = None,
         progress: bool = False,
     ) -> Tensor:
         """N x in x H x W to N x out x H x W.
@@ -237,6 +249,7 @@ class Diffusion(Method):
                 `start` stays, to the bit (blended diffusion).
             hooks: what changes the steps on the way, see `i2izoo_diffusion.sampling.Hook`.
             preview: called after each step with the state of the sampling, whose `clean` is the image so far.
+            step: do this step alone, and give the clean image that the network sees: what is exported.
             progress: show a progress bar of the steps.
 
         Raises:
@@ -244,8 +257,13 @@ class Diffusion(Method):
         """
         source = None if self.source is None else image
         guidance = self.sampling_guidance if guidance is None else guidance
-        if eta is None:
-            eta = self.sampling_eta if scheduler is None else 0.0
+        if step is not None:
+            if strength is not None or ilvr is not None or noise is not None or hooks:
+                raise ConfigError("a step by itself has no strength, ilvr, noise or hooks; leave them out.")
+            known = image if start is None else start
+            step.clean = self.clean_at(step, source, guidance, rescale, known[:, : self.config["out_channels"]], mask)
+            return step.clean.clamp(-1, 1)
+        eta = self._eta(eta, scheduler)
         if noise is None:
             noise = self.draw_noise(image, seeds)
         elif noise.shape[1:] != (wanted := (self.config["out_channels"], *image.shape[-2:])):
@@ -264,6 +282,31 @@ class Diffusion(Method):
             hook.pad(pad)
             hook.check(image, self.config["out_channels"])
         return run.run(eta=eta, hooks=hooks, preview=preview, progress=progress).clamp(-1, 1)
+
+    def _eta(self, eta: float | None, scheduler: str | None) -> float:
+        if eta is not None:
+            return eta
+        return self.sampling_eta if scheduler is None else 0.0
+
+    def clean_at(
+        self, step: Step, source: Tensor | None, guidance: float, rescale: float, known: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        """The clean image that the network sees in `step.noisy`, as the scheduler clips it."""
+        if mask is not None:
+            raise ConfigError(f"{type(self).__name__} keeps known pixels by fresh noise, which one step does not have.")
+        prediction = self.guided_denoiser(source, guidance, rescale)(step.noisy, step.time)
+        clean = clean_of(self.kind, prediction, step.noisy, step.alpha, step.sigma)
+        bound = clip_range(self.scheduler)
+        return clean if bound is None else clean.clamp(-bound, bound)
+
+    def step_table(
+        self, *, steps: int | None = None, eta: float | None = None, scheduler: str | None = None, **others: Any
+    ) -> list[Row]:
+        pixel = torch.zeros(1, 1, 1, 1, dtype=torch.float64)
+        run = self.sampling(pixel, None, [0], steps=steps, scheduler=scheduler)
+        if run.scheduler.config.get("thresholding"):
+            raise ConfigError("a scheduler with thresholding looks at all pixels, which no table of numbers says.")
+        return step_table(run, self.time, self._eta(eta, scheduler))
 
     def generate(self, *, to: str, seeds: list[int], size: tuple[int, int], **options: Any) -> Tensor:
         """N x out x H x W from noise, or by the options of `translate` from the image `start`."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.one_way import two_domains
 from i2izoo.contracts.ranges import Channels, Items, Number, Range, Rate, Timesteps
+from i2izoo.contracts.stepwise import Step
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Batch, Generator, Part, PartSpec, ReconstructionLoss, Scheduler, Update
 from i2izoo.nn.random import noise_like
@@ -159,6 +160,15 @@ class Palette(Diffusion):
                 "take 'ddim' or 'ddpm', or a model whose scheduler has beta_end=0.02."
             )
         return run
+
+    def clean_at(
+        self, step: Step, source: Tensor | None, guidance: float, rescale: float, known: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        if mask is None or self.known_pixels != "clean":
+            return super().clean_at(step, source, guidance, rescale, known, mask)
+        unknown = mask.mean(dim=1, keepdim=True).clamp(0, 1).expand_as(known)
+        step.noisy = torch.lerp(known, step.noisy, unknown)
+        return torch.lerp(known, super().clean_at(step, source, guidance, rescale, known, None), unknown)
 
     def keeping(self, image: Tensor, mask: Tensor) -> Hook:
         return KnownPixels(image, mask) if self.known_pixels == "clean" else super().keeping(image, mask)

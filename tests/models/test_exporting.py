@@ -14,6 +14,7 @@ import torch
 import i2izoo
 from i2izoo.cli.main import main
 from i2izoo.contracts.registry import registry
+from i2izoo.contracts.stepwise import stepwise
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.models.exporting import ExportError, session
 from i2izoo.models.graph import graph_of
@@ -148,6 +149,9 @@ def test_every_method_is_exported_or_says_why_not(name: str, tmp_path: Path) -> 
         assert (source is None) == ("from nothing" in reason)
         if reason:
             assert re.search("from nothing|draws noise|beside the image", reason)
+        elif stepwise(model.method) is not None:  # see test_exported_steps.py
+            with pytest.raises(ConfigError, match="takes steps"):
+                model.export(tmp_path / f"{to}.pt2", to=to)
         elif name in NOT_YET:
             with pytest.raises(ExportError, match="cannot be exported"):
                 model.export(tmp_path / f"{to}.pt2", to=to)
@@ -164,8 +168,7 @@ def refused(model: Translator, to: str) -> str:
 
 
 def test_what_cannot_be_exported_is_said_and_nothing_is_written(tmp_path: Path) -> None:
-    unet = {"name": "unet2d", "channels": [8, 16], "attention": [], "layers": 1, "norm_groups": 4}
-    noisy = i2izoo.create("ddim", generator=unet, sampling_steps=2)
+    noisy = pix2pix(inference="paper")
     with pytest.raises(ConfigError, match="draws noise"):
         noisy.export(tmp_path / "noisy.onnx")
     with pytest.raises(ConfigError, match=r"to \.onnx .* or \.pt2"):
