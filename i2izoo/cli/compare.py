@@ -10,7 +10,8 @@ from typing import Any
 
 from i2izoo.cli.completion import offers
 from i2izoo.cli.evaluate import add_settings, settings
-from i2izoo.cli.options import is_assignment, parse_options, translation_options
+from i2izoo.cli.options import is_assignment, parse_options
+from i2izoo.contracts.words import translation_options
 from i2izoo.errors import I2IZooError
 
 FORMATS = ("table", "markdown", "csv", "json", "latex")

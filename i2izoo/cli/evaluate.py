@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from i2izoo.cli.completion import add_data, add_model, add_naming, offers
-from i2izoo.cli.options import generation_options, parse_names, parse_options, parse_size, translation_options
+from i2izoo.cli.options import parse_names, parse_options, parse_size
+from i2izoo.contracts.words import generation_options, translation_options
 from i2izoo.errors import ConfigError, EvaluationError
 
 if TYPE_CHECKING:

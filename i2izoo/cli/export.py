@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from i2izoo.cli.options import parse_options, parse_size, translation_options
+from i2izoo.cli.options import parse_options, parse_size
+from i2izoo.contracts.words import translation_options
 
 FORMATS = ("onnx", "torch", "aotinductor")
 

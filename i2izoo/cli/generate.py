@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from i2izoo.cli.completion import add_model
-from i2izoo.cli.options import BACKENDS, generation_options, parse_options, parse_size
+from i2izoo.cli.options import BACKENDS, parse_options, parse_size
 from i2izoo.contracts.plain import parse_json
+from i2izoo.contracts.words import generation_options
 from i2izoo.errors import ImageError, listing
 from i2izoo.files.writing import write_text
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from i2izoo.cli import (
+    app,
     compare,
     completion,
     data,
@@ -38,7 +39,7 @@ from i2izoo.errors import I2IZooError, I2IZooWarning, suggest
 from i2izoo.training.interrupt import ending
 
 COMMANDS = (
-    listing, info, translate, generate, train, distill, sweep, evaluate, compare, imports, export, data, plugins,
+    listing, info, translate, generate, app, train, distill, sweep, evaluate, compare, imports, export, data, plugins,
     push, completion,
 )  # fmt: skip
 

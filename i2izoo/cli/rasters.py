@@ -11,7 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i2izoo.cli.options import parse_options, translation_options
+from i2izoo.cli.options import parse_options
+from i2izoo.contracts.words import translation_options
 from i2izoo.errors import ConfigError, ImageError, escaped
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from i2izoo.cli import rasters
 from i2izoo.cli.completion import add_model
-from i2izoo.cli.options import BACKENDS, is_assignment, parse_options, parse_size, translation_options
+from i2izoo.cli.options import BACKENDS, is_assignment, parse_options, parse_size
+from i2izoo.contracts.words import translation_options
 from i2izoo.errors import ImageError, escaped, listing
 
 if TYPE_CHECKING:

@@ -80,8 +80,17 @@ def _described(cls: type) -> dict[str, str]:
     """Option -> what the Args section of the docstring says about it, or that of a class that it inherits from."""
     found: dict[str, str] = {}
     for base in reversed(cls.__mro__):
-        _, _, section = inspect.cleandoc(base.__doc__ or "").partition("Args:\n")
-        section = re.split(r"\n\S|\n\n", section)[0]
-        said = re.findall(r"^    (\w+): (.*(?:\n     +\S.*)*)", section, re.MULTILINE)
-        found |= {name: " ".join(text.split()) for name, text in said}
+        found |= arguments(base.__doc__)
     return found
+
+
+def arguments(docstring: str | None) -> dict[str, str]:
+    """Argument -> what the Args section of a docstring says about it.
+
+    >>> arguments("Blurs.\\n\\n    Args:\\n        radius: in pixels,\\n            from 0.\\n")
+    {'radius': 'in pixels, from 0.'}
+    """
+    _, _, section = inspect.cleandoc(docstring or "").partition("Args:\n")
+    section = re.split(r"\n\S|\n\n", section)[0]
+    said = re.findall(r"^    (\w+(?:, \w+)*): (.*(?:\n     +\S.*)*)", section, re.MULTILINE)
+    return {name: " ".join(text.split()) for names, text in said for name in names.split(", ")}

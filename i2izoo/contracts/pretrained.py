@@ -36,6 +36,8 @@ class PretrainedEntry:
         facts: what the card of converted `checkpoints` says beside licence and address: citation, data, crop_size,
             limitations and what else `i2izoo.models.cards.render_card` takes.
         recipe: `"package/path.yaml"` of what made it; None: `recipe.yaml` in the folder of a bundled entry.
+        examples: `"package/folder"` of images to try it with, called after the domain that they are of: `label-1.png`;
+            None: `examples` in the folder of a bundled entry.
 
     Raises:
         ConfigError: no place or more than one is given, the revision is not a commit, or checkpoints have no method.
@@ -52,6 +54,7 @@ class PretrainedEntry:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
     recipe: str | None = None
+    examples: str | None = None
 
     def __post_init__(self) -> None:
         if sum(place is not None for place in (self.bundled, self.repo, self.checkpoints)) != 1:
@@ -160,6 +163,10 @@ class PretrainedEntry:
         if found := [place for place in _installed(self.recipe) if place.is_file()]:
             return found[0]
         raise StorageError(f"the recipe {self.recipe!r} is not in the installed package.")
+
+    def example_folders(self) -> list[Path]:
+        """Where images to try it with lie, if there are any."""
+        return [] if self.examples is None else [place for place in _installed(self.examples) if place.is_dir()]
 
 
 def _installed(place: str) -> list[Path]:

@@ -8,4 +8,5 @@ PIX2PIX_MAPS = PretrainedEntry(
     licence=LICENCE,
     description="Satellite photographs to land-cover maps of five classes, 256 x 256.",
     bundled="i2izoo_maps/entries/pix2pix-maps",
+    examples="i2izoo_maps/examples",
 )

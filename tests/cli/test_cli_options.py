@@ -6,9 +6,10 @@ import argparse
 
 import pytest
 
-from i2izoo.cli.options import parse_options, parse_value
+from i2izoo.cli.options import parse_options
 from i2izoo.contracts.annotations import Part
 from i2izoo.contracts.config import Configurable, schema
+from i2izoo.contracts.words import parse_value
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import Discriminator, Generator
 
