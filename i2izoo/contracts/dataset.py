@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
+import torch
 from torch import Tensor
 
 from i2izoo.contracts.config import Configurable
@@ -88,6 +89,13 @@ class Dataset(Configurable, ABC):
         """A text that describes item `index`; None where there are no texts."""
         return None
 
+    def order(self, generator: torch.Generator) -> Sequence[int] | None:
+        """The order in which an epoch of training visits the items, which follows from `generator` alone.
+
+        A permutation of all of them. None: any is as good as another, and the loader draws one.
+        """
+        return None
+
     def at(self, progress: float) -> Dataset:
         """The data set as it is when a share of the training, in [0, 1), is done: itself, unless it changes on the way.
 
@@ -110,7 +118,11 @@ def check_methods(data: Dataset) -> None:
     Raises:
         DataError: it does; the message names them.
     """
-    hidden = [name for name in ("count", "name", "label", "text", "at", "option") if not callable(getattr(data, name))]
+    hidden = [
+        name
+        for name in ("count", "name", "label", "text", "order", "at", "option")
+        if not callable(getattr(data, name))
+    ]
     if hidden:
         raise DataError(
             f"the data set {type(data).__name__} sets the attributes {listing(hidden)}, which hide the methods of "

@@ -67,7 +67,7 @@ class ImageCache:
         # decoding is what costs: a side-by-side image leaves both its halves, the last one beyond the budget, too
         parts = {h: take_half(image, h, size is not None, path) for h in halves(half)}
         if palette is not None:
-            _check_label_map(parts[half], palette, path)
+            check_label_map(parts[half], palette, f"image {str(path)!r}")
         arrays = {h: prepare(part, size, palette) for h, part in parts.items()}
         self._last = ((path, size, channels, as_map), arrays) if half is not None else None
         for side, array in arrays.items():
@@ -125,11 +125,16 @@ def prepare(image: Tensor, size: int | None, palette: Colours | None = None) -> 
     return np.stack([np.asarray(resize(Image.fromarray(p), (size, size))) for p in planes])
 
 
-def _check_label_map(image: Tensor, palette: Colours, path: Path) -> None:
+def check_label_map(image: Tensor, palette: Colours, name: str) -> None:
+    """Refuse C x H x W in [-1, 1] of which hardly a pixel has the colour of a class.
+
+    Raises:
+        ImageError: it is no label map in this palette; `name` is that of the image.
+    """
     _, sure = nearest_classes(image[None], palette, tolerance_of(palette))
     if (share := sure.float().mean().item()) < LABEL_MAP:
         raise ImageError(
-            f"image {str(path)!r} is no label map in the palette that is given: {share:.0%} of its pixels have one of "
+            f"{name} is no label map in the palette that is given: {share:.0%} of its pixels have one of "
             f"the {len(palette)} colours, the first of which is {list(palette[0])}; name the domain that is one, or "
             "give its palette."
         )

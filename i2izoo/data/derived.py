@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
+import torch
 from torch import Tensor
 
 from i2izoo.contracts.config import check_options, fixed_options
@@ -111,6 +112,9 @@ class DerivedDataset(Dataset):
 
     def text(self, index: int) -> str | None:
         return self.images.text(index)
+
+    def order(self, generator: torch.Generator) -> Sequence[int] | None:
+        return self.images.order(generator)
 
     def at(self, progress: float) -> DerivedDataset:
         images = self.images.at(progress)

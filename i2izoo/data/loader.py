@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -22,9 +22,10 @@ PREFETCH = 2
 class Loader(Iterator[Batch]):
     """An endless iterator of batches: images by domain, N x C x H x W in [-1, 1], labels and texts where there are any.
 
-    Epoch e is a permutation that follows from (seed, e), and an item's jitter follows from (seed, e, position in the
-    epoch). Rank r takes rows r * batch_size to (r + 1) * batch_size of the global batch, so several ranks together
-    see what one rank with the whole batch sees. The next batches are prepared by a thread.
+    Epoch e is a permutation that follows from (seed, e), by the data set where it has an `order`, and an item's jitter
+    follows from (seed, e, position in the epoch). Rank r takes rows r * batch_size to (r + 1) * batch_size of the
+    global batch, so several ranks together see what one rank with the whole batch sees. The next batches are prepared
+    by a thread.
 
     Args:
         dataset: where the samples come from.
@@ -145,14 +146,18 @@ class _Epochs:
         self.progress = progress
         self.dataset, self.batch_size, self.seed = dataset, batch_size, seed
         self.rank, self.world_size, self.steps_per_epoch = rank, world_size, steps_per_epoch
-        self._epoch, self._order = -1, [0]
+        self._epoch: int = -1
+        self._order: Sequence[int] = [0]
 
     def rows(self, step: int) -> list[tuple[int, int]]:
         """Item and jitter seed of each of this rank's rows."""
         epoch, step = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             generator = torch.Generator().manual_seed(derive_seed(self.seed, "order", epoch))
-            self._epoch, self._order = epoch, torch.randperm(len(self.dataset), generator=generator).tolist()
+            order = self.dataset.order(generator)
+            if order is None:
+                order = torch.randperm(len(self.dataset), generator=generator).tolist()
+            self._epoch, self._order = epoch, order
         first = (step * self.world_size + self.rank) * self.batch_size
         positions = range(first, first + self.batch_size)
         return [(self._order[p % len(self._order)], derive_seed(self.seed, "jitter", epoch, p)) for p in positions]

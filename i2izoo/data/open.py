@@ -39,7 +39,8 @@ def open_dataset(
     with kind="single", images in one folder or in a folder for each class; `metadata.csv` with labels and texts.
 
     Args:
-        source: a path; a name such as "facades" or "synthetic-facades", or `{"name": ..., option: value}`; a path
+        source: a path; a name such as "facades" or "synthetic-facades", or `{"name": ..., option: value}`; a name with
+            a path, "webdataset:./shards", for one that has a `root`; a path
             with options, `{"root": ..., option: value}`; or a dataset, which is returned as it is.
         domains: names of the domains, in the order wanted.
         split: "train", "val" or "test", where the data is divided; data that is not passes as "train".
@@ -139,6 +140,9 @@ def _spec(source: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str, Any]:
     if is_name and path.exists():
         raise DataError(f"{source!r} is both a dataset and a path here; write './{source}' or 'i2izoo:{source}'.")
     if not is_name and not path.exists():
+        name, colon, root = str(source).partition(":")
+        if colon and name in names and "root" in schema(names.get(name)):
+            return {"name": name, "root": root}
         raise DataError(
             f"there is no folder or file {str(source)!r}, and no dataset of this name"
             f"{suggest(str(source), names.names()) or '.'} Datasets: {listing(names.names())}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
+import torch
 from torch import Tensor
 
 from i2izoo.contracts.config import schema
@@ -77,6 +78,9 @@ class RenamedDataset(Dataset):
     @property
     def classes(self) -> Sequence[str]:  # type: ignore[override]
         return self.data.classes
+
+    def order(self, generator: torch.Generator) -> Sequence[int] | None:
+        return self.data.order(generator)
 
     def at(self, progress: float) -> Dataset:
         data = self.data.at(progress)

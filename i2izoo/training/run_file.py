@@ -102,6 +102,9 @@ def differences(run: Mapping[str, Any], now: Mapping[str, Any], resume: Any) -> 
 def _place(data: Any) -> Any:
     """Data as JSON that `open_dataset` takes wherever it is called; None: it cannot be said so."""
     if isinstance(data, (str, os.PathLike)):
+        name, colon, place = str(data).partition(":")
+        if colon and not _is_name(data) and name in registry("datasets") and not Path(data).exists():
+            return {"name": name, "root": place if _is_name(place) else _absolute(place)}
         return data if _is_name(data) else {"root": _absolute(data)}
     if not isinstance(data, Mapping):
         return None
