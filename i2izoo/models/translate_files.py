@@ -109,20 +109,39 @@ def translate_files(
     >>> [done.job.name for done in translate_files(model, place, place / "out", shard="2/2")]
     ['b.png']
     """
+    part: dict[str, Any] = {"samples": samples, "shard": shard, "skip_existing": skip_existing, "force": force}
+    return list(prepared(model, images, out, in_parts=skip_existing or shard is not None, **part, **options)[1])
+
+
+def prepared(
+    model: Translator | str | os.PathLike[str],
+    images: str | os.PathLike[str] | Iterable[str | os.PathLike[str] | ImageFile],
+    out: str | os.PathLike[str],
+    *,
+    in_parts: bool,
+    samples: int | None = None,
+    skip_existing: bool = False,
+    force: bool = False,
+    shard: str | None = None,
+    **options: Any,
+) -> tuple[list[FileJob], Iterator[Translated]]:
+    """What `translate_files` has to do, all of it checked, and what does it as it is asked for.
+
+    Args:
+        in_parts: more than one process or run fills `out`.
+    """
     found, place = named(images), os.fspath(out)
-    todo = planned(found, place, samples=samples, shard=shard, skip_existing=skip_existing, force=force)
+    part: dict[str, Any] = {"samples": samples, "shard": shard, "skip_existing": skip_existing, "force": force}
+    jobs = planned(found, place, **part)
     model = model if isinstance(model, Translator) else load(model)
     if target_channels(model, options.get("to")) > 4:  # more than a PNG has
-        todo = planned(
-            found, place, samples=samples, shard=shard, skip_existing=skip_existing, force=force, ending=".tif"
-        )
-    in_parts = skip_existing or shard is not None
+        jobs = planned(found, place, **part, ending=".tif")
     if in_parts:
         one_for_all(model, options)
-    results = translated(model, todo, samples=samples, skip_existing=skip_existing, **options)
+    results = translated(model, jobs, samples=samples, skip_existing=skip_existing, **options)
     if not is_file(place):
         claim(Path(place).expanduser(), settings(model, **options), in_parts, force)
-    return list(results)
+    return jobs, results
 
 
 def planned(

@@ -1,0 +1,8 @@
+"""Translating over Ray, on one machine or many: `pip install 'i2izoo[ray]'`.
+
+`translate_dataset` does image files, `translate_raster` a raster; both write the bytes that one process writes.
+"""
+
+from i2izoo.integrations.ray.files import translate_dataset
+
+__all__ = ["translate_dataset"]
