@@ -7,21 +7,24 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from i2izoo.contracts.classifying import Classifying
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.files.writing import replacing
 from i2izoo.models.backends.engines import need, onnxruntime_session
-from i2izoo.models.graph import Graph, graph_of
+from i2izoo.models.graph import graph_of
 from i2izoo.models.half_weights import in_half
+from i2izoo.models.score_graph import ScoreGraph
 from i2izoo.models.step_graph import StepGraph
 from i2izoo.nn.modes import modes_kept
 
 if TYPE_CHECKING:
+    from i2izoo.models.graph import Exportable
     from i2izoo.models.translator import Translator
 
 Format = Literal["onnx", "torch", "aotinductor"]
@@ -110,8 +113,8 @@ def export(
     sides = (size, size) if isinstance(size, int) else size
     with modes_kept(model.method):
         graph = graph_of(model, to, options)
-        if deepness and graph.latent:
-            raise ConfigError(f"deepness gives a model an image alone, and {model.name!r} takes a latent, too.")
+        if deepness and (graph.latent or isinstance(graph, ScoreGraph)):
+            raise ConfigError(f"deepness takes what makes an image of an image alone, which {model.name!r} does not.")
         if isinstance(graph, StepGraph) and (kind != "onnx" or deepness):
             raise ConfigError(
                 f"{model.name!r} takes steps, which are exported to ONNX: its metadata say which they are."
@@ -133,7 +136,7 @@ def export(
     return Exported(path, path.stat().st_size, found)
 
 
-def difference(graph: Graph | StepGraph, run: Run, sides: tuple[int, int] | None = None) -> float:
+def difference(graph: Exportable, run: Run, sides: tuple[int, int] | None = None) -> float:
     """How far what was exported is from the graph that it was made of, at several sizes; see `Exported`."""
     worst, painted = 0.0, graph.target in graph.method.label_maps
     for height, width, count in [(*sides, 1)] if sides else SIZES:
@@ -158,7 +161,7 @@ def _format(path: Path, format: str | None) -> str:
     return found
 
 
-def _program(graph: Graph | StepGraph, sides: tuple[int, int] | None) -> torch.export.ExportedProgram:
+def _program(graph: Exportable, sides: tuple[int, int] | None) -> torch.export.ExportedProgram:
     height, width, count = (*sides, 1) if sides else SIZES[0]
     try:
         with torch.no_grad():
@@ -169,12 +172,12 @@ def _program(graph: Graph | StepGraph, sides: tuple[int, int] | None) -> torch.e
         raise _failed(graph, error) from error
 
 
-def _failed(graph: Graph | StepGraph, error: Exception) -> ExportError:
+def _failed(graph: Exportable, error: Exception) -> ExportError:
     reason = str(error).strip().splitlines()[0][:200]
     return ExportError(f"{type(graph.method).__name__} cannot be exported: {type(error).__name__}: {reason}")
 
 
-def _onnx(graph: Graph | StepGraph, path: Path, sides: tuple[int, int] | None) -> Callable[[], Run]:
+def _onnx(graph: Exportable, path: Path, sides: tuple[int, int] | None) -> Callable[[], Run]:
     program = _program(graph, sides)
     try:
         found = torch.onnx.export(
@@ -196,7 +199,7 @@ def session(path: Path) -> Run:
     )
 
 
-def _torch(graph: Graph | StepGraph, path: Path, sides: tuple[int, int] | None, kind: str) -> Callable[[], Run]:
+def _torch(graph: Exportable, path: Path, sides: tuple[int, int] | None, kind: str) -> Callable[[], Run]:
     program = _program(graph, sides)
     if kind == "torch":
         torch.export.save(program, path)
@@ -218,13 +221,13 @@ def _called(module: Callable[..., Tensor]) -> Run:
     return run
 
 
-def _about(
-    model: Translator, graph: Graph | StepGraph, sides: tuple[int, int] | None, deepness: bool
-) -> dict[str, str]:
+def _about(model: Translator, graph: Exportable, sides: tuple[int, int] | None, deepness: bool) -> dict[str, str]:
     """What the metadata of an ONNX file say."""
     about: dict[str, Any] = {"i2izoo": {**model.config, "direction": {graph.target: graph.source}}}
     if isinstance(graph, StepGraph):
         about["i2izoo_steps"] = graph.about()
+    if isinstance(graph, ScoreGraph):
+        about["i2izoo_answers"] = list(cast(Classifying, graph.method).answers)
     if deepness and sides is not None:
         said = model.config.get("provenance")
         resolution = said.get("ground_resolution") if isinstance(said, Mapping) else None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
+from i2izoo.contracts.classifying import Classifying
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.roles import Role, role_of
 from i2izoo.contracts.stepwise import stepwise
@@ -16,8 +17,11 @@ from i2izoo.errors import ConfigError
 from i2izoo.nn.label_maps import colours_of
 
 if TYPE_CHECKING:
+    from i2izoo.models.score_graph import ScoreGraph
     from i2izoo.models.step_graph import StepGraph
     from i2izoo.models.translator import Translator
+
+    Exportable: TypeAlias = "Graph | StepGraph | ScoreGraph"
 
 
 class Graph(nn.Module):
@@ -82,9 +86,9 @@ def example_image(method: Method, domain: str, height: int, width: int, count: i
     return (colours_of(patches.repeat_interleave(16, 1).repeat_interleave(16, 2)[:, :height, :width], palette) + 1) / 2
 
 
-def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> Graph | StepGraph:
+def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> Exportable:
     """The graph of a direction of a translator, in evaluation mode on the CPU, in float32; of one that takes steps, of
-    one of these.
+    one of these, and of a classifier, of its scores.
 
     Raises:
         ConfigError: it makes images from nothing, draws, or wants more than an image.
@@ -105,6 +109,10 @@ def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> G
         from i2izoo.models.step_graph import StepGraph
 
         return StepGraph(method.eval(), inside, to, options)
+    if isinstance(method, Classifying) and not options:
+        from i2izoo.models.score_graph import ScoreGraph
+
+        return ScoreGraph(method.eval(), to)
     graph = Graph(method.eval(), to, options)
     side = max(method.min_size(to), 32)
     inputs = graph.example(side, side)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from i2izoo.contracts.classifying import Classifying
 from i2izoo.contracts.config import schema
 from i2izoo.contracts.ranges import Betas, Channels, Layers, Length, Rate, Share, Side
 from i2izoo.errors import ConfigError, listing
@@ -17,7 +18,7 @@ from i2izoo_transformers.rollout import rollout
 from i2izoo_transformers.trunk import Statistics, Trunk
 
 
-class ViT(Method):
+class ViT(Classifying, Method):
     """Learns the classes of images: cross-entropy of an MLP on what the class token has become.
 
     Patches are projected to tokens, a class token goes first, positions are added, and blocks of attention and MLPs
@@ -111,6 +112,10 @@ class ViT(Method):
     @property
     def channels(self) -> dict[str, int]:
         return {self.target: self.config["in_channels"]}
+
+    @property
+    def answers(self) -> Sequence[str]:
+        return self.classes
 
     def logits(self, image: Tensor) -> Tensor:
         """N x C x H x W in [-1, 1], of any size, to N x classes."""

@@ -130,7 +130,7 @@ class Trunk(nn.Module):
             image = ((image + 1) / 2 - self.mean.to(image.dtype)) / self.std.to(image.dtype)
         tokens = self.vit.forward_features(image)
         patches = tokens[:, self.vit.num_prefix_tokens :].transpose(1, 2)
-        grid = self.vit.patch_embed.dynamic_feat_size(tuple(image.shape[-2:]))
+        grid = [-(-side // self.patch) for side in image.shape[-2:]]  # timm's own rounds by floats, as no export can
         told = tokens[:, 0] if self.vit.has_class_token else patches.mean(dim=2)
         return told, patches.unflatten(2, grid)
 

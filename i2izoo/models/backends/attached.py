@@ -34,7 +34,7 @@ def attach(method: Method, backend: str) -> None:
     if backend not in known:
         raise ConfigError(f"there is no backend {backend!r}{suggest(backend, known) or '.'} Known: {listing(known)}.")
     need(*LIBRARIES.get(backend, ()), extra="openvino" if backend == "openvino" else "export")
-    networks = method.networks()
+    networks = [network for network in method.networks() if any(True for _ in network.parameters())]
     if not networks:
         raise ConfigError(
             f"no backend takes the networks of {type(method).__name__}, which calls them with more than tensors."

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from i2izoo.contracts.classifying import Classifying
 from i2izoo.contracts.ranges import Channels, Items, Layers, Number, Range, Rate
 from i2izoo.errors import ConfigError, listing, suggest
 from i2izoo.interfaces import Batch, Method, Part, Scheduler, Update
@@ -18,7 +19,7 @@ from i2izoo_diffusion.guidance.gradients import gradient
 from i2izoo_diffusion.schedulers import check_levels, completed, training_levels
 
 
-class NoisyClassifier(Method):
+class NoisyClassifier(Classifying, Method):
     """Learns which domain an image belongs to, under noise of every level: log p(domain | alpha y + sigma e, t).
 
     `ClassifierGuidance` leads a diffusion model by it. Alone, it translates by climbing log p from an image (Santurkar
@@ -89,6 +90,10 @@ class NoisyClassifier(Method):
     def channels(self) -> dict[str, int]:
         return dict.fromkeys(self.labels, self.config["in_channels"])
 
+    @property
+    def answers(self) -> list[str]:
+        return self.labels
+
     def logits(self, noisy: Tensor, time: Tensor) -> Tensor:
         """N x C x H x W with alpha^2 + sigma^2 = 1, at the times N of the noise, to N x domains."""
         return self.head(self.trunk(noisy, time))
@@ -107,6 +112,10 @@ class NoisyClassifier(Method):
 
     # ---------------------------------------------------------------------------------------------------- answering
 
+    def log_probabilities(self, image: Tensor) -> Tensor:
+        """log p(label | image), N x domains, of N x C x H x W in [-1, 1] without noise."""
+        return self._log_probabilities(image, 0.0)  # no time has less noise
+
     def log_probability(self, noisy: Tensor, alpha: float, sigma: float, label: str) -> Tensor:
         """log p(label | image), N, of N x C x H x W = alpha y + sigma e; one that is clean has alpha 1, sigma 0.
 
@@ -114,9 +123,12 @@ class NoisyClassifier(Method):
             ConfigError: there is no such label.
         """
         index = self.labels.index(self.known(label))
+        return self._log_probabilities(noisy, self._time(alpha))[:, index]
+
+    def _log_probabilities(self, noisy: Tensor, time: float) -> Tensor:
         dtype = self.head.weight.dtype
-        time = torch.full((len(noisy),), self._time(alpha), dtype=dtype, device=noisy.device)
-        return F.log_softmax(self.logits(noisy.to(dtype), time).float(), dim=1)[:, index]
+        times = torch.full((noisy.shape[0],), time, dtype=dtype, device=noisy.device)
+        return F.log_softmax(self.logits(noisy.to(dtype), times).float(), dim=1)
 
     def known(self, label: str | None) -> str:
         """`label`, if it is one.
