@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from i2izoo.models.running import device_of
 from i2izoo.nn.statistics import Frozen, Joint, Moments, Policy, SelfNormalising, normalising, pooled
 from i2izoo.rasters.windows import Windows
 
@@ -43,23 +44,52 @@ def joint(run: Windows, windows: Sequence[Window]) -> list[Moments]:
     return policy.found
 
 
-def exact(run: Windows, windows: Callable[[], Iterable[Window]]) -> list[Moments]:
-    """The statistics of the whole image, layer by layer: as many passes as there are layers, in the memory of a tile.
+@dataclass(frozen=True)
+class Share:
+    """What some windows say of a layer.
+
+    Attributes:
+        rows: moments of the core of each of them.
+        sizes: values in each of these.
+    """
+
+    rows: list[Moments]
+    sizes: list[int]
+
+
+def layer(run: Windows, windows: Iterable[Window], known: Sequence[Moments]) -> Share | None:
+    """The moments of windows at the first layer after those that are known; None: there is no further layer.
 
     Of every window the core counts, so that each pixel does once.
     """
+    device = device_of(run.method)
+    policy = _NextLayer([Moments(*(m.to(device) for m in one)) for one in known], run.fits)
+    with normalising(run.method, policy) as anew:
+        for window in windows:
+            policy.window = window
+            try:
+                run(window.image[None], anew, [window.own])
+            except _Enough:
+                continue
+            return None  # it ran to the end
+    return Share([Moments(*(m.cpu() for m in one)) for one in policy.rows], policy.sizes)
+
+
+def exact(shares: Callable[[Sequence[Moments]], Iterable[Share | None]]) -> list[Moments]:
+    """The statistics of the whole image, layer by layer: as many passes as there are layers, in the memory of a tile.
+
+    Args:
+        shares: the `layer` of all windows, in order, where so many layers are known.
+    """
     found: list[Moments] = []
     while True:
-        policy = _NextLayer(found, run.fits)
-        with normalising(run.method, policy) as anew:
-            for window in windows():
-                policy.window = window
-                try:
-                    run(window.image[None], anew, [window.own])
-                except _Enough:
-                    continue
-                return found  # it ran to the end: there is no further layer
-        found.append(policy.whole())
+        parts = list(shares(found))
+        rows = [row for part in parts if part is not None for row in part.rows]
+        if None in parts or not rows:
+            return found
+        both = Moments(*(torch.cat(moments) for moments in zip(*rows, strict=True)))
+        sizes = [size for part in parts if part is not None for size in part.sizes]
+        found.append(pooled(both, torch.tensor(sizes, dtype=torch.float32)))
 
 
 class _Enough(Exception):
@@ -86,10 +116,6 @@ class _NextLayer:
         self.rows.append(Moments(*norm.moments(x[..., rows, columns])))
         self.sizes.append((rows.stop - rows.start) * (columns.stop - columns.start))
         raise _Enough
-
-    def whole(self) -> Moments:
-        both = Moments(*(torch.cat(parts) for parts in zip(*self.rows, strict=True)))
-        return pooled(both, torch.tensor(self.sizes, dtype=torch.float32))
 
 
 def _scaled(start: int, stop: int, side: int, padded: int, length: int) -> slice:
@@ -123,27 +149,30 @@ class Dense:
         return Moments(mean, variance)
 
 
-def dense(run: Windows, windows: Iterable[Window], rows: int, columns: int) -> Dense:
-    """The statistics of every tile by itself, from one pass over all of them, row by row."""
-    calls: list[list[Moments]] = []
-    places = []
+def own(run: Windows, windows: Iterable[Window]) -> list[tuple[tuple[int, int, int, int], list[Moments]]]:
+    """Where each window is, and its own moments, call by call."""
+    found: list[tuple[tuple[int, int, int, int], list[Moments]]] = []
 
     def own(call: int, norm: SelfNormalising, x: Tensor) -> Moments:
         moments = Moments(*norm.moments(x))
-        if call == len(calls):
-            calls.append([])
-        calls[call].append(moments)
+        found[-1][1].append(Moments(*(m.cpu() for m in moments)))
         return moments
 
     with normalising(run.method, own) as anew:
         for window in windows:
-            places.append(window.place)
+            found.append((window.place, []))
             run(window.image[None], anew, [window.own])
+    return found
+
+
+def dense(found: Sequence[tuple[tuple[int, int, int, int], list[Moments]]], rows: int, columns: int) -> Dense:
+    """The statistics of every tile by itself, of all of them row by row."""
+    calls = zip(*(moments for _, moments in found), strict=True)
     table = [
-        Moments(*(torch.cat(m).view(rows, columns, -1).permute(2, 0, 1)[None] for m in zip(*found, strict=True)))
-        for found in calls
+        Moments(*(torch.cat(m).view(rows, columns, -1).permute(2, 0, 1)[None] for m in zip(*call, strict=True)))
+        for call in calls
     ]
-    middles = [[(p[i] + p[i + 1]) / 2 for p in places] for i in (0, 2)]
+    middles = [[(place[i] + place[i + 1]) / 2 for place, _ in found] for i in (0, 2)]
     return Dense(table, middles[0][::columns], middles[1][:columns])
 
 
@@ -173,7 +202,9 @@ def as_tensors(policy: Policy) -> dict[str, Tensor]:
     """The statistics of the first pass, to be stored; `of_tensors` makes a policy of them again."""
     assert isinstance(policy, (Frozen, Dense))
     moments = policy.table if isinstance(policy, Dense) else policy.moments
-    found = {f"{kind}/{call}": value for call, both in enumerate(moments) for kind, value in both._asdict().items()}
+    found = {
+        f"{kind}/{call}": value.cpu() for call, both in enumerate(moments) for kind, value in both._asdict().items()
+    }
     return found | ({"rows": policy.rows, "columns": policy.columns} if isinstance(policy, Dense) else {})
 
 

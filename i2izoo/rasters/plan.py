@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from i2izoo.contracts.annotations import shown
 from i2izoo.contracts.ranges import Range
 from i2izoo.errors import ConfigError
-from i2izoo.nn.statistics import Policy
-from i2izoo.rasters import first_pass
-from i2izoo.rasters.choosing import choose, window
-from i2izoo.rasters.first_pass import Statistics, Window
+from i2izoo.rasters.first_pass import Statistics
 from i2izoo.rasters.grid import Span, spans
 from i2izoo.rasters.probing import Tiling
-from i2izoo.rasters.rows import Read
 from i2izoo.rasters.windows import Windows
 
 
@@ -105,28 +101,6 @@ def plan(run: Windows, height: int, width: int, settings: TileSettings, tiling: 
     cores = tuple(spans(length, size, overlap=0, continued=continued) for length in (height, width))
     rows, columns = (spans(length, size, **cut, continued=continued) for length in (height, width))
     return Plan(rows, columns, (cores[0], cores[1]), settings, tiling)
-
-
-def statistics(run: Windows, read: Read, plan: Plan) -> Policy | None:
-    """The first pass: what the tiles of the second take; None: each its own, or there is nothing to take."""
-    kind = plan.settings.statistics
-    if not plan.tiling.norms or kind == "tile" or len(plan.rows) * len(plan.columns) == 1:
-        return None
-    if kind == "exact":
-        return first_pass.frozen(first_pass.exact(run, lambda: _all(read, plan.rows, plan.columns)))
-    if kind == "dense":
-        rows, columns = plan.cores
-        return first_pass.dense(run, _all(read, rows, columns, gaps=True), len(rows), len(columns))
-    chosen = choose(read, plan.rows, plan.columns, plan.settings.joint_tiles)
-    return first_pass.frozen(first_pass.joint(run, chosen)) if chosen else None
-
-
-def _all(read: Read, rows: Sequence[Span], columns: Sequence[Span], gaps: bool = False) -> Iterator[Window]:
-    """All windows that hold valid pixels, each with the part of it that counts most; `gaps`: also the others."""
-    for row in rows:
-        for column in columns:
-            if (found := window(read, row, column)) is not None:
-                yield found
 
 
 def cost(plan: Plan) -> float:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from i2izoo.models.translator import Translator
-from i2izoo.rasters.plan import TileSettings, plan, statistics
+from i2izoo.rasters.blocks import Blocks, statistics
+from i2izoo.rasters.plan import TileSettings, plan
 from i2izoo.rasters.probing import Tiling, tiling
 from i2izoo.rasters.rows import translated_rows
 from i2izoo.rasters.windows import Windows
@@ -56,6 +57,7 @@ def translate_tiled(
     def read(top: int, bottom: int, left: int, right: int) -> Tensor:
         return image[:, top:bottom, left:right]
 
-    policy = statistics(run, read, planned)
-    rows = translated_rows(run, read, planned.rows, planned.columns, policy)
+    here = Blocks(run, read, planned).here
+    policy = statistics(planned, here)
+    rows = translated_rows(run, planned.rows, planned.columns, lambda indices: here("tiles", indices, policy))
     return torch.cat([row for _, _, row in rows], dim=1)

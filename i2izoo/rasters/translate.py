@@ -17,11 +17,11 @@ from i2izoo.files.locks import locked
 from i2izoo.files.writing import hidden, replacing
 from i2izoo.images.types import check_depth
 from i2izoo.models.call_options import check_numbers
-from i2izoo.models.running import device_of
 from i2izoo.models.translator import Translator, load
+from i2izoo.rasters.blocks import Blocks, Each, Part, Spread, statistics
 from i2izoo.rasters.first_pass import Statistics
 from i2izoo.rasters.formats import readable, writer
-from i2izoo.rasters.plan import Plan, TileSettings, check, plan, statistics
+from i2izoo.rasters.plan import TileSettings, check
 from i2izoo.rasters.probing import tiling
 from i2izoo.rasters.progress import Progress, Watcher, watching
 from i2izoo.rasters.resolution import warn_of_resolution
@@ -53,6 +53,7 @@ def translate_raster(
     seed: int = 0,
     resume: bool = False,
     progress: bool | Watcher = False,
+    spread: Spread | None = None,
     **options: Any,
 ) -> Path:
     """Translate a raster in tiles that leave no seams, and keep what it says of its place.
@@ -75,6 +76,7 @@ def translate_raster(
         resume: go on with what a killed run of the same arguments has left, to the same bytes.
         progress: show a bar on stderr, with megapixels a second and the time left; or a function that is called with
             each `i2izoo.rasters.progress.Progress`.
+        spread: who does the blocks, such as `i2izoo.integrations.ray.translate_raster`; None: this process.
         options: the method's own.
 
     Returns:
@@ -109,8 +111,9 @@ def translate_raster(
         check(declared)  # before its bands, which are of no use then
         chosen = choose_bands(raster.info, bands, run.channels)
         scale = raster_scale(raster, chosen, values, learned_range(model.config, run.source), box)
-        planned = plan(run, box.height, box.width, settings, declared)
-        seen, info = Source(raster, box, chosen, run.channels, scale), _info_of(raster, run, box, depth)
+        part = Part(source.absolute(), run.to, seed, options, box, chosen, scale, settings, declared)
+        blocks, seen = part.blocks(model, raster), Source(raster, box, chosen, run.channels, scale)
+        info = _info_of(raster, run, box, depth)
         back = scale if depth is None else of_type(info.dtype)
         assert back is not None
         if run.to in run.method.label_maps:  # colours of classes are no values of the source
@@ -130,7 +133,9 @@ def translate_raster(
         work = Work(target, info, signature, resume)
         try:
             with watching(progress) as tell:
-                _translate(run, seen, planned, work, back, tell)
+                if work.done < len(blocks.plan.rows):
+                    with contextlib.nullcontext(blocks.here) if spread is None else spread(part) as each:
+                        _translate(blocks, each, seen, work, back, tell)
                 tell(Progress("writing", 0.0, box.height * box.width / 1e6))
                 with replacing(target, in_folder=True) as temporary:
                     written.write(temporary, work, raster.info, box, classes=run.to in run.method.label_maps)
@@ -141,14 +146,14 @@ def translate_raster(
     return target
 
 
-def _translate(run: Windows, seen: Source, planned: Plan, work: Work, scale: Scale, tell: Watcher) -> None:
+def _translate(blocks: Blocks, each: Each, seen: Source, work: Work, scale: Scale, tell: Watcher) -> None:
     """Fill the work with what is still missing."""
-    if work.done == len(planned.rows):
-        return
-    mega, total = seen.box.width / 1e6, seen.box.height * seen.box.width / 1e6
+    planned, mega, total = blocks.plan, seen.box.width / 1e6, seen.box.height * seen.box.width / 1e6
     tell(Progress("statistics", 0.0, total))
-    policy = work.statistics(lambda: statistics(run, seen.read, planned), device_of(run.method))
-    rows = translated_rows(run, seen.read, planned.rows, planned.columns, policy, work.done)
+    policy = work.statistics(lambda: statistics(planned, each))
+    rows = translated_rows(
+        blocks.run, planned.rows, planned.columns, lambda indices: each("tiles", indices, policy), work.done
+    )
     tell(Progress("translating", planned.rows[work.done].counts[0] * mega if work.done else 0.0, total))
     for top, bottom, image in rows:
         for y in range(top, bottom, ROWS):  # in float64, which would be large for a whole row of tiles

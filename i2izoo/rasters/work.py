@@ -52,11 +52,11 @@ class Work(Pixels):
         if not self.done:
             self.finish(0)  # from here on `resume` knows what this is
 
-    def statistics(self, find: Callable[[], Policy | None], device: torch.device) -> Policy | None:
+    def statistics(self, find: Callable[[], Policy | None]) -> Policy | None:
         """What `find` finds in the first pass, or what it has found before it was killed, to the same bits."""
         place = self.folder / STATISTICS
         if place.is_file():
-            return of_tensors(read_tensors(place), device)
+            return of_tensors(read_tensors(place), torch.device("cpu"))
         if (found := find()) is not None:
             write_tensors(place, as_tensors(found))
         return found

@@ -4,5 +4,6 @@
 """
 
 from i2izoo.integrations.ray.files import translate_dataset
+from i2izoo.integrations.ray.rasters import translate_raster
 
-__all__ = ["translate_dataset"]
+__all__ = ["translate_dataset", "translate_raster"]
