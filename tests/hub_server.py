@@ -231,7 +231,8 @@ class _Handler(BaseHTTPRequestHandler):
     def create_repo(self) -> None:
         user, asked = self._user(), json.loads(self.body)
         owner = asked.get("organization") or user
-        repo_id, url = f"{owner}/{asked['name']}", f"{self.server_hub.url}/{owner}/{asked['name']}"
+        repo_id = f"{'spaces/' * (asked.get('type') == 'space')}{owner}/{asked['name']}"
+        url = f"{self.server_hub.url}/{repo_id}"
         if user is None:
             raise _Refused(401, "Invalid username or password.")
         if owner != user:
@@ -400,6 +401,16 @@ ROUTES: list[tuple[tuple[str, ...], str, Callable[..., None]]] = [
     (("PUT",), "/lfs/([0-9a-f]{64})", _Handler.lfs_put),
     (("POST",), "/lfs/verify", _Handler.lfs_verify),
     (("GET", "HEAD"), f"/{REPO}/resolve/{REST}/(.+)", _Handler.resolve),
+]
+SPACE = r"(spaces/[^/]+/[^/]+)"
+ROUTES += [
+    (
+        methods,
+        pattern.replace(f"/api/models/{REPO}", f"/api/{SPACE}").replace(rf"/{REPO}\.git", rf"/{SPACE}\.git"),
+        call,
+    )
+    for methods, pattern, call in ROUTES
+    if "/api/models" in pattern or ".git" in pattern
 ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i2izoo.app.jobs import Job, Limits, check_pixels, in_tiles, is_raster, needs_tiles
+from i2izoo.app.sessions import without_paths
 from i2izoo.app.work import Work
 from i2izoo.errors import ConfigError, I2IZooError
 from i2izoo.images.writing import save
@@ -57,7 +58,7 @@ def translate_files(
             places.append(_translate(model, path, folder, job, limits, work, {one.stem for one in places}))
         except I2IZooError as error:
             work.check()  # raises where this was not about the file
-            failed.append(f"{path.name}: {error}")
+            failed.append(f"{path.name}: {without_paths(str(error))}")
     if len(places) < 2:
         return Batch(places[0] if places else None, len(places), tuple(failed))
     work.tell("packing", 1.0)

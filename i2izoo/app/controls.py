@@ -138,7 +138,7 @@ def control(name: str, option: inspect.Parameter, about: str = "", classes: Sequ
     span = next((one for one in ranges(inside) if isinstance(one, Range)), None)
     if (whole := _of(inside, int)) or _of(inside, float):
         short = span is not None and span.high - span.low <= LONGEST_SLIDER
-        step = 1.0 if whole else _step(span) if span is not None and short else None
+        step = 1.0 if whole else _step(span, default) if span is not None and short else None
         low, high = (None, None) if span is None else _ends(span, step or 0.0)
         sliding = short and not optional and default is not None
         return Control(name, "slider" if sliding else "number", low=low, high=high, step=step, **said)
@@ -206,9 +206,10 @@ def _sentence(about: str) -> str:
     return f"{first[:1].upper()}{first[1:]}." if first else ""
 
 
-def _step(span: Range) -> float:
-    """A hundredth of the range at most, as a power of ten."""
-    return float(10 ** math.floor(math.log10((span.high - span.low) / 100)))
+def _step(span: Range, default: Any) -> float:
+    """A hundredth of the range at most, as a power of ten, and no more than the default, which is on the way."""
+    least = min([(span.high - span.low) / 100, *([abs(default)] if default else [])])
+    return float(10 ** math.floor(math.log10(least)))
 
 
 def _ends(span: Range, step: float) -> tuple[float, float]:

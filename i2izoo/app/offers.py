@@ -12,7 +12,7 @@ from pathlib import Path
 
 from i2izoo.contracts.pretrained import PretrainedEntry
 from i2izoo.contracts.registry import registry
-from i2izoo.errors import ConfigError, UnknownNameError
+from i2izoo.errors import ConfigError, I2IZooError, UnknownNameError
 from i2izoo.files.kept import cache_folder, converted_folder, is_whole
 from i2izoo.images.writing import find_images
 from i2izoo.models.locate import locate
@@ -42,11 +42,14 @@ class Offer:
     @property
     def here(self) -> bool:
         """Can it be loaded without fetching anything?"""
-        if self.entry is None:
-            return Path(self.name).expanduser().is_dir()
-        if self.entry.checkpoints:
+        if self.entry is not None and self.entry.checkpoints:
             return is_whole(converted_folder(self.name, self.entry, cache_folder()))
-        return self.entry.bundled is not None
+        if self.entry is not None and self.entry.bundled:
+            return True
+        try:
+            return bool(locate(self.name, local_files_only=True))
+        except I2IZooError:
+            return False
 
     @property
     def shown(self) -> str:
@@ -56,11 +59,9 @@ class Offer:
     @property
     def about(self) -> str:
         """A line about it."""
-        if self.entry is None:
-            return ""
-        size = self.entry.size
-        fetched = "" if self.here else f" Fetched when first used{f' ({size / 1e6:.0f} MB)' if size else ''}."
-        return f"{self.entry.description}{fetched}"
+        size = self.entry.size if self.entry else None
+        fetched = "" if self.here else f"Fetched when first used{f' ({size / 1e6:.0f} MB)' if size else ''}."
+        return f"{self.entry.description if self.entry else ''} {fetched}".strip()
 
     @cached_property
     def folder(self) -> Path:
@@ -112,7 +113,7 @@ class Offers:
         for offer in sorted(found, key=lambda one: one.name not in names and not one.here):  # what is here comes first
             self._add(offer)
         for name in names:
-            if not self.by_name(name).here and "/" not in name and name not in entries:
+            if "/" not in name and name not in entries and not Path(name).expanduser().is_dir():
                 locate(name)  # which says what else could have been meant
 
     def _add(self, offer: Offer) -> None:
@@ -135,9 +136,6 @@ class Offers:
         if label not in self._offers:
             raise UnknownNameError(f"{label!r} is not offered here.")
         return self._offers[label]
-
-    def by_name(self, name: str) -> Offer:
-        return next(one for one in self._offers.values() if one.name == name)
 
     def load(self, label: str) -> Translator:
         """The model, loaded now if it is not in memory."""

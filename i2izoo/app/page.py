@@ -10,6 +10,7 @@ from i2izoo.app.files_tab import FilesTab
 from i2izoo.app.image_tab import ImageTab
 from i2izoo.app.jobs import Limits
 from i2izoo.app.offers import Offers
+from i2izoo.app.points_tab import PointsTab, editor_of
 from i2izoo.app.sessions import Sessions, sentence
 from i2izoo.app.widgets import QUIET
 from i2izoo.errors import I2IZooError
@@ -45,11 +46,13 @@ class Page:
             with gr.Tabs():
                 with gr.Tab("Image"):
                     ImageTab(self.offers, self.sessions, self.limits).build(model, to, loaded)
-                with gr.Tab("Files"):
+                with gr.Tab("Files") as files:
                     FilesTab(self.offers, self.sessions, self.limits).build(model, to)
+                with gr.Tab("Points", visible=False) as points:
+                    PointsTab(self.offers, self.sessions).build(model, loaded)
                 with gr.Tab("About the model"):
                     card = gr.Markdown("", elem_id="card")
-            outputs = [to, line, fetch, card, loaded]
+            outputs = [to, line, fetch, card, files, points, loaded]
             page.load(self.choose, [model, loaded], outputs, **QUIET)
             model.change(self.choose, [model, loaded], outputs, **QUIET)
             fetch.click(self.fetch, [model, loaded], outputs, api_visibility="private", show_progress_on=line)
@@ -60,20 +63,23 @@ class Page:
         """What a model offers: directions, a line about it, its card."""
         offer, none, hidden = self.offers[label], gr.update(choices=[], value=None), gr.update(visible=False)
         if not offer.here:
-            return none, offer.about, gr.update(visible=True), "", loaded + 1
+            return none, offer.about, gr.update(visible=True), "", hidden, hidden, loaded + 1
         try:
             model = self.offers.load(label)
         except I2IZooError as error:
-            return none, sentence(error), hidden, "", loaded + 1
+            return none, sentence(error), hidden, "", hidden, hidden, loaded + 1
         ways = [(f"{source or 'nothing'} → {target}", target) for target, source in model.directions.items()]
-        return gr.update(choices=ways, value=ways[0][1]), about(model, offer.about), hidden, offer.card, loaded + 1
+        first = gr.update(choices=ways, value=ways[0][1])
+        files = gr.update(visible=any(model.directions.values()))
+        points = gr.update(visible=editor_of(model.method) is not None)
+        return first, about(model, offer.about), hidden, offer.card, files, points, loaded + 1
 
     def fetch(self, label: str, loaded: int) -> tuple[Any, ...]:
         """Load what is not here yet."""
         try:
             self.offers.load(label)
         except I2IZooError as error:
-            return gr.update(), sentence(error), gr.update(), "", loaded
+            return gr.update(), sentence(error), gr.update(), "", gr.update(), gr.update(), loaded
         return self.choose(label, loaded)
 
     def leave(self, request: gr.Request) -> None:

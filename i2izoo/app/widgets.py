@@ -56,8 +56,7 @@ def component(control: Control) -> Any:
     if control.kind == "slider":
         return gr.Slider(control.low, control.high, value=control.default, step=control.step, **about)
     if control.kind == "number" and control.default is not None:  # of an empty one gradio says that it is 0
-        ends = {"minimum": control.low, "maximum": control.high}
-        return gr.Number(control.default, step=control.step or 0.01, **ends, **about)
+        return gr.Number(control.default, step=control.step or 0.01, **about)  # `Control.value` knows its ends
     if control.kind == "check":
         return gr.Checkbox(bool(control.default), **about)
     if control.kind == "choice":

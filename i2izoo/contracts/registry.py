@@ -37,6 +37,7 @@ KINDS: dict[str, str] = {
     "datasets": "i2izoo.contracts.dataset:Dataset",
     "rasters": "i2izoo.contracts.raster:RasterFormat",
     "pretrained": "i2izoo.contracts.pretrained:PretrainedEntry",
+    "editors": "i2izoo.contracts.editor:Editor",  # of images, by points
     "commands": "i2izoo.contracts.command:Command",  # of the command line
 }
 """Kind of part -> the interface that it must implement. The entry point group is `i2izoo.<kind>`."""

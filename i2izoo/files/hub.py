@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Literal
 
 from huggingface_hub import CommitOperationAdd, HfApi, constants
 from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
@@ -35,6 +36,9 @@ FETCHED = (*REQUIRED, "README.md", "*/scheduler_config.json")
 """What a translator needs. All else (what only training needs, pickles, code) stays on the Hub."""
 
 NEVER_PUSHED = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".py", ".pyc", ".tmp")
+
+OF_SPACE = ("app.py", "requirements.txt", "README.md")
+"""What makes a folder a Space."""
 
 MOST_FILES = 1000
 """That a model may consist of."""
@@ -166,15 +170,59 @@ def push_folder(
     index = foreign_index(f.relative_to(folder).as_posix() for f in files)
     if index is None and (missing := [name for name in REQUIRED if folder / name not in files]):
         raise HubError(f"{str(folder)!r} lacks {listing(missing)}: save the model before pushing it to {repo_id}.")
+    message = commit_message or f"Upload {method} model with i2izoo"
+    return _commit(repo_id, folder, files, message, private, token, revision, create_pr)
+
+
+def push_space(
+    folder: str | os.PathLike[str],
+    repo_id: str,
+    *,
+    private: bool | None = None,
+    token: str | bool | None = None,
+    revision: str | None = None,
+    create_pr: bool = False,
+    commit_message: str | None = None,
+) -> str:
+    """Push the folder of a Space in one commit and return the address of the commit (or of the pull request).
+
+    Args:
+        folder: what `i2izoo app --space` wrote; of code, its app.py alone is pushed.
+
+    The other arguments and errors are those of `push_folder`.
+    """
+    repo_id, inline = parse_repo(repo_id)
+    folder, revision = Path(folder), _checked_revision(repo_id, revision or inline)
+    if missing := [name for name in OF_SPACE if not (folder / name).is_file()]:
+        raise HubError(f"{str(folder)!r} lacks {listing(missing)}: `i2izoo app NAME --space DIR` writes a Space.")
+    files = sorted({*_pushed(folder, include_training=False), folder / "app.py"})
+    message = commit_message or "Upload app with i2izoo"
+    return _commit(repo_id, folder, files, message, private, token, revision, create_pr, kind="space")
+
+
+def _commit(
+    repo_id: str,
+    folder: Path,
+    files: Iterable[Path],
+    message: str,
+    private: bool | None,
+    token: str | bool | None,
+    revision: str | None,
+    create_pr: bool,
+    kind: Literal["model", "space"] = "model",
+) -> str:
+    """Create what is missing, and commit the files."""
     with clear_errors(repo_id, revision, token, writing=True), impatient():
         api = HfApi(token=token)
-        api.create_repo(repo_id, private=private, exist_ok=True)
+        sdk = "gradio" if kind == "space" else None
+        api.create_repo(repo_id, repo_type=kind, private=private, exist_ok=True, space_sdk=sdk)
         if revision and not revision.startswith("refs/"):
-            api.create_branch(repo_id, branch=revision, exist_ok=True)
+            api.create_branch(repo_id, repo_type=kind, branch=revision, exist_ok=True)
         commit = api.create_commit(
             repo_id,
             [CommitOperationAdd(f.relative_to(folder).as_posix(), f) for f in files],
-            commit_message=commit_message or f"Upload {method} model with i2izoo",
+            repo_type=kind,
+            commit_message=message,
             revision=revision,
             create_pr=create_pr,
         )

@@ -57,6 +57,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
     "rasters": (),
     "datasets": options.RULES + datasets.RULES,
     "pretrained": others.PRETRAINED_RULES,
+    "editors": (),
     "commands": (),
 }
 """Kind of part -> its rules. A rule is a function whose docstring states it; it raises AssertionError."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hub_server import connected
 from PIL import Image
 from tiny import Negative, tiny_method
 
@@ -155,8 +156,8 @@ def test_many_files_become_a_zip_and_bad_ones_a_list(image: Path, tmp_path: Path
     bad.write_text("no")
     found = translate_files(NEGATIVE, [image, bad, other], out, JOB, Limits(), Work())
     assert found.done == 2
-    assert len(found.failed) == 1
-    assert found.failed[0].startswith("b.png: image ")
+    said = "is not an image in a format that Pillow reads, or is damaged."
+    assert found.failed == (f"b.png: image 'b.png' {said}",)
     assert found.file is not None
     with zipfile.ZipFile(found.file) as packed:
         assert packed.namelist() == ["a.png", "a_2.png"]
@@ -260,6 +261,19 @@ def test_every_entry_is_offered_what_is_here_first() -> None:
             assert offer.examples(source), f"{label} has no example of {source}"
         assert offer.card
         assert not offer.card.startswith("---")
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=<...>' to upload:DeprecationWarning")
+def test_a_repository_is_fetched_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with connected(monkeypatch):
+        monkeypatch.setenv("HF_TOKEN", "hf_alice")
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+        Translator(tiny_method(), {"method": "tiny-method"}).push_to_hub("alice/theirs")
+        found = Offers(["alice/theirs"], all_entries=False)
+        assert (found["alice/theirs"].here, found["alice/theirs"].about) == (False, "Fetched when first used.")
+        assert found.load("alice/theirs").name == "tiny-method"
+        assert (found["alice/theirs"].here, found["alice/theirs"].about) == (True, "")
+        assert found["alice/theirs"].shown == "alice/theirs"
 
 
 def test_names_that_are_none_are_refused() -> None:

@@ -168,7 +168,7 @@ def test_a_visitor_translates_and_samples(port: int, tmp_path: Path) -> None:
         tab.click("#run")
         tab.wait("document.querySelectorAll('#pair img').length == 2")
         assert tab.get("document.querySelectorAll('#pair img')[1].naturalWidth") == 64
-        assert 'i2izoo.load("bicyclegan-facades")' in tab.get("document.querySelector('#code').innerText")
+        assert 'i2izoo.load("bicyclegan-facades")' in tab.wait("document.querySelector('#code').innerText")
         type_into(tab, "input[type=number][aria-label*=Samples]", "3")
         tab.click("#run")
         tab.wait("document.querySelectorAll('#sheet .thumbnail-item img').length == 3")
@@ -191,7 +191,7 @@ def test_a_visitor_paints_and_fills(port: int) -> None:
         tab.draw([(x - 20, y), (x, y + 5), (x + 20, y)])
         tab.click("#run")
         tab.wait("document.querySelectorAll('#pair img').length == 2")
-        assert 'mask="mask.png"' in tab.get("document.querySelector('#code').innerText")
+        assert 'mask="mask.png"' in tab.wait("document.querySelector('#code').innerText")
 
 
 @needs_browser
