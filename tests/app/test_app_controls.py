@@ -118,7 +118,7 @@ def test_every_option_of_every_method_can_be_set_or_left(name: str) -> None:
     for from_nothing in (False, True):
         found = controls(method, from_nothing=from_nothing)
         options = generation_options(method) if from_nothing else translation_options(method)
-        functions = {one for one, option in options.items() if re.search("Callable|Hook", str(option.annotation))}
+        functions = {one for one, option in options.items() if re.search("Callable|Hook|Step", str(option.annotation))}
         assert {one.name for one in found} == options.keys() - functions
         assert chosen(found, [one.default for one in found]) == {}
         assert chosen(found, [None] * len(found)) == {}
