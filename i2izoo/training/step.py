@@ -11,6 +11,7 @@ from torch import Tensor
 
 from i2izoo.contracts.method import Batch, Method, Update
 from i2izoo.errors import TrainingError, listing
+from i2izoo.training.averaging import Averaging, several
 
 
 class Stepper:
@@ -31,6 +32,8 @@ class Stepper:
         max_grad_norm: float | None = None,
     ) -> None:
         self.method, self.autocast, self.scaler, self.max_grad_norm = method, autocast, scaler, max_grad_norm
+        self.averaging: dict[str, Averaging] = {}
+        """By optimiser, of gradients that are on their way."""
         self.optimizers = method.optimizers()
         self.speakers = {name: module for name, module in method.named_modules() if hasattr(module, "training_log")}
         self.parameters = {
@@ -59,6 +62,7 @@ class Stepper:
             The losses by name, averaged over the micro-batches, detached; and what modules say of themselves in
             `training_log()`, by their place in the method: `discriminator.augment.p`.
         """
+        self.averaging.clear()
         logged: dict[str, Tensor] = {}
         stepped: set[str] = set()
         for optimizer in self.optimizers.values():  # what an interrupted step or an update without a step has left
@@ -77,7 +81,7 @@ class Stepper:
                 if micro == len(batches) - 1 and stepped.intersection(update.steppers):
                     self.scaler.update()  # which has an optimiser step once before it
                     stepped.clear()
-                self._backward(update, len(batches))
+                self._backward(update, len(batches), last=micro == len(batches) - 1)
                 for name, loss in update.losses.items():
                     logged[name] = logged.get(name, 0) + loss.detach().float() / len(batches)
                 if micro == len(batches) - 1:
@@ -90,7 +94,7 @@ class Stepper:
             logged |= {f"{owner}.{name}": value for name, value in module.training_log().items()}
         return logged
 
-    def _backward(self, update: Update, parts: int) -> None:
+    def _backward(self, update: Update, parts: int, last: bool = False) -> None:
         if unknown := [n for n in (*update.receivers, *update.steppers) if n not in self.optimizers]:
             raise TrainingError(
                 f"{type(self.method).__name__} yields an update for {unknown[0]!r}; "
@@ -100,12 +104,20 @@ class Stepper:
             return
         total = torch.stack([loss.float() for loss in update.losses.values()]).sum() / parts
         inputs = [p for name in update.receivers for p in self.parameters[name] if p.requires_grad]
-        # `inputs` keeps the gradient out of every other network that the graph passes through
-        self.scaler.scale(total).backward(inputs=inputs, retain_graph=update.retain_graph)
+        if last and several():  # no backward pass is to come before these step
+            ready = [name for name in update.steppers if name in update.receivers]
+            self.averaging = {name: Averaging(self.parameters[name], watch=True) for name in ready}
+        try:
+            # `inputs` keeps the gradient out of every other network that the graph passes through
+            self.scaler.scale(total).backward(inputs=inputs, retain_graph=update.retain_graph)
+        finally:
+            for averaging in self.averaging.values():
+                averaging.unwatch()
 
     def _step(self, name: str) -> None:
         optimizer, parameters = self.optimizers[name], self.parameters[name]
-        average_gradients(parameters)
+        if several():
+            (self.averaging.pop(name, None) or Averaging(parameters)).finish()
         if self.max_grad_norm is not None:
             self.scaler.unscale_(optimizer)
             torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
@@ -113,30 +125,9 @@ class Stepper:
         optimizer.zero_grad(set_to_none=True)
 
 
-def average_gradients(parameters: Sequence[Tensor]) -> None:
-    """Average the gradients over all processes, in one message for each dtype; nothing to do for one process.
-
-    A method's networks are called directly and in any order, several times a step, which wrappers such as
-    DistributedDataParallel do not allow; so gradients are averaged here.
-    """
-    if not _several():
-        return
-    parameters = [p for p in parameters if p.requires_grad]
-    for parameter in parameters:  # a part unused in this step on one process may be used on another
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    for dtype in dict.fromkeys(p.dtype for p in parameters):  # in one order on all processes
-        grads = [p.grad for p in parameters if p.dtype == dtype and p.grad is not None]
-        flat = torch.cat([g.flatten() for g in grads])
-        dist.all_reduce(flat)
-        flat /= dist.get_world_size()
-        for grad, part in zip(grads, flat.split([g.numel() for g in grads]), strict=True):
-            grad.copy_(part.view(grad.shape))
-
-
 def average_over_processes(values: dict[str, float], device: torch.device) -> dict[str, float]:
     """The means over all processes of numbers that each of them has under the same names."""
-    if not values or not _several():
+    if not values or not several():
         return values
     total = torch.tensor(list(values.values()), dtype=torch.float64, device=device)
     dist.all_reduce(total)
@@ -145,7 +136,7 @@ def average_over_processes(values: dict[str, float], device: torch.device) -> di
 
 def of_first_process(value: float) -> float:
     """A number as the first of all processes has it."""
-    if not _several():
+    if not several():
         return value
     first = torch.tensor(value, dtype=torch.float64, device="cuda" if dist.get_backend() == "nccl" else "cpu")
     dist.broadcast(first, 0)
@@ -154,12 +145,8 @@ def of_first_process(value: float) -> float:
 
 def of_any_process(number: int) -> int:
     """The largest of the numbers that the processes have."""
-    if not _several():
+    if not several():
         return number
     largest = torch.tensor(number, device="cuda" if dist.get_backend() == "nccl" else "cpu")
     dist.all_reduce(largest, dist.ReduceOp.MAX)
     return int(largest.item())
-
-
-def _several() -> bool:
-    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1

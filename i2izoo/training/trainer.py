@@ -112,7 +112,7 @@ class Trainer:
             raise ConfigError("resume needs the folder of the run: give out=.")
 
         # Accelerate finds the processes and their devices. Its Accelerator would keep the first device and precision of
-        # a program for all later trainers, and wraps networks that methods call in any order (see average_gradients).
+        # a program for all later trainers, and wraps networks that methods call in any order (see averaging.py).
         self.device = choose_device(o.device, o.precision)
         self.processes = PartialState(cpu=o.device == "cpu" and int(os.environ.get("WORLD_SIZE", "1")) > 1)
         self.rank, self.world = self.processes.process_index, self.processes.num_processes
