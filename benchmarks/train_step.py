@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from reference_more import cut, ddim
 from reference_nets import cyclegan, pix2pix
 from torch import Tensor
 
@@ -43,25 +44,29 @@ def plain_calls(args: argparse.Namespace) -> dict[str, Call]:
     source, target = images(args)
     if args.method == "pix2pix":
         generator, step = pix2pix(args.width, args.depth, args.device)
+    elif args.method == "ddim":
+        generator, step = ddim(args.width, args.device)
     else:
-        generator, step = cyclegan(args.width, args.blocks, args.device)
+        generator, step = (cut if args.method == "cut" else cyclegan)(args.width, args.blocks, args.device)
     return {"step": lambda: step(source, target), "inference": _translating(generator.eval, lambda: generator(source))}
 
 
 def our_calls(args: argparse.Namespace, what: str) -> dict[str, Call]:
     """Step (mixed precision) or inference (weights of that precision) of i2izoo."""
     import i2izoo
-    from i2izoo.interfaces import Generator
+    from i2izoo.interfaces import Batch, Generator
 
+    levels = [args.width, 2 * args.width, 2 * args.width]
+    denoiser = {"name": "unet2d", "channels": levels, "attention": [], "norm_groups": 8}
     unet = {"name": "unet_256", "width": args.width, "depth": args.depth}
     resnet = {"name": "resnet_9blocks", "width": args.width, "blocks": args.blocks}
     norm = "batch" if args.method == "pix2pix" else "instance"
-    model = i2izoo.create(
-        args.method,
-        domains=DOMAINS,
-        generator=unet if args.method == "pix2pix" else resnet,
-        discriminator={"name": "patchgan", "width": args.width, "norm": norm},
-    )
+    parts: dict[str, Any] = {"generator": {"pix2pix": unet, "ddim": denoiser}.get(args.method, resnet)}
+    if args.method != "ddim":
+        parts["discriminator"] = {"name": "patchgan", "width": args.width, "norm": norm}
+    if args.method == "cut":
+        parts["layers"] = ["pad_in", "down1", "down2", "block1", "block5"][: 4 + (args.blocks > 4)]
+    model = i2izoo.create(args.method, domains=DOMAINS, **parts)
     batch = images(args)
     layout = torch.channels_last if args.channels_last else torch.contiguous_format
     if what == "step":
@@ -71,7 +76,8 @@ def our_calls(args: argparse.Namespace, what: str) -> dict[str, Call]:
             channels_last=args.channels_last, compile=args.compile, device=args.device, progress=False,
         )  # fmt: skip
         trainer.loader.close()
-        trainer.loader = itertools.repeat(dict(zip(DOMAINS, batch, strict=True)))  # type: ignore[assignment]
+        named = Batch(images=dict(zip(DOMAINS, batch, strict=True)))
+        trainer.loader = itertools.repeat(named)  # type: ignore[assignment]
         return {"step": trainer.train_step}
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[args.precision]
     method = model.to(args.device, dtype).method.to(memory_format=layout)  # type: ignore[call-overload]
@@ -80,6 +86,9 @@ def our_calls(args: argparse.Namespace, what: str) -> dict[str, Call]:
             if isinstance(part, Generator):
                 part.compile()
     source = batch[0].to(dtype).contiguous(memory_format=layout)
+    if args.method == "ddim":
+        time, shown = torch.full((len(source),), 500.0), torch.ones(len(source), dtype=torch.bool)
+        return {"inference": _translating(method.eval, lambda: method.predict(source, time, source, shown))}
     return {"inference": _translating(method.eval, lambda: method(source, to=DOMAINS[1]))}
 
 
@@ -97,13 +106,13 @@ def sides(args: argparse.Namespace, what: str) -> dict[str, Callable[[], dict[st
     return {"plain fp32": lambda: plain_calls(args), f"i2izoo {args.precision}": lambda: our_calls(args, what)}
 
 
-def seconds(call: Call, device: str) -> float:
-    """Wall-clock seconds of one call, all of whose work has ended."""
-    start = time.perf_counter()
+def seconds(call: Call, device: str, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Seconds of one call, all of whose work has ended, by the clock or of the processor (`time.process_time`)."""
+    start = clock()
     call()
     if device.startswith("cuda"):
         torch.cuda.synchronize()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def measure(args: argparse.Namespace, what: str) -> list[dict[str, Any]]:
@@ -118,7 +127,8 @@ def measure(args: argparse.Namespace, what: str) -> list[dict[str, Any]]:
         print(f"{what}, {name}: first call {first:.1f} s", file=sys.stderr)
     for _ in range(args.runs):
         for row in rows:
-            row["times_s"].append(seconds(row["call"], args.device))
+            clock = time.process_time if args.processor_time else time.perf_counter
+            row["times_s"].append(seconds(row["call"], args.device, clock))
     for row in rows:
         del row["call"]
         row["median_s"] = statistics.median(row["times_s"])
@@ -177,7 +187,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--method", choices=["pix2pix", "cyclegan"], default="pix2pix")
+    parser.add_argument("--method", choices=["pix2pix", "cyclegan", "cut", "ddim"], default="pix2pix")
     parser.add_argument("--what", choices=["step", "inference"], nargs="+", default=["step", "inference"])
     parser.add_argument("--precision", choices=["fp32", "bf16", "fp16"], default="fp32", help="of ours")
     parser.add_argument("--channels-last", action="store_true", help="ours in channels-last")
@@ -191,6 +201,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--warm-up", type=int, default=2, help="calls before them, the first of which compiles")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--processor-time", action="store_true", help="not the clock's: for one thread, beside others")
     parser.add_argument("--memory", action="store_true", help="measure peak memory, each side in a process of its own")
     parser.add_argument("--json", type=Path, help="write all figures here")
     return parser.parse_args()

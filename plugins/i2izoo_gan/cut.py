@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from i2izoo.contracts.checkpoints import Checkpoints
 from i2izoo.contracts.one_way import OneWayMethod
@@ -15,7 +15,7 @@ from i2izoo.contracts.ranges import Betas, Channels, Gain, Number, Range, Rate, 
 from i2izoo.errors import ConfigError
 from i2izoo.interfaces import AdversarialLoss, Batch, Discriminator, Generator, Part, PartSpec, Update
 from i2izoo.nn.init import Init, init_weights
-from i2izoo.nn.modes import modes_kept
+from i2izoo.nn.modes import dropouts, modes_kept
 from i2izoo.nn.optim import adam
 from i2izoo_gan.import_cut import ROLES, cut_from_original
 from i2izoo_gan.patchnce import Negatives, PatchSampler, patch_nce, random_positions
@@ -130,7 +130,7 @@ class CUT(OneWayMethod):
         D = self.discriminator
         x, y = batch[self.source], batch[self.target]
         mirrored = self.flip_equivariance and bool(torch.rand(()) < 0.5)
-        fake, *same = self._translated([x, y] if self.identity_weight else [x], mirrored)
+        (fake, keys), *same = self._translated([x, y] if self.identity_weight else [x], mirrored)
 
         if self.gan_weight:
             weight = 0.5 * self.gan_weight
@@ -141,28 +141,42 @@ class CUT(OneWayMethod):
             if self.gan_weight:
                 terms["gan"] = self.gan_weight * self.gan_loss.generator(D(fake))
             if self.nce_weight:
-                terms["nce"] = self.nce_weight * self._patch_nce(fake, x, mirrored)
+                terms["nce"] = self.nce_weight * self._patch_nce(fake, x, mirrored, keys)
             if self.identity_weight:
-                terms["identity"] = self.identity_weight * self._patch_nce(same[0], y, mirrored)
+                terms["identity"] = self.identity_weight * self._patch_nce(same[0][0], y, mirrored, same[0][1])
             return terms
 
         learners = ("generator", "sampler") if self._contrasts else "generator"
         yield Update(learners, losses, every=self.discriminator_steps if self.gan_weight else 1)
 
-    def _translated(self, images: list[Tensor], mirrored: bool) -> list[Tensor]:
-        """G of each: in one batch, if they are of one size, so that a batch norm sees all, as in the authors' code."""
-        images = [self.encoder_input(image.flip(3) if mirrored else image) for image in images]
-        if len({image.shape[1:] for image in images}) > 1:
-            return [self.generator(image) for image in images]
-        return list(self.generator(torch.cat(images)).split([len(image) for image in images]))
+    def _translated(self, images: list[Tensor], mirrored: bool) -> list[tuple[Tensor, list[Tensor]]]:
+        """G of each, in one batch if they are of one size, so that a batch norm sees all, as in the authors' code.
 
-    def _patch_nce(self, translation: Tensor, source: Tensor, mirrored: bool) -> Tensor:
-        """L_PatchNCE (eq. 4): the mean over layers and positions, a scalar."""
+        And what its encoder made of each on the way, as PatchNCE compares it, where encoding it once more would give
+        the same; else nothing.
+        """
+        images = [self.encoder_input(image.flip(3) if mirrored else image) for image in images]
+        batches = [images] if len({image.shape[1:] for image in images}) == 1 else [[image] for image in images]
+        reused = self._contrasts and not mirrored and _same_twice(self.generator)
+        found = []
+        for batch in batches:
+            joined, sizes = torch.cat(batch), [len(image) for image in batch]
+            if not reused:
+                found += [(output, []) for output in self.generator(joined).split(sizes)]
+                continue
+            output, encoded = self.generator.with_features(joined, self.layers)
+            parts = zip(*(encoded[name].detach().split(sizes) for name in self.layers), strict=True)
+            found += list(zip(output.split(sizes), map(list, parts), strict=True))
+        return found
+
+    def _patch_nce(self, translation: Tensor, source: Tensor, mirrored: bool, keys: Sequence[Tensor] = ()) -> Tensor:
+        """L_PatchNCE (eq. 4): the mean over layers and positions, a scalar; `keys` of the source, if there are some."""
         encoded = self.generator.features(self.encoder_input(translation), self.layers)
         queries = [encoded[name].flip(3) if mirrored else encoded[name] for name in self.layers]
         with torch.no_grad():
-            encoded = self.generator.features(self.encoder_input(source), self.layers)
-            keys = [encoded[name] for name in self.layers]
+            if not keys:
+                encoded = self.generator.features(self.encoder_input(source), self.layers)
+                keys = [encoded[name] for name in self.layers]
             positions = random_positions(keys, self.patches)
             keys = self.sampler(keys, positions)
         queries = self.sampler(queries, positions)
@@ -219,3 +233,14 @@ def _feature_channels(generator: Generator, layers: list[str], channels: int) ->
     with modes_kept(generator), torch.no_grad():
         features = generator.eval().features(torch.zeros(1, channels, side, side), layers)  # type: ignore[operator]
     return [features[name].shape[1] for name in layers]
+
+
+def _same_twice(generator: Generator) -> bool:
+    """Can it give features on the way, and are they what it gives of an image by itself, and again?"""
+    if not hasattr(generator, "with_features") or getattr(generator, "latent", 0):
+        return False
+    if generator._compiled_call_impl is not None:  # which is faster
+        return False
+    return not dropouts(generator) and not any(
+        isinstance(m, nn.modules.batchnorm._BatchNorm) for m in generator.modules()
+    )

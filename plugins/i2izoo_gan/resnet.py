@@ -132,20 +132,33 @@ class ResNetGenerator(Generator):
         Raises:
             ConfigError: there is no such layer.
         """
+        return self._tapped(image, names)[1]
+
+    def with_features(self, image: Tensor, names: Sequence[str]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The translation and the `features` of the image, in one pass; of a network without a latent.
+
+        >>> network, image = ResNetGenerator(width=4, blocks=1), torch.zeros(1, 3, 16, 16)
+        >>> output, found = network.with_features(image, ["down1"])
+        >>> torch.equal(output, network(image)), found["down1"].shape
+        (True, torch.Size([1, 8, 8, 8]))
+        """
+        return self._tapped(image, names, whole=True)
+
+    def _tapped(self, image: Tensor, names: Sequence[str], whole: bool = False) -> tuple[Tensor, dict[str, Tensor]]:
         known = dict(self.layers.named_children())
         if unknown := [n for n in names if n not in known]:
             raise ConfigError(f"no layer {unknown[0]!r}{suggest(unknown[0], known)} Layers: {listing(known, 60)}.")
         found: dict[str, Tensor] = {}
         x = image
         for name, layer in known.items():
-            if len(found) == len(set(names)):
+            if len(found) == len(set(names)) and not whole:
                 break
             if isinstance(layer, nn.ReLU) and any(x is tapped for tapped in found.values()):
                 x = x.clone()  # it works in place
             x = layer(x)
             if name in names:
                 found[name] = x
-        return found
+        return x, found
 
 
 class ResNet6(ResNetGenerator):

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from golden import Golden, assert_equal
 from i2izoo_gan.cut import CUT, FastCUT
 from i2izoo_gan.patchnce import PatchSampler, patch_nce, random_positions
 from steps import batch, train
-from torch import nn
+from torch import Tensor, nn
 
 import i2izoo
 from i2izoo.cli.main import main
@@ -581,3 +582,33 @@ def test_it_learns_the_colours_and_keeps_the_structure(kind, steps, rate, gan_lo
 def test_without_the_contrastive_loss_the_structure_is_lost(learned, learning_seed):
     correlation, _ = trained(CUT, 100, learning_seed, "instance", nce_weight=0.0, identity_weight=0.0)
     learned("correlation", correlation, below=0.6, untrained=1.0)
+
+
+@pytest.mark.parametrize("generator", [{"name": "resnet_9blocks", "width": 4, "blocks": 2}])
+@pytest.mark.parametrize("layers", [["pad_in", "down1", "block1"], ["down1_norm", "up1"]])
+def test_the_source_is_encoded_once(generator: dict[str, Any], layers: list[str], monkeypatch: Any) -> None:
+    """What the translation encodes on its way is what encoding the source once more gives: the same losses."""
+    batch = Batch(images={"A": torch.rand(2, 3, 32, 32) * 2 - 1, "B": torch.rand(2, 3, 32, 32) * 2 - 1})
+    found: list[dict[str, Tensor]] = []
+    for encodes_again in (False, True):
+        torch.manual_seed(0)
+        method = CUT(generator=generator, layers=layers, patches=16, domains=["A", "B"])
+        seen: list[int] = []
+        features = method.generator.features
+        monkeypatch.setattr(method.generator, "features", lambda *a, f=features, s=seen: (s.append(1), f(*a))[1])
+        if encodes_again:
+            monkeypatch.setattr("i2izoo_gan.cut._same_twice", lambda generator: False)
+        found.append({k: v for update in method.training_step(batch) for k, v in update.losses.items()})
+        assert len(seen) == (4 if encodes_again else 2)
+    assert found[0].keys() == found[1].keys()
+    for name, value in found[0].items():
+        assert torch.allclose(value, found[1][name], rtol=1e-4), name
+
+
+def test_the_source_is_encoded_again_where_that_would_differ() -> None:
+    from i2izoo_gan.cut import _same_twice
+
+    small = {"name": "resnet_9blocks", "width": 4, "blocks": 1}
+    assert _same_twice(CUT(generator=small, layers=["down1"]).generator)
+    for option in ({"norm": "batch"}, {"dropout": 0.5}):
+        assert not _same_twice(CUT(generator={**small, **option}, layers=["down1"]).generator)
