@@ -98,6 +98,13 @@ class Tab:
         data = self.do("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
         path.write_bytes(base64.b64decode(data))
 
+    def calm(self) -> None:
+        """Wait until the page has asked for nothing for a second of the browser's time."""
+        asked = -1
+        while asked != len(self.asked()):
+            asked = len(self.asked())
+            self.get("new Promise(done => setTimeout(done, 1000))")
+
     def asked(self) -> list[str]:
         """The addresses that the page asked for."""
         sent = [e["params"] for e in self.events if e["method"] == "Network.requestWillBeSent"]

@@ -27,8 +27,9 @@ QUESTION_BYTES = 1_000_000
 PAGE = re.compile(r"/(|config/?|theme\.css|favicon\.ico|manifest\.json|robots\.txt|(assets|static|svelte)/[^?]*)")
 API = re.compile(
     r"/gradio_api/(upload|upload_progress|queue/(join|data)|heartbeat/\w+|startup-events|reset/?|cancel|app_id/?|"
-    r"component_server/?|theme\.css|info/?|file=.+)"
+    r"component_server/?|theme\.css|info/?|run/predict|file=.+)"
 )
+"""`run/predict` asks for what does not wait in the queue, such as a stop; the queue does not let others through it."""
 
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "

@@ -52,7 +52,7 @@ class ImageTab:
                         label="Size in pixels", placeholder="as it is", max_lines=1, min_width=110, elem_id="size"
                     )
 
-                @gr.render(inputs=[model, to, loaded], triggers=[to.input, loaded.change], show_progress="hidden")
+                @gr.render(inputs=[model, to, loaded], triggers=[to.input, loaded.change], show_progress="hidden")  # type: ignore[untyped-decorator]
                 def asking(label: str, target: str | None, _: int) -> None:
                     if not (found := self._model(label, target)):
                         return
@@ -60,7 +60,7 @@ class ImageTab:
                     with gr.Row():
                         words = "Generate" if nothing else "Translate"
                         run = gr.Button(words, variant="primary", elem_id="run", scale=3)
-                        dice = gr.Button("New seed", min_width=100, elem_id="dice")
+                        dice = gr.Button("New seed", min_width=130, elem_id="dice")
                     stop = gr.Button("Stop", visible=False, elem_id="stop")
                     more = gr.Accordion("Options of the method", open=False, elem_id="options", visible=bool(options))
                     with more, gr.Row():

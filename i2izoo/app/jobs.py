@@ -102,12 +102,12 @@ def translate(model: Translator, image: Image.Image | Path, job: Job, limits: Li
     if isinstance(image, Path) and needs_tiles(image, job, limits):
         with tempfile.TemporaryDirectory() as folder:
             target = in_tiles(model, image, Path(folder) / "result.png", job, work, depth=8)
-            with Image.open(target) as found:
-                return [found.copy()]
+            with Image.open(target) as result:
+                return [result.copy()]
     check_pixels(image, job, limits)
     work.tell("translating")
-    with work.watching(model.method):
-        found = model(
+    with work.watching(model.method, "translating"):
+        found: Any = model(
             image, to=job.to, seed=job.seed, samples=job.samples, size=job.size, depth=8, batch_size=1, **job.options
         )
     return [viewable(one) for one in (found if job.samples is not None else [found])]

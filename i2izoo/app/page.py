@@ -38,7 +38,9 @@ class Page:
         with gr.Blocks(title=self.title, analytics_enabled=False, delete_cache=(3600, 3600)) as page:
             gr.HTML(HEAD.format(title=self.title, about="Models that turn images into images."), padding=False)
             with gr.Row():
-                model = gr.Dropdown(labels, value=labels[0], label="Model", filterable=True, elem_id="model")
+                model = gr.Dropdown(
+                    labels, value=labels[0], label="Model", filterable=True, elem_id="model", min_width=280
+                )
                 to = gr.Radio([], label="Direction", interactive=True, elem_id="direction")
             line = gr.Markdown(elem_id="about")
             fetch = gr.Button("Fetch the model", visible=False)

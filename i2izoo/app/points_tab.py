@@ -45,12 +45,12 @@ class PointsTab:
                     seed = gr.Number(0, label="Seed of the image", precision=0, min_width=100, elem_id="points-seed")
                     clear = gr.Button("Clear the points", min_width=120)
 
-                @gr.render(inputs=[model, loaded], triggers=[loaded.change], show_progress="hidden")
+                @gr.render(inputs=[model, loaded], triggers=[loaded.change], show_progress="hidden")  # type: ignore[untyped-decorator]
                 def asking(label: str, _: int) -> None:
                     if (editor := self.editor(label)) is None:
                         return
                     run = gr.Button("Move", variant="primary", elem_id="move")
-                    stop = gr.Button("Stop", visible=False)
+                    stop = gr.Button("Stop", visible=False, elem_id="stop-moving")
                     with gr.Accordion("Options", open=False), gr.Row():
                         parts = [component(one) for one in asked(editor)]
                     run.click(self.move, [model, seed, points, *parts], [said, result, run, stop], **working(said))

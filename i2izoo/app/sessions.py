@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -14,6 +16,12 @@ from i2izoo.app.work import Done, Progress, StoppedError, Work
 from i2izoo.errors import I2IZooError, in_a_sentence
 
 T = TypeVar("T")
+
+KEPT = 3600
+"""Seconds that results stay."""
+
+MADE = "made-"
+"""What the names of their folders begin with."""
 
 log = logging.getLogger("i2izoo.app")
 
@@ -36,10 +44,13 @@ class Sessions:
             work.cancel()
 
     def new_folder(self) -> Path:
-        """A folder for results."""
-        return Path(tempfile.mkdtemp(dir=self.folder))
+        """A folder for results; those of long ago are removed."""
+        for place in self.folder.glob(f"{MADE}*"):
+            if time.time() - place.stat().st_mtime > KEPT:
+                shutil.rmtree(place, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix=MADE, dir=self.folder))
 
-    def follow(self, session: str | None, function: Callable[[Work], T]) -> Iterator[Progress | Done[T]]:
+    def follow(self, session: str | None, function: Callable[[Work], T]) -> Generator[Progress | Done[T], None, None]:
         """Do it, and tell; what goes wrong is a `Done` with an error of one sentence."""
         with self._work(session) as work:
             try:

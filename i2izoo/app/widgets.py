@@ -54,7 +54,7 @@ def component(control: Control) -> Any:
     if control.kind not in ("image", "mask"):
         about["info"] = control.about or None
     if control.kind == "slider":
-        return gr.Slider(control.low, control.high, value=control.default, step=control.step, **about)
+        return gr.Slider(control.low or 0, control.high or 0, value=control.default, step=control.step, **about)
     if control.kind == "number" and control.default is not None:  # of an empty one gradio says that it is 0
         return gr.Number(control.default, step=control.step or 0.01, **about)  # `Control.value` knows its ends
     if control.kind == "check":

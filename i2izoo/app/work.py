@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from torch import nn
 
-from i2izoo.contracts.parts import Generator, LatentGenerator
+from i2izoo.contracts import parts
 from i2izoo.errors import I2IZooError
 
 T = TypeVar("T")
@@ -40,6 +40,10 @@ class Work:
     Args:
         seconds: that it may take; None: as long as it wants.
 
+    Attributes:
+        now: how far it is.
+        passes: of the network, so far.
+
     >>> work = Work()
     >>> work.tell("translating", 0.5)
     >>> work.cancel()
@@ -51,7 +55,7 @@ class Work:
 
     def __init__(self, seconds: float | None = None) -> None:
         self.seconds, self._began, self._cancelled = seconds, time.monotonic(), False
-        self._changed, self._now = threading.Condition(), Progress("starting")
+        self._changed, self.now = threading.Condition(), Progress("starting")
         self.passes = 0
 
     def cancel(self) -> None:
@@ -75,18 +79,20 @@ class Work:
         """Say how far it is, and see whether it is to go on."""
         self.check()
         with self._changed:
-            self._now = Progress(said, share)
+            self.now = Progress(said, share)
             self._changed.notify_all()
 
     @contextmanager
-    def watching(self, method: nn.Module) -> Iterator[None]:
-        """Look before each pass of its generators whether to go on, and count them."""
+    def watching(self, method: nn.Module, doing: str = "") -> Iterator[None]:
+        """Look before each pass of its generators whether to go on, count them, and say how many of what is `doing`."""
 
         def before(*_: Any) -> None:
             self.check()
             self.passes += 1
+            if doing and self.passes > 1:
+                self.tell(f"{doing}: pass {self.passes} of the network")
 
-        inner = [one for one in method.modules() if isinstance(one, (Generator, LatentGenerator))]
+        inner = [one for one in method.modules() if isinstance(one, (parts.Generator, parts.LatentGenerator))]
         hooks = [one.register_forward_pre_hook(before) for one in inner]
         try:
             yield
@@ -94,7 +100,7 @@ class Work:
             for hook in hooks:
                 hook.remove()
 
-    def follow(self, function: Callable[[], T], every: float = 0.5) -> Iterator[Progress | Done[T]]:
+    def follow(self, function: Callable[[], T], every: float = 0.5) -> Generator[Progress | Done[T], None, None]:
         """Do it in a thread: what it tells, when it tells it or `every` so many seconds, and at last its result."""
         found: list[Done[T]] = []
 
@@ -112,7 +118,7 @@ class Work:
             while not found:
                 with self._changed:
                     self._changed.wait(every)
-                    now = self._now
+                    now = self.now
                 if not found:
                     yield now
         finally:  # whoever does not ask any more does not want it any more

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,6 +103,7 @@ def test_images_from_nothing_are_those_of_generate() -> None:
     found = generate(model, Job("photo", seed=3, samples=2, size=16, options={"steps": 2}), Limits(), work)
     assert found == model.generate(2, seed=3, size=16, steps=2)
     assert work.passes == 4
+    assert work.now == Progress("2 of 2 images", 1.0)
 
 
 def test_the_code_on_the_page_does_the_same() -> None:
@@ -132,7 +135,8 @@ def test_paint_is_a_mask_of_the_image() -> None:
     assert mask is not None
     assert np.array_equal(np.asarray(mask) == 255, layer[..., 3] > 0)
     assert painted({"background": see_through, "layers": [Image.new("RGBA", (8, 6))]})[1] is None
-    for nothing in (None, {"background": None, "layers": []}):
+    nothings: list[Any] = [None, {"background": None, "layers": []}]
+    for nothing in nothings:
         with pytest.raises(ImageError, match="choose an image first"):
             painted(nothing)
 
@@ -215,6 +219,16 @@ def test_a_session_is_stopped_from_elsewhere(tmp_path: Path) -> None:
     assert isinstance(found[-1], Done)
     assert isinstance(found[-1].error, StoppedError)
     assert not sessions._works
+
+
+def test_results_of_long_ago_are_removed(tmp_path: Path) -> None:
+    sessions = Sessions(tmp_path)
+    old, new = sessions.new_folder(), sessions.new_folder()
+    (tmp_path / "upload").mkdir()
+    for place in (old, tmp_path / "upload"):
+        os.utime(place, (0, 0))
+    newest = sessions.new_folder()
+    assert set(tmp_path.iterdir()) == {new, newest, tmp_path / "upload"}
 
 
 def test_who_leaves_stops_the_work(tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 from browser import needs_browser
 from driven import Tab, driven
+from i2izoo_generation.stylegan2 import StyleGAN2
 from PIL import Image
 
+import i2izoo
 from i2izoo.cli.main import main
 
 ROOT = Path(__file__).parents[2]
@@ -115,8 +117,10 @@ ENDED = "document.querySelector('#status .i2-status:not(:has(progress))')?.inner
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    log = tmp_path_factory.mktemp("app") / "log"
-    names = ("bicyclegan-facades", "palette-facades", "cyclegan-facades")
+    folder = tmp_path_factory.mktemp("app")
+    log, styles = folder / "log", folder / "styles"
+    i2izoo.create("stylegan2", **StyleGAN2.tiny_options).save_pretrained(styles)
+    names = ("bicyclegan-facades", "palette-facades", "cyclegan-facades", str(styles))
     with started(log, *names, "--only") as found:
         yield found
     assert "outside:" not in log.read_text()
@@ -186,9 +190,12 @@ def test_a_visitor_paints_and_fills(port: int) -> None:
         tab.click("#examples button:has(img)")
         tab.wait("document.querySelector('#canvas canvas')?.getBoundingClientRect().width > 100")
         tab.wait("document.querySelector('#canvas [aria-label*=rush]')")
+        tab.calm()
         box = "document.querySelector('#canvas canvas').getBoundingClientRect()"
         x, y = tab.get(f"{box}.x + {box}.width / 2"), tab.get(f"{box}.y + {box}.height / 2")
         tab.draw([(x - 20, y), (x, y + 5), (x + 20, y)])
+        tab.wait("!document.querySelector('#canvas [aria-label=Undo]').disabled")
+        tab.calm()  # the page sends what was painted
         tab.click("#run")
         tab.wait("document.querySelectorAll('#pair img').length == 2")
         assert 'mask="mask.png"' in tab.wait("document.querySelector('#code').innerText")
@@ -210,6 +217,26 @@ def test_files_become_a_zip_and_bad_ones_a_sentence(port: int, tmp_path: Path) -
         failed = tab.get("document.querySelector('#files-failed').innerText")
         assert failed.startswith("bad.png: image 'bad.png' is not an image")
         assert "/tmp" not in failed
+
+
+@needs_browser
+@pytest.mark.slow
+def test_a_visitor_moves_points_and_stops(port: int) -> None:
+    with visiting(port, "styles") as tab:
+        tab.wait("document.querySelector('#run')?.innerText == 'Generate'")
+        tab.get("[...document.querySelectorAll('[role=tab]')].find(one => one.innerText == 'Points').click()")
+        tab.wait("document.querySelector('#pointed img')?.getBoundingClientRect().width > 100")
+        box = "document.querySelector('#pointed img').getBoundingClientRect()"
+        for share in (0.3, 0.7):
+            before = tab.get("document.querySelector('#pointed img').src")
+            tab.draw([(tab.get(f"{box}.x + {share} * {box}.width"), tab.get(f"{box}.y + 0.5 * {box}.height"))])
+            tab.wait(f"document.querySelector('#pointed img').src != {json.dumps(before)}")
+        tab.click("#move")
+        tab.wait("document.querySelector('#points-status').innerText.includes(' of at most 100: ')")
+        tab.wait("document.querySelector('#moved img')")
+        tab.click("#stop-moving")
+        tab.wait("document.querySelector('#points-status .i2-status:not(:has(progress))')")
+        assert not tab.get("document.querySelector('#points-status .failed')")
 
 
 @needs_browser
