@@ -30,7 +30,8 @@ COLUMNS = (
 def rows() -> Iterator[dict[str, Any]]:
     """The rows by column, entries in the order of their names."""
     entries = registry("pretrained")
-    for name in sorted(entries.names()):
+    own = [entry.name for entry in entries.entries() if entry.distribution == "i2izoo"]  # not what is installed beside
+    for name in sorted(own):
         entry = entries.get(name)
         about = {"entry": name, "method": entry.method, "licence": entry.licence}
         seen: set[tuple[Any, ...]] = set()

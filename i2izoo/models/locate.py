@@ -50,7 +50,7 @@ def locate(name: str, revision: str | None = None, **hub_options: Any) -> Path:
         raise UnknownNameError(
             f"there is no pretrained entry, folder or Hub repository {name!r}"
             + (suggest(name, entries.names()) or ".")
-            + (f" {name!r} is a file; give its folder." if path.is_file() else "")
+            + (_said_of_file(path) if path.is_file() else "")
             + (
                 f" {name!r} is a method: i2izoo.create({name!r}) makes an untrained one."
                 if name in registry("methods")
@@ -80,3 +80,9 @@ def _snapshot(repo: str, revision: str | None, **hub_options: Any) -> Path:
     from i2izoo.files import hub
 
     return Path(hub.snapshot(repo, revision=revision, **hub_options))
+
+
+def _said_of_file(path: Path) -> str:
+    if path.suffix in (".pth", ".pt", ".ckpt"):
+        return f" {str(path)!r} is a checkpoint of other code: i2izoo import METHOD {path.name} makes a folder of it."
+    return f" {str(path)!r} is a file; give its folder."

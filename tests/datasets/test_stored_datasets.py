@@ -22,6 +22,7 @@ from i2izoo.cli.main import main
 from i2izoo.contracts.dataset import Dataset
 from i2izoo.data.loader import Loader
 from i2izoo.errors import DataError, ImageError
+from i2izoo.files.download import DownloadError, fetching_nothing
 
 hf = pytest.importorskip("datasets")
 wds = pytest.importorskip("webdataset")
@@ -311,6 +312,23 @@ def test_no_table(tmp_path: Path) -> None:
     hf.Dataset.from_dict({"n": [1, 2]}).save_to_disk(str(tmp_path / "numbers"))
     with pytest.raises(DataError, match="holds no images"):
         i2izoo.open_dataset(f"huggingface:{tmp_path}/numbers")
+
+
+def test_one_on_the_hub_is_asked_for_by_its_name_and_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library fetches; where nothing is to be fetched, it is not asked."""
+    asked: list[Any] = []
+
+    def load(name: str, subset: str | None = None, revision: str | None = None) -> Any:
+        asked.append((name, subset, revision))
+        return hf.DatasetDict({"train": as_table()})
+
+    monkeypatch.setattr(hf, "load_dataset", load)
+    data = i2izoo.open_dataset("huggingface:hf://me/houses@v1")
+    assert (len(data), asked) == (COUNT, [("me/houses", None, "v1")])
+    i2izoo.open_dataset({"name": "huggingface", "root": "hf://me/houses", "subset": "small"})
+    assert asked[1:] == [("me/houses", "small", None)]
+    with fetching_nothing(), pytest.raises(DownloadError, match="'me/houses' lies on the Hub"):
+        i2izoo.open_dataset("huggingface:hf://me/houses")
 
 
 # ------------------------------------------------------------------------------------------------------- training

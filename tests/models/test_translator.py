@@ -464,6 +464,9 @@ def test_names_that_mean_nothing(tmp_path, saved):
         i2izoo.load("./nowhere")
     with pytest.raises(UnknownNameError, match="give its folder"):
         i2izoo.load(saved[1] / "model.safetensors")
+    (tmp_path / "4x.pth").write_bytes(b"")
+    with pytest.raises(UnknownNameError, match=r"i2izoo import METHOD 4x\.pth"):
+        i2izoo.load(tmp_path / "4x.pth")
     with pytest.raises(UnknownNameError, match="no pretrained entry, folder"):
         i2izoo.load(tmp_path / "nowhere" / "deep" / "er")
     (tmp_path / "empty").mkdir()
