@@ -158,7 +158,7 @@ class CUT(OneWayMethod):
         images = [self.encoder_input(image.flip(3) if mirrored else image) for image in images]
         batches = [images] if len({image.shape[1:] for image in images}) == 1 else [[image] for image in images]
         reused = self._contrasts and not mirrored and _same_twice(self.generator)
-        found = []
+        found: list[tuple[Tensor, list[Tensor]]] = []
         for batch in batches:
             joined, sizes = torch.cat(batch), [len(image) for image in batch]
             if not reused:
@@ -237,7 +237,7 @@ def _feature_channels(generator: Generator, layers: list[str], channels: int) ->
 
 def _same_twice(generator: Generator) -> bool:
     """Can it give features on the way, and are they what it gives of an image by itself, and again?"""
-    if not hasattr(generator, "with_features") or getattr(generator, "latent", 0):
+    if not hasattr(generator, "with_features") or getattr(generator, "latent", False):
         return False
     if generator._compiled_call_impl is not None:  # which is faster
         return False
