@@ -6,7 +6,7 @@ in the public code, whose loss detaches the keys. DDIM: Ho et al. 2020, equation
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -68,12 +68,13 @@ def ddim(width: int = 64, device: str = "cpu") -> tuple[nn.Module, Step]:
     """The denoising network of four levels and its training step, by diffusers alone; inference is one step."""
     from diffusers import DDIMScheduler, UNet2DModel
 
-    network: Any = UNet2DModel(
+    network: Any = cast(Any, UNet2DModel)(
         in_channels=7, out_channels=3, block_out_channels=(width, 2 * width, 2 * width), layers_per_block=2,
         down_block_types=("DownBlock2D",) * 3, up_block_types=("UpBlock2D",) * 3, norm_num_groups=8,
     ).to(device)  # fmt: skip
     scheduler: Any = DDIMScheduler()
     adamw = torch.optim.AdamW(network.parameters(), 1e-4, weight_decay=0.0)
+    average = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}
 
     class Denoiser(nn.Module):
         def forward(self, source: Tensor) -> Tensor:
@@ -88,7 +89,11 @@ def ddim(width: int = 64, device: str = "cpu") -> tuple[nn.Module, Step]:
         flag = present.expand(-1, 1, *source.shape[-2:])
         adamw.zero_grad()
         F.mse_loss(network(torch.cat([noisy, source * present, flag], 1), time).sample, noise).backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         adamw.step()
+        with torch.no_grad():  # the moving average, as the public code has it
+            for name, parameter in network.named_parameters():
+                average[name] = 0.9999 * average[name] + 0.0001 * parameter
 
     denoiser = Denoiser()
     denoiser.network = network

@@ -88,7 +88,8 @@ def our_calls(args: argparse.Namespace, what: str) -> dict[str, Call]:
     source = batch[0].to(dtype).contiguous(memory_format=layout)
     if args.method == "ddim":
         time, shown = torch.full((len(source),), 500.0), torch.ones(len(source), dtype=torch.bool)
-        return {"inference": _translating(method.eval, lambda: method.predict(source, time, source, shown))}
+        predict: Any = method.predict
+        return {"inference": _translating(method.eval, lambda: predict(source, time, source, shown))}
     return {"inference": _translating(method.eval, lambda: method(source, to=DOMAINS[1]))}
 
 
