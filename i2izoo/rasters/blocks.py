@@ -95,9 +95,10 @@ class Blocks:
 
     def layer(self, index: int, known: Sequence[Moments]) -> Share | None:
         """See `first_pass.layer`."""
-        return first_pass.layer(self.run, self._windows(self.plan.rows[index], self.plan.columns), known)
+        windows = self._windows(self.plan.rows[index], self.plan.columns)
+        return first_pass.layer(self.run, (one for one in windows if one is not None), known)
 
-    def own(self, index: int) -> list[tuple[tuple[int, int, int, int], list[Moments]]]:
+    def own(self, index: int) -> list[list[Moments]]:
         """See `first_pass.own`; of tiles that do not overlap."""
         rows, columns = self.plan.cores
         return first_pass.own(self.run, self._windows(rows[index], columns))
@@ -129,11 +130,9 @@ class Blocks:
         outputs = self.run(torch.stack([image for _, image in tiles]), anew, own)
         yield from ((column.start, output) for (column, _), output in zip(tiles, outputs, strict=True))
 
-    def _windows(self, row: Span, columns: Sequence[Span]) -> Iterator[Window]:
-        """Those that hold valid pixels, each with the part of it that counts most."""
-        for column in columns:
-            if (found := window(self.read, row, column)) is not None:
-                yield found
+    def _windows(self, row: Span, columns: Sequence[Span]) -> Iterator[Window | None]:
+        """Each with the part of it that counts most; None: it holds no valid pixel."""
+        return (window(self.read, row, column) for column in columns)
 
 
 def statistics(plan: Plan, each: Each) -> Policy | None:
@@ -144,6 +143,6 @@ def statistics(plan: Plan, each: Each) -> Policy | None:
     if kind == "exact":
         return first_pass.frozen(first_pass.exact(lambda known: each("layer", blocks, known)))
     if kind == "dense":
-        rows, columns = map(len, plan.cores)
-        return first_pass.dense([one for block in each("own", range(rows)) for one in block], rows, columns)
+        found = each("own", range(len(plan.cores[0])))
+        return first_pass.dense([one for block in found for one in block], *plan.cores)
     return first_pass.frozen(next(each("joint", [0])))

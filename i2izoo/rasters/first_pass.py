@@ -13,6 +13,7 @@ from torch import Tensor
 
 from i2izoo.models.running import device_of
 from i2izoo.nn.statistics import Frozen, Joint, Moments, Policy, SelfNormalising, normalising, pooled
+from i2izoo.rasters.grid import Span
 from i2izoo.rasters.windows import Windows
 
 Statistics: TypeAlias = Literal["joint", "exact", "dense", "tile"]
@@ -149,31 +150,42 @@ class Dense:
         return Moments(mean, variance)
 
 
-def own(run: Windows, windows: Iterable[Window]) -> list[tuple[tuple[int, int, int, int], list[Moments]]]:
-    """Where each window is, and its own moments, call by call."""
-    found: list[tuple[tuple[int, int, int, int], list[Moments]]] = []
+def own(run: Windows, windows: Iterable[Window | None]) -> list[list[Moments]]:
+    """The moments of each window by itself, call by call; of one without pixels, none."""
+    found: list[list[Moments]] = []
 
     def own(call: int, norm: SelfNormalising, x: Tensor) -> Moments:
         moments = Moments(*norm.moments(x))
-        found[-1][1].append(Moments(*(m.cpu() for m in moments)))
+        found[-1].append(Moments(*(m.cpu() for m in moments)))
         return moments
 
     with normalising(run.method, own) as anew:
         for window in windows:
-            found.append((window.place, []))
-            run(window.image[None], anew, [window.own])
+            found.append([])
+            if window is not None:
+                run(window.image[None], anew, [window.own])
     return found
 
 
-def dense(found: Sequence[tuple[tuple[int, int, int, int], list[Moments]]], rows: int, columns: int) -> Dense:
-    """The statistics of every tile by itself, of all of them row by row."""
-    calls = zip(*(moments for _, moments in found), strict=True)
-    table = [
-        Moments(*(torch.cat(m).view(rows, columns, -1).permute(2, 0, 1)[None] for m in zip(*call, strict=True)))
-        for call in calls
+def dense(found: Sequence[list[Moments]], rows: Sequence[Span], columns: Sequence[Span]) -> Dense | None:
+    """The statistics of every tile by itself, where it has pixels, and otherwise the mean of those of all others.
+
+    Args:
+        found: what `own` gives of all tiles, row by row.
+        rows, columns: the tiles.
+    """
+    if not (some := [moments for moments in found if moments]):
+        return None
+    mean = [
+        Moments(*(torch.cat(m).mean(0, keepdim=True) for m in zip(*call, strict=True)))
+        for call in zip(*some, strict=True)
     ]
-    middles = [[(place[i] + place[i + 1]) / 2 for place, _ in found] for i in (0, 2)]
-    return Dense(table, middles[0][::columns], middles[1][:columns])
+    table = [
+        Moments(*(torch.cat(m).view(len(rows), len(columns), -1).permute(2, 0, 1)[None] for m in zip(*c, strict=True)))
+        for c in zip(*(moments or mean for moments in found), strict=True)
+    ]
+    middles = [[(span.start + span.stop) / 2 for span in side] for side in (rows, columns)]
+    return Dense(table, *middles)
 
 
 def _among(middles: Tensor, start: int, stop: int, count: int) -> Tensor:

@@ -280,3 +280,22 @@ def test_a_model_that_cannot_be_run_in_tiles_says_so_whatever_the_bands_are(tmp_
     with pytest.raises(ConfigError, match="cannot be run in tiles: it wants mask"):
         i2izoo.translate_raster(noisy, tmp_path / "scan.npy", tmp_path / "out.npy")
     assert not (tmp_path / "out.npy").exists()
+
+
+def test_dense_statistics_where_tiles_have_no_pixels(network: Translator, tmp_path: Path) -> None:
+    """A gap wider than tiles stays one, and what is far from it does not see what lies behind it."""
+    scan = colours("float32", 100)
+    scan[:, 60:] = np.nan
+    np.save(tmp_path / "a.npy", scan)
+    scan[:, 120:] = colours("float32", 50)[:, 120:]
+    np.save(tmp_path / "b.npy", scan)
+    made = [
+        np.load(i2izoo.translate_raster(network, tmp_path / f"{name}.npy", tmp_path / f"{name}-made.npy", tile=32,
+                                        overlap=0, statistics="dense", values=(0, 100)))
+        for name in "ab"
+    ]  # fmt: skip
+    assert (made[0][:, :60] != 0).mean() > 0.95
+    assert (made[0][:, 60:] == 0).all()
+    assert (made[1][:, 60:120] == 0).all()
+    assert (made[1][:, 120:] != 0).mean() > 0.95
+    assert np.allclose(made[0][:, :20], made[1][:, :20], atol=1e-3)
