@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from i2izoo.contracts.method import Method
 from i2izoo.errors import ConfigError, OptionTypeError, UnknownNameError, suggest
-from i2izoo.models.graph import trimmed
+from i2izoo.models.trimming import trimmed
 
 UNCALLED = nn.Module.forward
 """What a module that only holds others has, and that is never called itself."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,7 +13,7 @@ from i2izoo.contracts.method import Method
 from i2izoo.contracts.roles import Role, role_of
 from i2izoo.contracts.stepwise import stepwise
 from i2izoo.errors import ConfigError
-from i2izoo.nn.label_maps import colours_of
+from i2izoo.models.trimming import example_image, trimmed
 
 if TYPE_CHECKING:
     from i2izoo.models.score_graph import ScoreGraph
@@ -76,16 +75,6 @@ class Graph(nn.Module):
         return (image, ({0: count},)) if self.latent else (image,)
 
 
-def example_image(method: Method, domain: str, height: int, width: int, count: int, seed: int) -> Tensor:
-    """Images of a domain, N x C x H x W in [0, 1]: noise, or patches of the classes of a label map."""
-    generator = torch.Generator().manual_seed(seed)
-    if domain not in method.label_maps:
-        return torch.rand(count, method.image_channels[domain], height, width, generator=generator)
-    palette = method.label_maps[domain]
-    patches = torch.randint(len(palette), (count, 1 + height // 16, 1 + width // 16), generator=generator)
-    return (colours_of(patches.repeat_interleave(16, 1).repeat_interleave(16, 2)[:, :height, :width], palette) + 1) / 2
-
-
 def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> Exportable:
     """The graph of a direction of a translator, in evaluation mode on the CPU, in float32; of one that takes steps, of
     one of these, and of a classifier, of its scores.
@@ -121,17 +110,6 @@ def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> E
     if not torch.equal(first, second):
         raise ConfigError(f"{model.name!r} draws noise while it translates, which a graph cannot.")
     return graph
-
-
-def trimmed(method: Method) -> Method:
-    """The same method, with the same tensors, without the parts that only training needs."""
-    found = copy.copy(method)
-    found._modules = {
-        name: trimmed(part) if isinstance(part, Method) else part
-        for name, part in method._modules.items()
-        if name in method.inference_parts
-    }
-    return found
 
 
 def _latent_option(method: Method) -> str | None:

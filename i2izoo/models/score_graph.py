@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from i2izoo.contracts.classifying import Classifying
 from i2izoo.contracts.method import Method
-from i2izoo.models.graph import example_image, trimmed
+from i2izoo.models.trimming import example_image, trimmed
 
 
 class ScoreGraph(nn.Module):

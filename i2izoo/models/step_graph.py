@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from i2izoo.contracts.method import Method
 from i2izoo.contracts.stepwise import Row, Step, Stepwise
 from i2izoo.errors import ConfigError
-from i2izoo.models.graph import example_image, trimmed
+from i2izoo.models.trimming import example_image, trimmed
 from i2izoo.nn.padding import valid_side
 from i2izoo.nn.random import noise_given
 
