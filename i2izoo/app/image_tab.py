@@ -10,7 +10,8 @@ from typing import Any
 import gradio as gr
 
 from i2izoo.app import jobs
-from i2izoo.app.controls import Control, chosen, controls
+from i2izoo.app.asking import asked, model_of
+from i2izoo.app.controls import chosen
 from i2izoo.app.jobs import Job, Limits, side
 from i2izoo.app.offers import Offers
 from i2izoo.app.painting import painted, paints
@@ -54,9 +55,9 @@ class ImageTab:
 
                 @gr.render(inputs=[model, to, loaded], triggers=[to.input, loaded.change], show_progress="hidden")  # type: ignore[untyped-decorator]
                 def asking(label: str, target: str | None, _: int) -> None:
-                    if not (found := self._model(label, target)):
+                    if not (found := model_of(self.offers, label, target)):
                         return
-                    nothing, options = found.directions[str(target)] is None, self.asked(label, target)
+                    nothing, options = found.directions[str(target)] is None, asked(self.offers, label, target)
                     with gr.Row():
                         words = "Generate" if nothing else "Translate"
                         run = gr.Button(words, variant="primary", elem_id="run", scale=3)
@@ -65,8 +66,8 @@ class ImageTab:
                     more = gr.Accordion("Options of the method", open=False, elem_id="options", visible=bool(options))
                     with more, gr.Row():
                         parts = [component(one) for one in options]
-                    asked = [model, to, image, drawn, samples, seed, size, *parts]
-                    run.click(self.translate, asked, [*results, run, stop], **working(said))
+                    inputs = [model, to, image, drawn, samples, seed, size, *parts]
+                    run.click(self.translate, inputs, [*results, run, stop], **working(said))
                     stop.click(self.stop, queue=False, **QUIET)
                     dice.click(lambda: random.randrange(2**31), outputs=seed, **QUIET)
 
@@ -88,17 +89,10 @@ class ImageTab:
         shown = [image, drawn, examples, samples]
         gr.on([to.input, loaded.change], self.prepare, [model, to], shown, **QUIET)
 
-    def asked(self, label: str, target: str | None) -> list[Control]:
-        """The controls of a direction; of what is painted, none."""
-        if not (model := self._model(label, target)):
-            return []
-        found = controls(model.method, from_nothing=model.directions[str(target)] is None)
-        return [one for one in found if not (one.kind == "mask" and paints(model, str(target)))]
-
     def prepare(self, label: str, target: str | None) -> list[Any]:
         """Show what goes in: an image, a canvas, or nothing."""
         hidden = gr.update(visible=False)
-        if not (model := self._model(label, target)):
+        if not (model := model_of(self.offers, label, target)):
             return [hidden] * 4
         source, painting = model.directions[str(target)], paints(model, str(target))
         nothing, found = source is None, self.offers[label].examples(source)
@@ -128,7 +122,7 @@ class ImageTab:
         try:
             model = self.offers.load(label)
             nothing = model.directions[model.target(target)] is None
-            options = chosen(self.asked(label, target), values)
+            options = chosen(asked(self.offers, label, target), values)
             image = None if nothing else _input(model, target, path, drawn, options)
             several = nothing or (model.method.samples and samples > 1)
             job = Job(target, int(seed or 0), int(samples) if several else None, side(size), options)
@@ -149,13 +143,6 @@ class ImageTab:
             else:
                 code = gr.update(value=job.code(self.offers[label].shown, model), visible=True)
                 yield [status("Done."), *self._shown(image, now.result), code, *ended]
-
-    def _model(self, label: str, target: str | None) -> Translator | None:
-        """The model, where it is here and has this direction."""
-        if target is None or not self.offers[label].here:
-            return None
-        model = self.offers.load(label)
-        return model if target in model.directions else None
 
     def _shown(self, image: Any, found: list[Any]) -> list[Any]:
         """Slider, sheet and file."""

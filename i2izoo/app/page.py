@@ -49,7 +49,7 @@ class Page:
                 with gr.Tab("Image"):
                     ImageTab(self.offers, self.sessions, self.limits).build(model, to, loaded)
                 with gr.Tab("Files") as files:
-                    FilesTab(self.offers, self.sessions, self.limits).build(model, to)
+                    FilesTab(self.offers, self.sessions, self.limits).build(model, to, loaded)
                 with gr.Tab("Points", visible=False) as points:
                     PointsTab(self.offers, self.sessions).build(model, loaded)
                 with gr.Tab("About the model"):

@@ -136,6 +136,7 @@ def visiting(port: int, model: str | None = None, width: int = 1440, scheme: str
         tab.wait(ready)
         if model:
             choose(tab, model)
+            tab.calm()
         yield tab
         assert not tab.problems()
         here = (f"http://127.0.0.1:{port}/", "data:", "blob:")
