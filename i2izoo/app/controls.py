@@ -6,7 +6,7 @@ import inspect
 import math
 import re
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
@@ -224,12 +224,6 @@ def _numbers(label: str, text: str) -> list[float]:
         return [float(number) for number in text.strip().strip("[]").split(",")]
     except ValueError:
         raise OptionTypeError(f"{label} wants numbers between commas; found {text[:60]!r}.") from None
-
-
-def required(asked: Sequence[Control], method: Method) -> Iterator[Control]:
-    """Those that a translation cannot do without."""
-    words = {word.partition("=")[0].strip() for word in method.required_options.split(",")}
-    yield from (one for one in asked if one.name in words)
 
 
 def as_python(options: Mapping[str, Any]) -> str:

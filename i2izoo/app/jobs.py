@@ -18,7 +18,6 @@ from i2izoo.images.reading import read
 from i2izoo.images.writing import to_pil
 from i2izoo.models.translator import Translator
 from i2izoo.rasters.formats import reader
-from i2izoo.rasters.probing import tiling
 from i2izoo.rasters.progress import Progress
 from i2izoo.rasters.translate import translate_raster
 
@@ -158,12 +157,6 @@ def is_raster(path: Path) -> bool:
     """Is it translated in tiles unasked, since it is large or lies on the earth?"""
     found = reader(path)
     return found is not None and found.wants_tiles(path)
-
-
-def tiles_refused(model: Translator, to: str) -> str:
-    """Why a model cannot be run in tiles; "": it can."""
-    found = tiling(model, to)
-    return found.reason or "it says so" if found.mode == "refused" else ""
 
 
 def check_pixels(image: Image.Image | Path, job: Job, limits: Limits) -> None:
