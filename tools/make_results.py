@@ -105,8 +105,8 @@ FACADES = {
 }
 SCORE = {"name": "label_score", "palette": registry("datasets").get("maps").palettes["map"]}
 MAPS = {
-    "map": Table("map", ("pix2pix-maps", "cyclegan-maps"), (SCORE,), sides=None),
-    "aerial": Table("aerial", ("cyclegan-maps",), ("psnr", "ssim", *SETS), sides=None),
+    "map": Table("map", ("pix2pix-maps", "cyclegan-maps"), (SCORE,), sides=None, small=128, sheet_bytes=120_000),
+    "aerial": Table("aerial", ("cyclegan-maps",), ("psnr", "ssim", *SETS), sides=None, small=128, sheet_bytes=120_000),
 }
 COLOURS = ("psnr", "delta_e2000", "chroma_ratio", *SETS)
 

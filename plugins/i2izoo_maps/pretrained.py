@@ -10,3 +10,10 @@ PIX2PIX_MAPS = PretrainedEntry(
     bundled="i2izoo_maps/entries/pix2pix-maps",
     examples="i2izoo_maps/examples",
 )
+
+CYCLEGAN_MAPS = PretrainedEntry(
+    licence=LICENCE,
+    description="Satellite photographs to land-cover maps and back, learned without pairs, 256 x 256.",
+    bundled="i2izoo_maps/entries/cyclegan-maps",
+    examples="i2izoo_maps/examples",
+)

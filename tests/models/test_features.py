@@ -16,7 +16,8 @@ import i2izoo
 from i2izoo.contracts.registry import registry
 from i2izoo.errors import ConfigError, ImageError, OptionTypeError, UnknownNameError
 
-BUNDLED = [name for name in registry("pretrained").names() if registry("pretrained").get(name).bundled]
+ENTRIES = {name: registry("pretrained").get(name) for name in registry("pretrained").names()}
+BUNDLED = [name for name, entry in ENTRIES.items() if entry.bundled and None not in entry.directions.values()]
 
 
 @pytest.fixture(scope="module")

@@ -52,6 +52,19 @@ def aerial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with a folder for each digit, of noise."""
+    folder, rng = tmp_path_factory.mktemp("digits"), np.random.default_rng(0)
+    for split in ("train", "val"):
+        for label in range(10):
+            (folder / split / str(label)).mkdir(parents=True)
+            for number in range(4):
+                pixels = rng.integers(0, 256, (8, 8), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / str(label) / f"{number}.png")
+    return folder
+
+
 def pairs(folder: Path, data: str, domain: str) -> Iterator[tuple[Path, np.ndarray, np.ndarray]]:
     """Photographs of noise, and as label maps the colours of a data set at random: for training, and held out."""
     palette = np.array(registry("datasets").get(data).palettes[domain], np.uint8)
@@ -63,10 +76,10 @@ def pairs(folder: Path, data: str, domain: str) -> Iterator[tuple[Path, np.ndarr
 
 
 @pytest.mark.parametrize("name", ENTRIES)
-def test_a_recipe_makes_what_its_entry_is(name: str, facades: Path, maps: Path, aerial: Path) -> None:
+def test_a_recipe_makes_what_its_entry_is(name: str, facades: Path, maps: Path, aerial: Path, digits: Path) -> None:
     recipe, model = read_recipe(name), i2izoo.load(name)
-    places = {"maps": maps, "aerial": aerial, "aerial-historical": aerial}
-    place = places.get(recipe.data, facades) if isinstance(recipe.data, str) else facades
+    places = {"maps": maps, "aerial": aerial, "aerial-historical": aerial, None: digits}  # which is no data set by name
+    place = facades if isinstance(recipe.data, dict) else places.get(recipe.data, facades)
     *_, last = trainers(recipe, place, progress=False)
     last.loader.close()
     assert (last.name, last.method.config) == (model.name, model.method.config)

@@ -1,0 +1,1 @@
+"""A zoo of models that write digits."""
