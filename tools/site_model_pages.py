@@ -69,6 +69,9 @@ def _use(model: Model) -> str:
     side = model.facts.get("crop_size") or 256
     small = f", size={side}" if side < 128 else ""
     source = next(iter(model.directions.values()), None)
+    if model.config and source is None:
+        lines = ["import i2izoo", "", f'model = i2izoo.load("{model.name}")', "images = model.generate(4, seed=0)"]
+        return "\n".join(["```python", *lines, 'images[0].save("image.png")', "```"])
     (image, *_) = [*(DOCS.parent / "examples" / "images").glob(f"{source}.*"), Path("photo.png")]
     lines = [
         "import i2izoo",
@@ -81,6 +84,7 @@ def _use(model: Model) -> str:
 
 def _facts(model: Model) -> dict[str, str]:
     entry, facts = model.entry, model.facts
+    made_of = not model.config or any(model.directions.values())
     times = {to: found for to in model.directions if (found := model.time(to))}
     if entry.bundled:
         place = f"{model.megabytes:.1f} MB, in the package `{model.distribution}`"
@@ -88,7 +92,7 @@ def _facts(model: Model) -> dict[str, str]:
         place = f"on the Hub: [{entry.repo}](https://huggingface.co/{entry.repo}/tree/{entry.revision})"
     return {
         "Method": linked(entry.method, "../") + (f", learns from {model.learns_from}" if model.learns_from else ""),
-        "Translates": ", ".join(_arrow(source, to) for to, source in model.directions.items()),
+        "Translates" if made_of else "Makes": ", ".join(_arrow(source, to) for to, source in model.directions.items()),
         "Networks": ", ".join(_networks(model.config.get("options", {}))),
         "Parameters": f"{model.parameters:,}" if model.parameters else "",
         "Weights": place,

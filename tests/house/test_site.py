@@ -124,6 +124,9 @@ def test_every_entry_has_a_page_and_a_row(site):
         assert f'load(</span><span class="s2">&quot;{name}&quot;' in page or name in re.sub(r"<[^>]+>", "", page)
         entry = registry("pretrained").get(name)
         assert entry.method in page
+        if entry.bundled:  # the first lines are the call that it has
+            called = re.sub(r"<[^>]+>", "", page)
+            assert ("model.generate(4" in called) == (set(entry.directions.values()) == {None})
         assert f'href="../models/{name}/"' in overview
         rows = re.findall(r"<tr data-about.*?</tr>", overview)
         assert sum(f">{name}</a>" in row for row in rows) == len(entry.domains)
