@@ -19,7 +19,8 @@ def derive_seed(*keys: int | str) -> int:
     >>> derive_seed(0, "step", 1) == derive_seed(0, "step", 1) != derive_seed(0, "step", 2)
     True
     """
-    digest = hashlib.blake2b("/".join(map(str, keys)).encode(), digest_size=8).digest()
+    joined = "/".join(map(str, keys)).encode(errors="surrogatepass")  # names of files, which may be no UTF-8, are keys
+    digest = hashlib.blake2b(joined, digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 

@@ -20,6 +20,15 @@ CLOCKWORK = ("step", "epoch", "learning_rate_factor", "images_per_second", "data
 """Columns of log.csv that are no loss."""
 
 
+def check_name(folder: Path) -> None:
+    """Raises TrainingError where libraries that write into the folder of a run cannot open it."""
+    if not is_text(str(folder)):
+        raise TrainingError(
+            f"{str(folder)!r} has a name that is not UTF-8, which safetensors and TensorBoard do not open; name "
+            "another folder."
+        )
+
+
 class TrainingLog:
     """Averages the losses between two lines of log.csv and shows the rate.
 
@@ -42,11 +51,6 @@ class TrainingLog:
         progress: bool,
         label: str = "",
     ) -> None:
-        if folder and not is_text(str(folder)):
-            raise TrainingError(
-                f"{str(folder)!r} has a name that is not UTF-8, which safetensors and TensorBoard do not open; name "
-                "another folder."
-            )
         self.table = Table(folder / "log.csv" if folder else None, start)
         self.sums: dict[str, tuple[Tensor | float, int]] = {}
         self.images, self.steps, self.total = 0, start, total

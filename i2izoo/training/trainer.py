@@ -28,7 +28,7 @@ from i2izoo.training.device import choose_device, choose_layout, networks
 from i2izoo.training.ema import EMA
 from i2izoo.training.finite import check_finite
 from i2izoo.training.interrupt import Interrupt
-from i2izoo.training.log import TrainingLog
+from i2izoo.training.log import TrainingLog, check_name
 from i2izoo.training.prepare import check_images, prepare, redraw
 from i2izoo.training.provenance import provenance_of
 from i2izoo.training.resume import check_same_run, claimed, start_from, write_run
@@ -202,6 +202,7 @@ class Trainer:
         """Train and write, to the end, or to step `until`, which is saved; `label` is shown beside the progress."""
         o, writes = self.options, self.out if self.main else None
         if writes:
+            check_name(writes)
             keep_last(writes / "checkpoints", o.keep_last)
         log = TrainingLog(
             writes, until or self.schedule.total, self.step, trackers=trackers_of(self, label),

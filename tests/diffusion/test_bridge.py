@@ -616,7 +616,8 @@ def test_commands(folder_of, tmp_path, capsys):
     out = tmp_path / "out.png"
     words = [f"prompt={PROMPT}, red", "strength=0.5", "steps=2"]
     assert main(["translate", place, str(tmp_path / "in.png"), *words, "-o", str(out)]) == 0
-    expected = i2izoo.load(place)(IMAGE, prompt=f"{PROMPT}, red", strength=0.5, steps=2)
+    options = {"prompt": f"{PROMPT}, red", "strength": 0.5, "steps": 2}
+    ((_, expected),) = i2izoo.load(place).stream([IMAGE], names=["in.png"], **options)
     assert (np.array(Image.open(out)) == expected).all()
     capsys.readouterr()
     assert main(["translate", place, str(tmp_path / "in.png"), "-o", str(tmp_path / "x.png")]) == 2

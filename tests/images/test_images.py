@@ -478,7 +478,7 @@ def odd_exif():
 
 def test_decoders_say_nothing_also_in_threads_and_leave_the_filters_alone(tmp_path, recwarn, capfd):
     Image.fromarray(noise(8, 8, 3)).save(tmp_path / "odd.jpg", exif=odd_exif())
-    with pytest.warns(UserWarning, match="larger than file"):
+    with pytest.warns(UserWarning, match="larger than file|Truncated File Read"):
         Image.open(tmp_path / "odd.jpg").close()
     Image.fromarray(noise(64, 64, 3)).save(tmp_path / "damaged.tif", compression="tiff_deflate")
     data = bytearray((tmp_path / "damaged.tif").read_bytes())

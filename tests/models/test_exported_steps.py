@@ -21,7 +21,7 @@ from i2izoo.models.graph import graph_of
 from i2izoo.models.translator import Translator
 from i2izoo.nn.random import derive_seed
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "denoise_onnx.py"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "onnx" / "denoise_onnx.py"
 UNET = {"name": "unet2d", "channels": [8], "attention": [], "layers": 1, "norm_groups": 4}
 
 

@@ -33,7 +33,8 @@ def test_every_stored_score_is_there() -> None:
             row = found[record, metric]
             assert row["entry"] == path.relative_to(ROOT / "plugins").parts[2]
             assert float(row["value"]) == score["value"]
-            assert int(row["parameters"]) == content["costs"]["parameters"]
+            costs = content["costs"]  # of models that translate
+            assert row["parameters"] == (str(costs["parameters"]) if costs else "")
     assert len({tuple(row.values()) for row in ROWS}) == len(ROWS)
 
 
