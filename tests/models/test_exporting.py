@@ -159,7 +159,7 @@ def test_every_method_is_exported_or_says_why_not(name: str, tmp_path: Path) -> 
         reason = refused(model, to)
         assert (source is None) == ("from nothing" in reason)
         if reason:
-            assert re.search("from nothing|draws noise|beside the image", reason)
+            assert re.search("from nothing|draws noise|beside the image|follows from more than the last image", reason)
         elif stepwise(model.method) is not None:  # see test_exported_steps.py
             with pytest.raises(ConfigError, match="takes steps"):
                 model.export(tmp_path / f"{to}.pt2", to=to)
