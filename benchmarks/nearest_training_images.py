@@ -15,13 +15,12 @@ import json
 from pathlib import Path
 
 import torch
+from i2izoo_metrics.extractors import SharedExtractor, open_extractor
 from PIL import Image
 from torch import Tensor
 
 import i2izoo
-from i2izoo.contracts.registry import registry
 from i2izoo.images.writing import resize, to_pil
-from i2izoo.interfaces import FeatureExtractor
 
 
 def split(data: str, name: str, to: str, size: tuple[int, int]) -> list[Tensor]:
@@ -30,11 +29,9 @@ def split(data: str, name: str, to: str, size: tuple[int, int]) -> list[Tensor]:
     return [resize(dataset.sample(index, None)[to], size) for index in range(len(dataset))]
 
 
-def features(images: list[Tensor], extractor: FeatureExtractor, batch: int = 50) -> Tensor:
+def features(images: list[Tensor], extractor: SharedExtractor, batch: int = 50) -> Tensor:
     """N x D of N images, grey or in colour."""
-    with torch.inference_mode():
-        parts = [torch.stack(images[start : start + batch]) for start in range(0, len(images), batch)]
-        return torch.cat([extractor(part.expand(-1, 3, -1, -1)) for part in parts])
+    return torch.cat([extractor(torch.stack(images[i : i + batch])) for i in range(0, len(images), batch)])
 
 
 def main() -> None:
@@ -50,8 +47,7 @@ def main() -> None:
 
     model = i2izoo.load(args.model)
     made = list(model.generate(args.count, output="tensor"))
-    extractor = registry("extractors").build(args.features, FeatureExtractor)
-    extractor.prepare(torch.device("cpu"))
+    extractor = open_extractor(args.features)
     size = (made[0].shape[-2], made[0].shape[-1])
     train, held_out = (split(args.data, name, args.to, size) for name in ("train", "val"))
     known = features(train, extractor)

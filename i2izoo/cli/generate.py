@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from i2izoo.cli.completion import add_model
 from i2izoo.cli.options import BACKENDS, parse_options, parse_size
-from i2izoo.contracts.plain import parse_json
 from i2izoo.contracts.words import generation_options
 from i2izoo.errors import ImageError, listing
+from i2izoo.files.settings import read_settings
 from i2izoo.files.writing import write_text
 
 if TYPE_CHECKING:
@@ -118,12 +118,7 @@ def claim(folder: Path, wanted: dict[str, Any], taken: bool, force: bool) -> Non
         ImageError: they were not, or nothing says so.
     """
     place = folder / SETTINGS
-    try:
-        before = parse_json(place.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        before = None
-    except ValueError as error:
-        raise ImageError(f"{place} cannot be read ({error}); remove it, or name another folder with -o.") from error
+    before = read_settings(place)
     if before == wanted:
         return
     if not force and (before is not None or taken):

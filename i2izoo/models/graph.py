@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +13,11 @@ from i2izoo.contracts.method import Method
 from i2izoo.contracts.roles import Role, role_of
 from i2izoo.contracts.stepwise import stepwise
 from i2izoo.errors import ConfigError
+from i2izoo.models.score_graph import ScoreGraph
+from i2izoo.models.step_graph import StepGraph
 from i2izoo.models.trimming import example_image, trimmed
 
 if TYPE_CHECKING:
-    from i2izoo.models.score_graph import ScoreGraph
-    from i2izoo.models.step_graph import StepGraph
     from i2izoo.models.translator import Translator
 
     Exportable: TypeAlias = "Graph | StepGraph | ScoreGraph"
@@ -61,12 +61,11 @@ class Graph(nn.Module):
 
     def example(self, height: int, width: int, count: int = 1, seed: int = 0) -> tuple[Tensor, ...]:
         """Noise of the shapes of the inputs."""
-        image, size = (
-            example_image(self.method, self.source, height, width, count, seed),
-            getattr(self.method, "latent_size", 0),
-        )
+        image = example_image(self.method, self.source, height, width, count, seed)
+        if not self.latent:
+            return (image,)
         generator = torch.Generator().manual_seed(seed)
-        return (image, torch.randn(count, size, generator=generator)) if self.latent else (image,)
+        return image, torch.randn(count, cast(int, self.method.latent_size), generator=generator)
 
     def free(self) -> tuple[Any, ...]:
         """Which dimensions of the inputs may change."""
@@ -95,12 +94,8 @@ def graph_of(model: Translator, to: str | None, options: Mapping[str, Any]) -> E
         if name not in allowed or not isinstance(value, (bool, int, float, str)):
             raise ConfigError(f"an exported graph takes no option {name}={value!r} of {model.name!r}; leave it out.")
     if (inside := stepwise(method)) is not None:
-        from i2izoo.models.step_graph import StepGraph
-
         return StepGraph(method.eval(), inside, to, options)
     if isinstance(method, Classifying) and not options:
-        from i2izoo.models.score_graph import ScoreGraph
-
         return ScoreGraph(method.eval(), to)
     graph = Graph(method.eval(), to, options)
     side = max(method.min_size(to), 32)

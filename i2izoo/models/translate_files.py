@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from i2izoo.contracts.plain import parse_json
 from i2izoo.errors import ConfigError, ImageError, listing
 from i2izoo.files.manifests import ImageFile
+from i2izoo.files.settings import read_settings
 from i2izoo.files.writing import write_text
 from i2izoo.images.writing import find_images, save
 from i2izoo.models.call_options import check_own_options
@@ -227,12 +227,7 @@ def claim(folder: Path, wanted: dict[str, Any], several: bool, force: bool) -> N
         ImageError: those there are others.
     """
     place = folder / SETTINGS
-    try:
-        before = parse_json(place.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        before = None
-    except ValueError as error:
-        raise ImageError(f"{place} cannot be read ({error}); remove it, or name another folder with -o.") from error
+    before = read_settings(place)
     if before == wanted or (before is None and not several):
         return
     if before is not None and not force:
